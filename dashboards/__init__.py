@@ -1,0 +1,1 @@
+"""Dashboards, alerting rules and their publisher."""

@@ -1,0 +1,1 @@
+"""The `gigawatt` command: one entry point over all the parts."""

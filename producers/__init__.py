@@ -1,0 +1,1 @@
+"""From a chip to Kafka: sources, the fixed-rate sampler, the publisher."""

@@ -1,0 +1,1 @@
+"""The contract in code: samples, topics, chips, tables. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""From Kafka to ClickHouse: decode, seconds, blocks, store."""
