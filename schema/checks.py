@@ -1,0 +1,118 @@
+"""The row checks of the contract: each sample is accepted, or refused with one reason.
+
+All vectorised, over the columns of a batch; labels are judged once per distinct value. When a row breaks
+several rules it gets the reason that stands first in `REASONS`.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schema.samples import IDENTITY, PLATFORMS, POWER_METHODS, Bools, Ints, Label, Samples
+
+ACCEPTED: Final = 0
+REASONS: Final = (
+    "",  # accepted
+    "missing_label",
+    "label_too_long",
+    "unknown_platform",
+    "bad_time",
+    "too_late",
+    "bad_interval",
+    "bad_power",
+    "bad_utilization",
+    "bad_value",
+)
+UNDECODABLE: Final = "undecodable"
+
+MAX_LABEL_BYTES: Final = 128
+MAX_AHEAD_MS: Final = 5_000
+MAX_INTERVAL_MS: Final = 3_600_000
+MAX_POWER_W: Final = 10_000.0
+RAW_RETENTION_MS: Final = 3 * 24 * 3_600_000
+"""How long raw samples are kept, by the TTL in the migrations; a sample older than this is too late."""
+
+_RANGES: Final = {
+    # the widest that any chip could mean; beyond them the reading is garbage
+    "power_error_w": (0.0, MAX_POWER_W),
+    "memory_used_bytes": (0.0, 2.0**50),
+    "memory_total_bytes": (0.0, 2.0**50),
+    "temperature_c": (-60.0, 250.0),
+    "throttle": (0.0, 15.0),
+    "energy_j": (0.0, 1e18),
+}
+
+Reasons = npt.NDArray[np.uint8]
+
+
+def refusals(samples: Samples, appended_ms: int | Ints, retention_ms: int = RAW_RETENTION_MS) -> Reasons:
+    """Return uint8 [n]: 0 where the row is accepted, else the index of its reason in `REASONS`.
+
+    `appended_ms` is when the broker appended the message, in epoch milliseconds: one for all, or int64 [n].
+    """
+    reasons = np.zeros(len(samples), np.uint8)
+    ts_ms, interval_ms = samples.ts_ms, samples.interval_ms
+    # From the last to the first, so that the first in REASONS is the one that stands.
+    _mark(reasons, "bad_value", _bad_value(samples))
+    for name in ("utilization", "tensor_utilization"):
+        _mark(reasons, "bad_utilization", _outside(samples, name, 0.0, 1.0))
+    _mark(reasons, "bad_power", _outside(samples, "power_w", 0.0, MAX_POWER_W))
+    _mark(reasons, "bad_interval", (interval_ms < 1) | (interval_ms > MAX_INTERVAL_MS))
+    _mark(reasons, "too_late", ts_ms < appended_ms - retention_ms)
+    _mark(reasons, "bad_time", (ts_ms <= 0) | (ts_ms > appended_ms + MAX_AHEAD_MS))
+    _mark(reasons, "unknown_platform", _unknown(samples.labels["platform"], PLATFORMS))
+    for label in samples.labels.values():
+        _mark(reasons, "label_too_long", _too_long(label))
+    for name in IDENTITY:
+        _mark(reasons, "missing_label", _missing(samples.labels[name]))
+    return reasons
+
+
+def _mark(reasons: Reasons, reason: str, rows: Bools) -> None:
+    if rows.any():
+        reasons[rows] = REASONS.index(reason)
+
+
+def _outside(samples: Samples, name: str, low: float, high: float) -> Bools:
+    values, given = samples.measures[name], samples.given[name]
+    if len(values) == 0 or not given.any() or (values.min() >= low and values.max() <= high):
+        return np.zeros(len(values), bool)  # the usual case, at a tenth of the cost
+    inside = (values >= low) & (values <= high)  # a NaN is in no range
+    return given & ~inside
+
+
+def _bad_value(samples: Samples) -> Bools:
+    method = samples.labels["power_method"]
+    unnamed = samples.given["power_w"] & (method.codes < 0)
+    bad: Bools = unnamed | _unknown(method, POWER_METHODS)
+    for name, (low, high) in _RANGES.items():
+        bad |= _outside(samples, name, low, high)
+    return bad
+
+
+def _bad_rows(label: Label, bad_values: Bools, *, bad_if_missing: bool) -> Bools:
+    """Spread one verdict per distinct value over the rows."""
+    if not bad_values.any():
+        return label.codes < 0 if bad_if_missing else np.zeros(len(label), bool)
+    return np.append(bad_values, bad_if_missing)[label.codes]  # code -1 takes the last
+
+
+def _unknown(label: Label, known: tuple[str, ...]) -> Bools:
+    among = pc.is_in(label.values, value_set=pa.array(known)).to_numpy(zero_copy_only=False)
+    return _bad_rows(label, ~among.astype(bool), bad_if_missing=False)
+
+
+def _too_long(label: Label) -> Bools:
+    return _bad_rows(label, _byte_lengths(label) > MAX_LABEL_BYTES, bad_if_missing=False)
+
+
+def _missing(label: Label) -> Bools:
+    return _bad_rows(label, _byte_lengths(label) == 0, bad_if_missing=True)
+
+
+def _byte_lengths(label: Label) -> npt.NDArray[np.int32]:
+    lengths: npt.NDArray[np.int32] = pc.binary_length(label.values).to_numpy(zero_copy_only=False)
+    return lengths

@@ -1,0 +1,184 @@
+"""Messages of the samples topic: a batch of samples to bytes, and bytes back to columns.
+
+Two encodings, told apart by the `content-type` header or else by the first bytes: an Arrow IPC stream, and
+newline-delimited JSON for producers that have no Arrow. Decoding refuses a message only when nothing of it
+can be read; a value of the wrong type costs its own row, which the checks refuse with its reason.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schema import ndjson
+from schema.samples import LABELS, MEASURES, Bools, Ints, Label, Numbers, Samples, concat_labels, no_label
+
+ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
+NDJSON: Final = ndjson.CONTENT_TYPE
+CONTENT_TYPE_HEADER: Final = "content-type"
+
+_ARROW_FIRST_BYTES: Final = b"\xff\xff\xff\xff"  # the continuation mark of an encapsulated IPC message
+_MAX_ROWS: Final = 4_000_000  # a run-end or dictionary trick must not unfold into all of memory
+
+
+class UndecodableError(ValueError):
+    """Nothing of a message can be read; the text says why, for the dead letters."""
+
+
+def encode(batch: pa.RecordBatch, *, compression: str | None = None) -> bytes:
+    """Encode a batch as an Arrow IPC stream.
+
+    `compression` (`lz4`, `zstd`) is of the buffers inside; the Kafka client compresses whole messages too.
+    """
+    sink = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()
+
+
+def encode_ndjson(batch: pa.RecordBatch) -> bytes:
+    """Encode a batch as newline-delimited JSON, times as epoch milliseconds, nulls left out."""
+    return ndjson.encode(batch)
+
+
+def decode(value: bytes | None, content_type: str | None = None) -> pa.RecordBatch:
+    """Decode one message into a batch of its rows as they came, safe to compute on.
+
+    Raises `UndecodableError` when nothing of it can be read.
+    """
+    if not value:
+        raise UndecodableError("empty message")
+    if content_type is None:
+        content_type = ARROW_STREAM if value.startswith(_ARROW_FIRST_BYTES) else NDJSON
+    if content_type == ARROW_STREAM:
+        return _read_arrow(value)
+    if content_type != NDJSON:
+        raise UndecodableError(f"unknown content type {content_type[:80]!r}")
+    try:
+        return ndjson.decode(value)
+    except ValueError as error:
+        raise UndecodableError(f"not newline-delimited JSON: {_one_line(error)}") from error
+
+
+def _read_arrow(value: bytes) -> pa.RecordBatch:
+    """Read and fully validate an IPC stream: a hostile offset or index must not reach any arithmetic."""
+    try:
+        with pa.ipc.open_stream(value) as reader:
+            schema = reader.schema
+            batches = list(_bounded(reader))
+        if len(batches) == 1:
+            return batches[0]
+        return (
+            pa.Table.from_batches(batches, schema).combine_chunks().to_batches()[0]
+            if batches
+            else (pa.RecordBatch.from_pylist([], schema))
+        )
+    except UndecodableError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, TypeError, IndexError, MemoryError) as error:
+        raise UndecodableError(f"not an Arrow stream: {_one_line(error)}") from error
+
+
+def _bounded(reader: pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
+    if len(set(reader.schema.names)) != len(reader.schema.names):
+        raise UndecodableError("two columns of one name")
+    rows = 0
+    for batch in reader:
+        rows += batch.num_rows
+        if rows > _MAX_ROWS:
+            raise UndecodableError(f"more than {_MAX_ROWS} rows in one message")
+        batch.validate(full=True)
+        yield batch
+
+
+def _one_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def columns(batches: Sequence[pa.RecordBatch]) -> Samples:
+    """Turn batches of one schema, n rows in all, into columns.
+
+    Unknown extra columns are ignored, missing ones are null, and a value that does not fit its field
+    becomes one that the row checks refuse.
+    """
+    table = pa.Table.from_batches(batches)
+    arrays = dict(zip(table.schema.names, table.columns, strict=True))
+    n = table.num_rows
+    measures: dict[str, Numbers] = {}
+    given: dict[str, Bools] = {}
+    for name in MEASURES:
+        measures[name], given[name] = _measure(arrays.get(name), n)
+    return Samples(
+        ts_ms=_time_ms(arrays.get("ts"), n),
+        interval_ms=_interval_ms(arrays.get("interval_ms"), n),
+        labels={name: _label(arrays.get(name), n) for name in LABELS},
+        measures=measures,
+        given=given,
+    )
+
+
+def _label(array: pa.ChunkedArray | None, n: int) -> Label:
+    try:
+        if array is None or pa.types.is_null(array.type):
+            return no_label(n)
+        if not pa.types.is_dictionary(array.type):
+            array = array.cast(pa.utf8()).dictionary_encode()
+        return concat_labels([_label_chunk(chunk) for chunk in array.chunks])
+    except pa.ArrowException:  # not text, and not to be made text
+        return no_label(n)
+
+
+def _label_chunk(array: pa.DictionaryArray) -> Label:
+    values, indices = array.dictionary, array.indices
+    if values.type != pa.utf8():
+        values = values.cast(pa.utf8())
+    if values.null_count:
+        indices = pc.if_else(values.is_valid().take(indices), indices, None)
+        values = values.fill_null("")
+    if indices.null_count:
+        indices = indices.cast(pa.int64()).fill_null(-1)
+    return Label(indices.to_numpy().astype(np.int32, copy=False), values)
+
+
+def _measure(array: pa.ChunkedArray | None, n: int) -> tuple[Numbers, Bools]:
+    """Return the values [n] as they came, and which of them were given; a value of another type is NaN."""
+    if array is None or pa.types.is_null(array.type):
+        return np.full(n, np.nan, np.float32), np.zeros(n, bool)
+    given = np.ones(n, bool)
+    if array.null_count:
+        given = np.asarray(array.is_valid().to_numpy(), dtype=bool)
+    if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)):
+        return np.full(n, np.nan, np.float32), given
+    values = array.to_numpy()
+    return (values.astype(np.float32) if values.dtype == np.float16 else values), given
+
+
+def _interval_ms(array: pa.ChunkedArray | None, n: int) -> Ints:
+    if array is None or not pa.types.is_integer(array.type):
+        return np.zeros(n, np.int64)
+    return _integers(array)
+
+
+def _time_ms(array: pa.ChunkedArray | None, n: int) -> Ints:
+    if array is not None and pa.types.is_integer(array.type):
+        return _integers(array)
+    if array is None or not pa.types.is_timestamp(array.type):
+        return np.zeros(n, np.int64)
+    try:
+        return _integers(array.cast(pa.timestamp("ms", array.type.tz), safe=False).cast(pa.int64()))
+    except pa.ArrowException:  # seconds beyond the range of milliseconds
+        return np.zeros(n, np.int64)
+
+
+def _integers(array: pa.ChunkedArray) -> Ints:
+    """Return int64 [n] with 0 for null; what exceeds int64 is clamped, and far out of every valid range."""
+    if array.null_count:
+        array = array.fill_null(0)
+    values = array.to_numpy()
+    if values.dtype == np.uint64:
+        values = np.minimum(values, np.uint64(2**63 - 1))
+    return np.asarray(values, dtype=np.int64)
