@@ -90,6 +90,8 @@ def _bad_value(samples: Samples) -> Bools:
     bad: Bools = unnamed | _unknown(method, POWER_METHODS)
     for name, (low, high) in _RANGES.items():
         bad |= _outside(samples, name, low, high)
+    for label in samples.labels.values():
+        bad |= _has_nul(label)
     return bad
 
 
@@ -111,6 +113,12 @@ def _too_long(label: Label) -> Bools:
 
 def _missing(label: Label) -> Bools:
     return _bad_rows(label, _byte_lengths(label) == 0, bad_if_missing=True)
+
+
+def _has_nul(label: Label) -> Bools:
+    """Find NULs: labels are joined by one before they are hashed, so two identities could look like one."""
+    found = pc.match_substring(label.values, "\0").to_numpy(zero_copy_only=False).astype(bool)
+    return _bad_rows(label, found, bad_if_missing=False)
 
 
 def _byte_lengths(label: Label) -> npt.NDArray[np.int32]:

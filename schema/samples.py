@@ -140,10 +140,24 @@ def concat(parts: Sequence[Samples]) -> Samples:
     """Join batches end to end."""
     if len(parts) == 1:
         return parts[0]
+    if not parts:
+        return empty()
     return Samples(
         np.concatenate([part.ts_ms for part in parts]),
         np.concatenate([part.interval_ms for part in parts]),
         {name: concat_labels([part.labels[name] for part in parts]) for name in LABELS},
         {name: np.concatenate([part.measures[name] for part in parts]) for name in MEASURES},
         {name: np.concatenate([part.given[name] for part in parts]) for name in MEASURES},
+    )
+
+
+def empty() -> Samples:
+    """Return a batch of no samples."""
+    none = np.zeros(0, np.int64)
+    return Samples(
+        none,
+        none,
+        {name: no_label(0) for name in LABELS},
+        {name: np.zeros(0, np.float64) for name in MEASURES},
+        {name: np.zeros(0, bool) for name in MEASURES},
     )

@@ -1,0 +1,49 @@
+"""The one place that makes ClickHouse clients."""
+
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from schema.errors import GigawattError
+
+DATABASE = "gigawatt"
+
+
+class ClickHouseAwayError(GigawattError):
+    """ClickHouse does not answer."""
+
+
+def connect(url: str, *, database: str | None = DATABASE, timeout_s: float = 30.0) -> Client:
+    """Return a client of the ClickHouse at `url`, such as `http://user:password@host:8123`.
+
+    Raises `ClickHouseAwayError` when it does not answer. A client serves one request at a time: give each
+    thread its own.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise GigawattError(f"{url!r} is no ClickHouse address; write it as http://host:8123")
+    try:
+        return clickhouse_connect.get_client(
+            interface=parts.scheme,
+            host=parts.hostname,
+            port=parts.port or (8443 if parts.scheme == "https" else 8123),
+            username=unquote(parts.username or "default"),
+            password=unquote(parts.password or ""),
+            database=database or "default",
+            connect_timeout=5,
+            send_receive_timeout=timeout_s,
+            autogenerate_session_id=False,
+            query_limit=0,
+            compress=False,
+        )
+    except ClickHouseError as error:
+        raise ClickHouseAwayError(
+            f"ClickHouse at {parts.hostname}:{parts.port or 8123} does not answer ({_first_line(error)}); "
+            "start it, or name another with GIGAWATT_CLICKHOUSE"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,117 @@
+"""Forward-only SQL migrations: the files of `schema/migrations`, each applied once, in order.
+
+What was applied is recorded with a checksum. A migration that was applied and then edited is refused, since
+no two databases would be alike any more. Statements may be run again after a crash half-way.
+"""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from clickhouse_connect.driver.client import Client
+
+from schema.clickhouse import DATABASE
+from schema.errors import GigawattError
+
+_NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
+_RECORDS = """
+CREATE TABLE IF NOT EXISTS schema_migrations
+(version UInt32, name String, checksum String, applied_at DateTime('UTC') DEFAULT now())
+ENGINE = MergeTree ORDER BY version
+"""
+
+
+class MigrationError(GigawattError):
+    """The migrations on disk and those in the database do not go together."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file: its number, its name and its SQL."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """What is recorded, to notice a later change; spaces at line ends do not count."""
+        text = "\n".join(line.rstrip() for line in self.sql.strip().splitlines())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def statements(self) -> list[str]:
+        """Split at the semicolons that end a line, and make each statement safe to run again."""
+        without_comments = re.sub(r"^--.*\n", "", self.sql, flags=re.MULTILINE)
+        parts = (part.strip() for part in re.split(r";\s*(?:\n|$)", without_comments))
+        return [_repeatable(part) for part in parts if part]
+
+
+def _repeatable(statement: str) -> str:
+    return re.sub(r"\ACREATE (TABLE|VIEW|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)
+
+
+def load(folder: Traversable | None = None) -> list[Migration]:
+    """Read the migrations, in order. Raises `MigrationError` on a strange name or a number used twice."""
+    folder = folder or resources.files("schema") / "migrations"
+    migrations = []
+    for file in folder.iterdir():
+        if not file.name.endswith(".sql"):
+            continue
+        match = _NAME.fullmatch(file.name)
+        if match is None:
+            raise MigrationError(f"{file.name}: name a migration like 0005_what_it_does.sql")
+        migrations.append(Migration(int(match["version"]), file.name, file.read_text()))
+    migrations.sort(key=lambda migration: migration.version)
+    for before, after in itertools.pairwise(migrations):
+        if before.version == after.version:
+            raise MigrationError(f"{before.name} and {after.name} have one number; give the newer the next")
+    return migrations
+
+
+def pending(migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> list[Migration]:
+    """Return what is still to be applied, given the applied versions with their names and checksums.
+
+    Raises `MigrationError` when an applied migration was changed, is missing, or was overtaken.
+    """
+    known = {migration.version: migration for migration in migrations}
+    for version, (name, checksum) in sorted(applied.items()):
+        if version not in known:
+            raise MigrationError(f"the database has {name}, which this Gigawatt does not know; use a newer one")
+        if known[version].checksum != checksum:
+            raise MigrationError(
+                f"{known[version].name} was changed after it was applied; undo the change and write a new migration"
+            )
+    newest = max(applied, default=0)
+    todo = [migration for migration in migrations if migration.version not in applied]
+    for migration in todo:
+        if migration.version < newest:
+            raise MigrationError(f"{migration.name} is older than what is applied; give it the next free number")
+    return todo
+
+
+def migrate(
+    client: Client, migrations: Sequence[Migration], said: Callable[[str], None] = lambda _: None
+) -> list[Migration]:
+    """Bring the database to the newest schema; return what was applied now, telling `said` of each.
+
+    Safe to run again, and safe to run from two places at once.
+    """
+    client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+    client.database = DATABASE
+    client.command(_RECORDS)
+    rows = client.query("SELECT version, name, checksum FROM schema_migrations").result_rows
+    todo = pending(migrations, {version: (name, checksum) for version, name, checksum in rows})
+    for migration in todo:
+        said(f"applying {migration.name}")
+        for statement in migration.statements():
+            client.command(statement)
+        client.insert(
+            "schema_migrations",
+            [[migration.version, migration.name, migration.checksum]],
+            column_names=["version", "name", "checksum"],
+        )
+    return todo

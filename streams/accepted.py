@@ -1,0 +1,95 @@
+"""The accepted samples of a block, with everything that the tables are made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schema import checks
+from schema.samples import POWER_METHODS, Bools, Ints, Label, Rows, Samples
+from streams.decoded import Decoded
+from streams.rosters import Group, Roster
+
+METHODS: Final = ("", *POWER_METHODS)
+"""Power methods by code; 0 is for samples whose power is not known."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """n accepted samples; each array is [n].
+
+    `group` indexes `groups`, `method` indexes `METHODS`, `series` names the chip in its place, `message` is the number
+    of the message and `host_key` a hash of that message's first host; `offset` and `appended_ms` are its place and
+    time in the log.
+    """
+
+    samples: Samples
+    groups: list[Group]
+    group: Ints
+    method: npt.NDArray[np.uint8]
+    series: npt.NDArray[np.uint64]
+    message: Ints
+    host_key: npt.NDArray[np.uint64]
+    offset: Ints
+    appended_ms: Ints
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def take(self, rows: Rows) -> "Accepted":
+        """Pick rows, in that order."""
+        return Accepted(
+            self.samples.take(rows),
+            self.groups,
+            self.group[rows],
+            self.method[rows],
+            self.series[rows],
+            self.message[rows],
+            self.host_key[rows],
+            self.offset[rows],
+            self.appended_ms[rows],
+        )
+
+    def group_columns(self, group: Ints) -> dict[str, pa.Array]:
+        """Return the four label columns of a table whose rows are of these groups."""
+        index = pa.array(group.astype(np.int32))
+        return {
+            name: pa.DictionaryArray.from_arrays(index, pa.array([getattr(g, name) for g in self.groups], pa.utf8()))
+            for name in Group._fields
+        }
+
+
+def accept(decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons) -> Accepted:
+    """Bring together the accepted rows of a block and who they are of."""
+    groups, group = _common_groups(rosters)
+    everything = Accepted(
+        samples=decoded.samples,
+        groups=groups,
+        group=group,
+        method=_method_codes(decoded.samples.labels["power_method"], decoded.samples.given["power_w"]),
+        series=np.concatenate([roster.series for roster in rosters]),
+        message=decoded.message_of,
+        host_key=np.array([roster.host_key for roster in rosters], np.uint64)[decoded.message_of],
+        offset=decoded.per_row([message.offset for message in decoded.messages]),
+        appended_ms=decoded.per_row([message.appended_ms for message in decoded.messages]),
+    )
+    return everything.take(np.flatnonzero(reasons == checks.ACCEPTED)) if reasons.any() else everything
+
+
+def _common_groups(rosters: Sequence[Roster]) -> tuple[list[Group], Ints]:
+    """Give the groups of all rosters one numbering; return them, and the group of every row."""
+    numbers: dict[Group, int] = {}
+    parts = []
+    for roster in rosters:
+        lookup = np.array([numbers.setdefault(group, len(numbers)) for group in roster.groups], np.int64)
+        parts.append(lookup[roster.group_of])
+    return list(numbers), np.concatenate(parts)
+
+
+def _method_codes(label: Label, known: Bools) -> npt.NDArray[np.uint8]:
+    values = [METHODS.index(name) if name in METHODS else 0 for name in label.values.to_pylist()]
+    codes = np.array([*values, 0], np.uint8)[label.codes]  # code -1 takes the last
+    return codes if known.all() else np.where(known, codes, 0).astype(np.uint8)

@@ -1,0 +1,113 @@
+"""The messages of a block as columns, and what of them is refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from schema import checks, samples, wire
+from schema.samples import Ints, Rows, Samples
+from streams.blocks import LogMessage
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What was refused of one message for one reason: `rows` rows, and what goes to the dead letters."""
+
+    offset: int
+    appended_ms: int
+    reason: str
+    rows: int
+    detail: str
+    value: bytes | None
+    content_type: str | None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """M messages that could be decoded, with their n rows joined end to end.
+
+    `message_of` [n] indexes `messages` and `received`; message m has the rows from `first[m]` on.
+    """
+
+    messages: list[LogMessage]
+    received: list[pa.RecordBatch]
+    samples: Samples
+    first: Ints
+    message_of: Ints
+
+    def rows_of(self, index: int) -> Rows:
+        """Return the rows of one message."""
+        return np.arange(self.first[index], self.first[index] + self.received[index].num_rows)
+
+    def per_row(self, values: Sequence[int]) -> Ints:
+        """Spread one value per message over the rows."""
+        return np.array(values, np.int64)[self.message_of]
+
+
+def decode(messages: Sequence[LogMessage]) -> tuple[Decoded, list[Refusal]]:
+    """Decode what can be decoded, and refuse the rest.
+
+    Messages of one schema are brought together, so that columns are made once for all of them; the order of messages
+    therefore changes.
+    """
+    refusals: list[Refusal] = []
+    by_schema: dict[str, list[tuple[LogMessage, pa.RecordBatch]]] = {}
+    for message in messages:
+        try:
+            batch = wire.decode(message.value, message.content_type)
+        except wire.UndecodableError as error:
+            refusals.append(_undecodable(message, str(error)))
+        else:
+            by_schema.setdefault(str(batch.schema), []).append((message, batch))
+    pairs = [pair for same in by_schema.values() for pair in same]
+    counts = np.array([batch.num_rows for _, batch in pairs], np.int64)
+    decoded = Decoded(
+        messages=[message for message, _ in pairs],
+        received=[batch for _, batch in pairs],
+        samples=samples.concat([wire.columns([batch for _, batch in same]) for same in by_schema.values()]),
+        first=np.cumsum(counts) - counts,
+        message_of=np.repeat(np.arange(len(counts)), counts),
+    )
+    return decoded, refusals
+
+
+def refuse(decoded: Decoded, reasons: checks.Reasons) -> list[Refusal]:
+    """Return a refusal per message and reason, each with an Arrow batch of just those rows, as received."""
+    refusals = []
+    for index in np.unique(decoded.message_of[reasons != checks.ACCEPTED]).tolist():
+        of_message = reasons[decoded.rows_of(index)]
+        for code in np.unique(of_message[of_message != checks.ACCEPTED]).tolist():
+            rows = np.flatnonzero(of_message == code)
+            refusals.append(_refusal(decoded, index, rows, checks.REASONS[code]))
+    return refusals
+
+
+def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
+    message, received = decoded.messages[index], decoded.received[index]
+    batch = received.take(pa.array(rows))
+    if "reason" in batch.schema.names:  # a dead letter that was sent in again keeps only its newest reason
+        batch = batch.drop_columns(["reason"])
+    batch = batch.append_column("reason", pa.array([reason] * len(rows), pa.utf8()))
+    return Refusal(
+        offset=message.offset,
+        appended_ms=message.appended_ms,
+        reason=reason,
+        rows=len(rows),
+        detail=f"{len(rows)} of {received.num_rows} rows",
+        value=wire.encode(batch),
+        content_type=wire.ARROW_STREAM,
+    )
+
+
+def _undecodable(message: LogMessage, detail: str) -> Refusal:
+    return Refusal(
+        offset=message.offset,
+        appended_ms=message.appended_ms,
+        reason=checks.UNDECODABLE,
+        rows=1,
+        detail=detail,
+        value=message.value,
+        content_type=message.content_type,
+    )

@@ -1,0 +1,70 @@
+"""A block of messages to what is stored of it. Reads nothing and writes nothing: bytes in, tables out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from schema import checks
+from streams import inventory, power, raw
+from streams.accepted import accept
+from streams.blocks import Block
+from streams.decoded import Decoded, Refusal, decode, refuse
+from streams.rosters import Roster, RosterCache, digest, make_roster
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored of a block. A table is None when there is nothing for it."""
+
+    block: Block
+    power: pa.Table | None = None
+    raw: pa.Table | None = None
+    series: pa.Table | None = None
+    refusals: Sequence[Refusal] = field(default_factory=list)
+    samples: int = 0
+    late_samples: int = 0
+    energy_j: float = 0.0
+    newest_ts_ms: int | None = None
+
+    @property
+    def rejected(self) -> int:
+        """Refused rows; a message that could not be decoded counts as one."""
+        return sum(refusal.rows for refusal in self.refusals)
+
+
+class Processor:
+    """Turns blocks into tables. Its only state is the cache of rosters, which changes no result but `series`."""
+
+    def __init__(self, rosters: RosterCache | None = None) -> None:
+        self._rosters = rosters or RosterCache()
+
+    def process(self, block: Block) -> Stored:
+        """Return what is to be stored of a block; the sums depend on nothing but its messages."""
+        decoded, refusals = decode(block.messages)
+        reasons = checks.refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages]))
+        refusals += refuse(decoded, reasons)
+        if (reasons != checks.ACCEPTED).all():
+            return Stored(block, refusals=refusals)
+        rosters = [self._roster(decoded, index) for index in range(len(decoded.messages))]
+        accepted = accept(decoded, rosters, reasons)
+        sums = power.rows(accepted)
+        return Stored(
+            block,
+            power=sums,
+            raw=raw.rows(accepted, block.partition),
+            series=inventory.rows(accepted, rosters),
+            refusals=refusals,
+            samples=len(accepted),
+            late_samples=sums["late_samples"].to_numpy().sum(),
+            energy_j=sums["energy_j"].to_numpy().sum(),
+            newest_ts_ms=int(accepted.samples.ts_ms.max()),
+        )
+
+    def _roster(self, decoded: Decoded, index: int) -> Roster:
+        key = digest(decoded.received[index])
+        found = self._rosters.get(key)
+        if found is None:
+            found = make_roster(decoded.samples.take(decoded.rows_of(index)))
+            self._rosters.put(key, found)
+        return found

@@ -1,0 +1,133 @@
+"""Raw samples as rows of `sample_batches`: some thousand samples a row, as arrays of integers.
+
+Integers are at the sensor's resolution: tenths of a watt and of a degree, per mille, MiB. An array of one element
+stands for as many equal values, which is what most columns of a batch are.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schema.samples import Bools, Ints, Label, Numbers, Rows
+from streams.accepted import Accepted
+
+ROW_SAMPLES: Final = 4096
+"""About how many samples a row holds; batches that are larger stay one row."""
+
+# field: column, integer type, units of it in one of the field's
+_SCALED: Final[Mapping[str, tuple[str, type[np.integer], float]]] = {
+    "power_w": ("power_dw", np.uint32, 10.0),
+    "power_error_w": ("power_error_dw", np.uint32, 10.0),
+    "utilization": ("utilization_pm", np.uint16, 1000.0),
+    "tensor_utilization": ("tensor_pm", np.uint16, 1000.0),
+    "memory_used_bytes": ("memory_used_mib", np.uint32, 2.0**-20),
+    "memory_total_bytes": ("memory_total_mib", np.uint32, 2.0**-20),
+    "temperature_c": ("temperature_dc", np.int16, 10.0),
+    "throttle": ("throttle", np.uint8, 1.0),
+}
+
+
+def rows(accepted: Accepted, partition: int) -> pa.Table:
+    """Return rows of `sample_batches`, each of one group, with neighbouring hosts side by side."""
+    ordered, starts = _in_rows(accepted)
+    samples = ordered.samples
+    counts = np.diff(np.append(starts, len(samples)))
+    time_s = np.minimum.reduceat(samples.ts_ms, starts) // 1000
+    first_offset = np.minimum.reduceat(ordered.offset, starts)
+    jobs, job_index = _jobs(samples.labels["job"], starts, counts)
+    columns = {
+        "time": pa.array(time_s, pa.int64()).cast(pa.timestamp("s", "UTC")),
+        **ordered.group_columns(ordered.group[starts]),
+        "host_key": pa.array(ordered.host_key[starts]),
+        "kafka_partition": pa.array(np.full(len(starts), partition, np.uint16)),
+        "first_offset": pa.array(first_offset.astype(np.uint64)),
+        "rows": pa.array(counts.astype(np.uint32)),
+        "jobs": jobs,
+        "offset_delta": _lists((ordered.offset - np.repeat(first_offset, counts)).astype(np.uint32), starts),
+        "ts_delta_ms": _lists((samples.ts_ms - np.repeat(time_s * 1000, counts)).astype(np.int32), starts),
+        "interval_ms": _lists(samples.interval_ms.astype(np.uint32), starts),
+        "series": _lists(ordered.series, starts),
+        "job_index": _lists(job_index, starts),
+        "power_method": _lists(ordered.method, starts),
+    }
+    for name, (column, kind, scale) in _SCALED.items():
+        columns[column] = _lists(_integers(samples.measures[name], samples.given[name], kind, scale), starts)
+    return pa.table(columns)
+
+
+def _in_rows(accepted: Accepted) -> tuple[Accepted, Rows]:
+    """Order samples by group, host and offset, and return where each row begins.
+
+    What is ordered are segments, stretches of one message and group. Those of one group that come to lie side by
+    side share a row until it is full.
+    """
+    new = np.ones(len(accepted), bool)
+    new[1:] = (accepted.group[1:] != accepted.group[:-1]) | (accepted.message[1:] != accepted.message[:-1])
+    begins = np.flatnonzero(new)
+    sizes = np.diff(np.append(begins, len(accepted)))
+    order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], accepted.group[begins]))
+    if (np.diff(order) != 1).any():
+        accepted = accepted.take(_ranges(begins[order], sizes[order]))
+    sizes = sizes[order]
+    segments = np.cumsum(sizes) - sizes
+    return accepted, segments[_row_segments(sizes, accepted.group[segments])]
+
+
+def _ranges(starts: Ints, sizes: Ints) -> Rows:
+    """Return start, start + 1, ... of each range, end to end."""
+    rows: Rows = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+    return rows
+
+
+def _row_segments(sizes: Ints, group: Ints) -> npt.NDArray[np.intp]:
+    """Return the first segment of each row: a new one for every group, and when the row would be too full."""
+    first, filled = [], 0
+    for index, size in enumerate(sizes.tolist()):
+        if index == 0 or group[index] != group[index - 1] or filled + size > ROW_SAMPLES:
+            first.append(index)
+            filled = 0
+        filled += size
+    return np.array(first, np.intp)
+
+
+def _integers(values: Numbers, given: Bools, kind: type[np.integer], scale: float) -> npt.NDArray[np.integer]:
+    """Return round(values x scale) as integers [n]; the largest of the type stands for null."""
+    null = np.iinfo(kind).max
+    if not given.any():
+        return np.full(len(values), null, kind)
+    scaled = values if scale == 1.0 else np.rint(values * scale)
+    if given.all():
+        return scaled.astype(kind)
+    return np.where(given, scaled, null).astype(kind)
+
+
+def _jobs(label: Label, starts: Ints, counts: Ints) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
+    """Return each row's distinct jobs as lists, and for each sample the place of its job in its row's, from 1."""
+    width = len(label.values) + 1
+    row = np.repeat(np.arange(len(starts)), counts)
+    pairs, index = np.unique(row * width + label.codes + 1, return_inverse=True)
+    named = pairs % width > 0
+    per_row = np.bincount(pairs[named] // width, minlength=len(starts))
+    first = np.cumsum(per_row) - per_row
+    place = np.cumsum(named) - first[pairs // width]
+    values = label.values.take(pa.array(pairs[named] % width - 1))
+    offsets = pa.array(np.append(first, per_row.sum()).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, values), np.where(named, place, 0).astype(np.uint32)[index]
+
+
+def _lists(values: npt.NDArray[np.generic], starts: Ints) -> pa.ListArray:
+    """Cut [n] values into a list per row; a row of equal values becomes a list of one."""
+    begins = np.ones(len(values), bool)
+    begins[1:] = values[1:] != values[:-1]
+    begins[starts] = False
+    changes = np.add.reduceat(begins, starts, dtype=np.int64)
+    kept = np.where(changes > 0, np.diff(np.append(starts, len(values))), 1)
+    if (changes == 0).any():
+        row = np.repeat(changes > 0, np.diff(np.append(starts, len(values))))
+        row[starts] = True
+        values = values[row]
+    offsets = np.append(0, np.cumsum(kept)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))

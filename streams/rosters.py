@@ -1,0 +1,121 @@
+"""Whose samples these are: labels turned into numbers, once per roster and not once per sample.
+
+A producer sends the same labels with every batch, and Arrow sends them as the same bytes. So a batch's roster (its
+six identity columns) is known by a digest of these bytes, and the numbers made from it are kept, in bounded memory.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from schema.samples import IDENTITY, Codes, Label, Samples
+
+_SEPARATOR = "\0"
+
+
+class Group(NamedTuple):
+    """What sums are kept for."""
+
+    site: str
+    fleet: str
+    platform: str
+    model: str
+
+
+@dataclass(eq=False)
+class Roster:
+    """The identity of a batch of n rows.
+
+    `group_of` [n] indexes `groups`. `series` [n] is XXH64 over the six labels joined by NUL, the number by which the
+    store knows a chip in its place; `host_key` is XXH64 of the first host. `written_ms` is when the roster's chips
+    were last told to the inventory (append time), 0 for never.
+    """
+
+    groups: list[Group]
+    group_of: Codes
+    series: npt.NDArray[np.uint64]
+    host_key: int
+    written_ms: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory this roster takes, about."""
+        return self.group_of.nbytes + self.series.nbytes + 600
+
+
+def digest(batch: pa.RecordBatch) -> bytes:
+    """Return 16 bytes that stand for the identity columns of a batch, from their buffers."""
+    state = xxhash.xxh3_128()
+    for name in IDENTITY:
+        index = batch.schema.get_field_index(name)
+        if index < 0:
+            state.update(b"absent")
+            continue
+        column = batch.column(index)
+        state.update(f"{column.type}/{len(column)}/{column.offset}".encode())
+        for buffer in column.buffers():
+            state.update(buffer if buffer is not None else b"none")
+        if pa.types.is_dictionary(column.type):
+            values = column.dictionary
+            state.update(f"{len(values)}/{values.offset}".encode())
+            for buffer in values.buffers():
+                state.update(buffer if buffer is not None else b"none")
+    return state.digest()
+
+
+def make_roster(samples: Samples) -> Roster:
+    """Make the roster of n rows; a missing label counts as empty, for such rows are refused anyway."""
+    labels = {name: _strings(samples.labels[name]) for name in IDENTITY}
+    joined = pc.binary_join_element_wise(*labels.values(), _SEPARATOR)
+    series = np.fromiter(
+        (xxhash.xxh64_intdigest(text) for text in joined.cast(pa.binary()).to_pylist()), np.uint64, len(samples)
+    )
+    groups = pc.binary_join_element_wise(*(labels[name] for name in Group._fields), _SEPARATOR).dictionary_encode()
+    return Roster(
+        [Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary.to_pylist()],
+        groups.indices.to_numpy().astype(np.int32, copy=False),
+        series,
+        xxhash.xxh64_intdigest(labels["host"][0].as_py().encode()) if len(samples) else 0,
+    )
+
+
+def _strings(label: Label) -> pa.StringArray:
+    if not len(label.values):
+        return pa.array([""] * len(label), pa.utf8())
+    indices = pa.array(label.codes, mask=label.codes < 0)
+    return label.values.take(indices).fill_null("")
+
+
+class RosterCache:
+    """The rosters met lately, at most `max_bytes` of them; the longest unused one goes first."""
+
+    def __init__(self, max_bytes: int = 96 * 2**20) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._rosters: OrderedDict[bytes, Roster] = OrderedDict()
+
+    def get(self, key: bytes) -> Roster | None:
+        """Return the roster of this digest, if it is still known."""
+        found = self._rosters.get(key)
+        if found is not None:
+            self._rosters.move_to_end(key)
+        return found
+
+    def put(self, key: bytes, made: Roster) -> None:
+        """Keep a roster."""
+        self._rosters[key] = made
+        self._bytes += made.nbytes
+        while self._bytes > self._max_bytes and len(self._rosters) > 1:
+            _, gone = self._rosters.popitem(last=False)
+            self._bytes -= gone.nbytes
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the rosters take, about."""
+        return self._bytes
