@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -16,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
+from schema.fleet import Budget
 
 _NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
 _RECORDS = """
@@ -115,3 +117,10 @@ def migrate(
             column_names=["version", "name", "checksum"],
         )
     return todo
+
+
+def set_budgets(client: Client, budgets: Sequence[Budget]) -> None:
+    """Make these the budgets: they take the place of all that were set before."""
+    now = datetime.now(UTC)
+    rows = [[now, *budget] for budget in budgets]
+    client.insert("budget_loads", rows, column_names=["loaded_at", *Budget._fields])

@@ -30,31 +30,26 @@ class LogMessage:
 
 @dataclass(frozen=True)
 class Block:
-    """A run of messages of one partition, to be stored as one."""
+    """A run of messages of one partition, to be stored as one, under the name of `offset_from`.
+
+    `offset_from` follows the block before; the first message may lie later, where transaction marks took offsets.
+    """
 
     partition: int
+    offset_from: int
     messages: list[LogMessage]
-
-    @property
-    def offset_from(self) -> int:
-        """Offset of the first message, the block's name."""
-        return self.messages[0].offset
 
     @property
     def offset_to(self) -> int:
         """Offset of the last message."""
         return self.messages[-1].offset
 
-    def until(self, offset: int) -> "Block":
-        """Return the block cut after `offset`."""
-        return Block(self.partition, [message for message in self.messages if message.offset <= offset])
-
 
 class PartitionCutter:
     """Holds back one partition's messages until a block of them is complete.
 
-    `stored` is the last offset that is already stored: what is at or below it is skipped, and so is what was added
-    before. `due(now_ms)` says whether a block may be cut; `peek` proposes it; `take` removes what was stored.
+    `stored` is the last offset that is already stored. `due` says whether a block may be cut, `peek` proposes it, and
+    `take` removes what was stored.
     """
 
     def __init__(self, partition: int, stored: int, grace_ms: int = 150) -> None:
@@ -64,19 +59,19 @@ class PartitionCutter:
         self._waiting: deque[LogMessage] = deque()
         self._bytes = 0
 
-    def add(self, message: LogMessage) -> bool:
-        """Take in the next message; False when it is skipped, being stored or held already."""
-        last = self._waiting[-1].offset if self._waiting else self.stored
-        if message.offset <= last:
-            return False
-        self._waiting.append(message)
-        self._bytes += message.nbytes
-        return True
+    def lost(self, first: int) -> None:
+        """Begin at `first`: the log has nothing before it any more. Nothing may be held back."""
+        self.stored = first - 1
 
     @property
-    def waiting(self) -> int:
-        """How many messages are held back."""
-        return len(self._waiting)
+    def last(self) -> int:
+        """The last offset that is stored or held; the next one is expected."""
+        return self._waiting[-1].offset if self._waiting else self.stored
+
+    def add(self, message: LogMessage) -> None:
+        """Take in the next message, whose offset is beyond `last`."""
+        self._waiting.append(message)
+        self._bytes += message.nbytes
 
     def due(self, now_ms: int) -> bool:
         """Say whether a block is complete: its second is over by the log, or by the clock and some grace."""
@@ -99,7 +94,7 @@ class PartitionCutter:
                 break
             messages.append(message)
             nbytes += message.nbytes
-        return Block(self.partition, messages)
+        return Block(self.partition, self.stored + 1, messages)
 
     def holds(self, offset: int) -> bool:
         """Say whether the log up to `offset` has arrived."""

@@ -1,0 +1,41 @@
+"""`gigawatt migrate`."""
+
+from pathlib import Path
+
+import click
+
+from gigawatt import options
+from schema.clickhouse import connect
+from schema.fleet import budgets, load
+from schema.migrate import load as load_migrations
+from schema.migrate import migrate, set_budgets
+from schema.settings import Settings
+from schema.topics import KafkaAdmin
+
+
+@click.command()
+@options.kafka
+@options.clickhouse
+@click.option("--fleet-file", type=click.Path(path_type=Path), help="Take budgets and expected chips from this file.")
+@click.option("--partitions", default=Settings().partitions, show_default=True, help="Of the samples topic, when new.")
+@click.option("--replication", default=Settings().replication, show_default=True, help="Of topics, when new.")
+@click.option("--skip-topics", is_flag=True, help="Leave Kafka alone.")
+def command(
+    *, kafka: str, clickhouse: str, fleet_file: Path | None, partitions: int, replication: int, skip_topics: bool
+) -> None:
+    """Bring ClickHouse and the topics to the current schema; safe to run again."""
+    fleet = load(fleet_file) if fleet_file else None
+    client = connect(clickhouse, database=None)
+    applied = migrate(client, load_migrations(), _say)
+    if fleet is not None:
+        set_budgets(client, budgets(fleet))
+        _say(f"budgets of {fleet_file} set")
+    if not skip_topics:
+        with KafkaAdmin(kafka) as admin:
+            admin.ensure(partitions, replication, _say)
+    if not applied:
+        _say("schema is current")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,43 @@
+"""`gigawatt worker`."""
+
+import time
+
+import click
+import structlog
+
+from gigawatt import log, options
+from schema.clickhouse import ClickHouseAwayError, connect
+from schema.topics import SAMPLES, KafkaAdmin, KafkaAwayError
+
+
+@click.command()
+@options.kafka
+@options.clickhouse
+@options.verbose
+def command(*, kafka: str, clickhouse: str, verbose: bool) -> None:
+    """Run one Faust worker: samples from Kafka, sums and raw batches to ClickHouse, exactly once.
+
+    Run as many as there are cores for, up to one per partition. Stop one with SIGINT or SIGTERM; a killed one does no
+    harm.
+    """
+    from streams import app  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
+
+    log.configure(verbose=verbose)
+    log_id = _wait_until_up(kafka, clickhouse)
+    app.run(app.make_app(kafka, lambda: connect(clickhouse), lambda: log_id, app.worker_name()), verbose=verbose)
+
+
+def _wait_until_up(kafka: str, clickhouse: str) -> str:
+    """Wait for broker and store, saying what is waited for; return the identity of the log."""
+    logger = structlog.get_logger()
+    said = ""
+    while True:
+        try:
+            connect(clickhouse).close()
+            with KafkaAdmin(kafka) as admin:
+                return admin.log_id(SAMPLES)
+        except (ClickHouseAwayError, KafkaAwayError) as error:
+            if str(error) != said:
+                said = str(error)
+                logger.warning("waiting", until=said)
+            time.sleep(1.0)

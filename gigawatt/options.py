@@ -1,0 +1,23 @@
+"""Flags that several commands share, with the environment variable behind each."""
+
+import click
+
+from schema.settings import Settings
+
+_DEFAULTS = Settings()
+
+kafka = click.option(
+    "--kafka",
+    metavar="HOST:PORT",
+    default=_DEFAULTS.kafka,
+    show_default=True,
+    help="Kafka broker.  [env: GIGAWATT_KAFKA]",
+)
+clickhouse = click.option(
+    "--clickhouse",
+    metavar="URL",
+    default=_DEFAULTS.clickhouse,
+    show_default=True,
+    help="ClickHouse over HTTP, such as http://user:password@host:8123.  [env: GIGAWATT_CLICKHOUSE]",
+)
+verbose = click.option("-v", "--verbose", is_flag=True, help="Log what the libraries say, too.")

@@ -1,0 +1,145 @@
+"""The Faust app: the one module that imports Faust.
+
+Faust reads the log, keeps the group together and commits. Nothing else is left to it: streams are `noack`, an offset is
+acknowledged when its block is stored, and where a partition begins is the ledger's word (`streams.ingest`). There are
+no Faust tables or windows: they expire by the wall clock and lose data on a rebalance (docs/decisions.md).
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from typing import Any, Final
+
+import faust
+import structlog
+from clickhouse_connect.driver.client import Client
+from faust.types import TP, EventT, StreamT
+
+from schema import wire
+from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
+from streams.blocks import LogMessage
+from streams.decoded import Refusal
+from streams.ingest import Ingest
+from streams.store import Store
+
+GROUP: Final = "gigawatt"
+_FOREVER_S: Final = 7 * 24 * 3600.0
+_MAX_DEAD_LETTER_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
+
+log = structlog.get_logger()
+
+
+class FaustLog:
+    """The log's reader and the dead letters, as `Ingest` asks for them."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+        self._rejected = app.topic(
+            REJECTED, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
+        )
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Go on reading at `offset`."""
+        await self._app.consumer.seek(TP(SAMPLES, partition), offset)
+
+    async def first_offset(self, partition: int) -> int:
+        """Return the oldest offset that the log still has."""
+        tp = TP(SAMPLES, partition)
+        offsets = await self._app.consumer.earliest_offsets(tp)
+        return int(offsets[tp])
+
+    async def dead_letter(self, partition: int, refusal: Refusal) -> None:
+        """Keep what was refused; return when the broker has it."""
+        value, detail = refusal.value, refusal.detail
+        if value is not None and len(value) > _MAX_DEAD_LETTER_BYTES:
+            # It came in compressed. Its head shows what it is, and the whole still lies at the source offset.
+            value, detail = value[:_MAX_DEAD_LETTER_BYTES], f"{detail}; the first of {len(value)} bytes"
+        headers = {
+            "reason": refusal.reason.encode(),
+            "detail": detail.encode(),
+            "source-topic": SAMPLES.encode(),
+            "source-partition": str(partition).encode(),
+            "source-offset": str(refusal.offset).encode(),
+        }
+        if refusal.content_type:
+            headers[wire.CONTENT_TYPE_HEADER] = refusal.content_type.encode()
+        await (await self._rejected.send(value=value, headers=headers))
+
+
+def make_app(kafka: str, connect: Callable[[], Client], log_id: Callable[[], str], worker: str) -> faust.App:
+    """Return the app of one worker. `log_id` is asked at the first assignment."""
+    app = faust.App(
+        GROUP,
+        broker=f"kafka://{kafka}",
+        store="memory://",
+        datadir=tempfile.mkdtemp(prefix="gigawatt-worker-"),
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=256,
+        stream_recovery_delay=0.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=2 * MAX_MESSAGE_BYTES,
+        producer_max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
+        producer_compression_type="lz4",
+        broker_session_timeout=20.0,
+        broker_heartbeat_interval=3.0,
+        broker_rebalance_timeout=20.0,
+        broker_max_poll_interval=_FOREVER_S,  # waiting for ClickHouse is no reason to leave the group
+        broker_commit_livelock_soft_timeout=_FOREVER_S,
+        broker_client_id=worker,
+    )
+    samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+    reader = FaustLog(app)
+    ingest: list[Ingest] = []
+
+    async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
+        if not ingest:
+            store = Store(connect, topic=SAMPLES, log=await asyncio.to_thread(log_id), worker=worker)
+            ingest.append(Ingest(store, reader))
+        numbers = sorted(tp.partition for tp in assigned if tp.topic == SAMPLES)
+        await ingest[0].revoke()
+        ingest[0].assign(numbers)
+        log.info("assigned", partitions=len(numbers))
+
+    async def revoked(*_: Any, **__: Any) -> None:
+        for one in ingest:
+            await one.revoke()
+
+    async def store_samples(stream: StreamT[bytes]) -> None:
+        async for event in stream.noack().events():
+            for one in ingest:
+                await one.add(event.message.partition, _message(event), event.ack)
+
+    # Called, not used as decorators, which are untyped.
+    app.on_partitions_assigned.connect(assigned)
+    app.on_partitions_revoked.connect(revoked)
+    app.agent(samples, concurrency=1)(store_samples)
+    return app
+
+
+def _message(event: EventT) -> LogMessage:
+    message = event.message
+    content_type = dict(message.headers or ()).get(wire.CONTENT_TYPE_HEADER)
+    return LogMessage(
+        offset=message.offset,
+        appended_ms=round(message.timestamp * 1000),
+        value=message.value,
+        content_type=content_type.decode("utf-8", "replace") if content_type else None,
+    )
+
+
+def worker_name() -> str:
+    """Return a name for this worker that tells host and process."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def run(app: faust.App, *, verbose: bool = False) -> None:
+    """Run the app until it is told to stop; ends the process."""
+    level = logging.INFO if verbose else logging.ERROR
+    faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False).execute_from_commandline()
