@@ -79,8 +79,11 @@ class Table:
     def named_tables(self, key: str) -> dict[str, "Table"]:
         """Return the tables `[key.NAME]` by name, empty when absent."""
         items = self.values.get(key, {})
-        if not isinstance(items, dict) or not all(isinstance(item, dict) for item in items.values()):
+        if not isinstance(items, dict):
             self.fail(key, f"must be tables: write [{key}.NAME]")
+        for name, item in items.items():
+            if not isinstance(item, dict):
+                self._child(items, key).fail(name, f"must be a table: write [{key}.{name}]")
         return {name: self._child(item, key, name) for name, item in items.items()}
 
     def _child(self, values: Mapping[str, Any], *steps: Step) -> "Table":

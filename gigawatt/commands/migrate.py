@@ -7,10 +7,10 @@ import click
 from gigawatt import options
 from schema.clickhouse import connect
 from schema.fleet import budgets, load
+from schema.kafka import KafkaAdmin
 from schema.migrate import load as load_migrations
 from schema.migrate import migrate, set_budgets
 from schema.settings import Settings
-from schema.topics import KafkaAdmin
 
 
 @click.command()

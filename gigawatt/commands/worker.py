@@ -7,7 +7,8 @@ import structlog
 
 from gigawatt import log, options
 from schema.clickhouse import ClickHouseAwayError, connect
-from schema.topics import SAMPLES, KafkaAdmin, KafkaAwayError
+from schema.kafka import KafkaAdmin, KafkaAwayError
+from schema.topics import SAMPLES
 
 
 @click.command()

@@ -12,6 +12,8 @@ import click
 from local.broker.choose import Kind, cache_directory, prepare
 from local.broker.progress import download_shown
 from local.broker.running import Broker
+from local.child import dying_with_us
+from local.ports import require_free
 from schema.errors import GigawattError
 
 READY_WITHIN_S = 60.0
@@ -20,11 +22,12 @@ READY_WITHIN_S = 60.0
 @click.command()
 @click.option("--state", type=click.Path(path_type=Path), required=True, help="Where the log is kept.")
 @click.option("--port", type=int, default=9092, show_default=True, help="Port for clients, on loopback.")
-@click.option("--kind", type=click.Choice(Kind, case_sensitive=False), default=Kind.AUTO, show_default=True)
+@click.option("--kind", type=click.Choice(Kind, case_sensitive=False), default="auto", show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path), default=cache_directory, help="Where jars are kept.")
 def main(state: Path, port: int, kind: Kind, cache: Path) -> None:
     """Run a Kafka broker on this machine until SIGINT or SIGTERM."""
     try:
+        require_free(port, flag="--port")
         with download_shown() as downloaded:
             broker = prepare(state, port, kind=kind, cache=cache, downloaded=downloaded)
         code = run(broker)
@@ -40,7 +43,8 @@ def run(broker: Broker) -> int:
     if broker.notice:
         click.echo(broker.notice, err=True)
     started = time.monotonic()
-    with subprocess.Popen(broker.argv, env=dict(broker.env), start_new_session=True) as process:  # noqa: S603 - ours
+    command = dying_with_us(broker.argv)
+    with subprocess.Popen(command, env=dict(broker.env), start_new_session=True) as process:  # noqa: S603 - ours
 
         def end(_signal: int, _frame: FrameType | None) -> None:
             nonlocal asked_to_end
@@ -57,7 +61,8 @@ def run(broker: Broker) -> int:
         if process.poll() is None:
             after_s = time.monotonic() - started
             click.echo(
-                f"{broker.kind} {broker.version} accepts on {broker.bootstrap} after {after_s:.1f} s", err=True
+                f"{broker.kind} {broker.version} accepts on {broker.bootstrap} after {after_s:.1f} s",
+                err=True,
             )
         code = process.wait()
     return 0 if asked_to_end else code or 1

@@ -1,8 +1,9 @@
-"""Apache Kafka's jars in the cache: each pinned by version and SHA-256, downloaded once, whole or not at all."""
+"""Apache Kafka's jars in the cache: pinned by version and SHA-256, downloaded once, whole or not at all."""
 
+import fcntl
 import hashlib
 import json
-import tempfile
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -82,19 +83,30 @@ def class_path(
     SHA-256 is the pinned one, so what bears that name is not read again. JarsMissingError when a jar cannot
     be had.
     """
-    missing = [jar for jar in jars if not (directory / jar.file_name).is_file()]
-    if missing:
+    if lacking(jars, directory):
         try:
-            download(missing, directory, fetch, downloaded)
+            directory.mkdir(parents=True, exist_ok=True)
+            with (directory / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it: then it is waited for
+                download(lacking(jars, directory), directory, fetch, downloaded)
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo raises RuntimeError
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise JarsMissingError(f"cannot download Apache Kafka: {reason}") from error
+            raise JarsMissingError(f"Apache Kafka cannot be downloaded: {reason(error)}") from error
     return [directory / jar.file_name for jar in jars]
 
 
-def download(
-    jars: list[Jar], directory: Path, fetch: Fetch, downloaded: Callable[[int, int], None]
-) -> None:
+def lacking(jars: list[Jar], directory: Path) -> list[Jar]:
+    """Those of `jars` that are not in `directory`."""
+    return [jar for jar in jars if not (directory / jar.file_name).is_file()]
+
+
+def reason(error: Exception) -> str:
+    """Why a download failed, in a few words: requests' own are a page of nested reprs, and have no errno."""
+    if isinstance(error, OSError):
+        return error.strerror or f"Maven cannot be reached ({type(error).__name__})"
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def download(jars: list[Jar], directory: Path, fetch: Fetch, downloaded: Callable[[int, int], None]) -> None:
     """Bring all `jars` into `directory`, a few at a time; the first failure ends it."""
     total = sum(jar.bytes for jar in jars)
     done = 0
@@ -106,18 +118,17 @@ def download(
             done += count
             downloaded(done, total)
 
-    directory.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=".download-", dir=directory) as scratch,
-        ThreadPoolExecutor(CONNECTIONS) as pool,
-    ):
-        waiting = [pool.submit(bring, jar, directory, Path(scratch), fetch, advance) for jar in jars]
+    scratch = directory / ".download"
+    shutil.rmtree(scratch, ignore_errors=True)  # what a download left that was killed
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        waiting = [pool.submit(bring, jar, directory, scratch, fetch, advance) for jar in jars]
         try:
             for future in waiting:
                 future.result()
         finally:
             for future in waiting:
                 future.cancel()
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def bring(jar: Jar, directory: Path, scratch: Path, fetch: Fetch, advance: Advance) -> None:

