@@ -9,6 +9,7 @@ import json
 import math
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
@@ -31,13 +32,16 @@ def encode(batch: pa.RecordBatch) -> bytes:
     """Encode a batch of samples, one JSON object a line; nulls are left out, `ts` is epoch milliseconds."""
     ts = batch.column("ts").cast(pa.int64())
     rows = batch.set_column(batch.schema.get_field_index("ts"), "ts", ts).to_pylist()
-    lines = (json.dumps({k: _plain(v) for k, v in row.items() if v is not None}) for row in rows)
+    narrow = {field.name for field in batch.schema if pa.types.is_float32(field.type)}
+    lines = (
+        json.dumps({k: _shortest(v) if k in narrow else v for k, v in row.items() if v is not None}) for row in rows
+    )
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _plain(value: Any) -> Any:
-    """Shorten a float32 to the digits it holds."""
-    return float(f"{value:.9g}") if isinstance(value, float) and math.isfinite(value) else value
+def _shortest(value: float) -> float:
+    """Return the shortest decimal that is the same float32: 28.722, not 28.722000122070312."""
+    return float(str(np.float32(value)))
 
 
 def decode(value: bytes) -> pa.RecordBatch:
@@ -45,17 +49,20 @@ def decode(value: bytes) -> pa.RecordBatch:
 
     Raises `ValueError` when a line is not a JSON object.
     """
-    try:
-        options = pj.ParseOptions(explicit_schema=_FIELDS)
-        table = pj.read_json(io.BytesIO(value), pj.ReadOptions(block_size=max(len(value) + 1, 1024)), options)
-        batch = table.combine_chunks().to_batches()[0]
-        ts = batch.column("ts") if "ts" in batch.schema.names else None
-        if ts is None or pa.types.is_integer(ts.type):
-            return batch
-        if pa.types.is_string(ts.type) or pa.types.is_timestamp(ts.type):
-            return _set_time(batch, _times(ts))
-    except (pa.ArrowException, IndexError):
-        pass
+    if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
+        raise ValueError("does not begin with an object")
+    # Times come as numbers or as text, and one schema cannot say both. Unknown fields are skipped by the parser: to
+    # infer the type of one that is nested ten thousand deep takes the whole process down.
+    for time_type in (pa.int64(), pa.utf8()):
+        schema = _FIELDS.append(pa.field("ts", time_type))
+        options = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        read = pj.ReadOptions(use_threads=False, block_size=max(len(value) + 1, 1024))
+        try:
+            table = pj.read_json(io.BytesIO(value), read, options)
+            batch = table.combine_chunks().to_batches()[0]
+            return batch if time_type == pa.int64() else _set_time(batch, _times(batch.column("ts")))
+        except (pa.ArrowException, IndexError):
+            continue
     return _decode_lines(value)
 
 
@@ -68,7 +75,10 @@ def _set_time(batch: pa.RecordBatch, ts: pa.Array) -> pa.RecordBatch:
 
 
 def _decode_lines(value: bytes) -> pa.RecordBatch:
-    rows = [json.loads(line) for line in value.splitlines() if line.strip()]
+    try:
+        rows = [json.loads(line) for line in value.splitlines() if line.strip()]
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not rows:
         raise ValueError("no lines")
     if not all(isinstance(row, dict) for row in rows):
@@ -85,11 +95,12 @@ def _decode_lines(value: bytes) -> pa.RecordBatch:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.isprintable() else None
+    """Return the text, None for anything else; a lone surrogate is no text."""
+    return value if isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value) else None
 
 
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and abs(value) < 2**63 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
 def _number(value: Any) -> float | None:

@@ -4,9 +4,10 @@ The log is read back and added up here by other means than the worker's: sample 
 without rectangles, seconds, blocks or rosters.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -46,19 +47,19 @@ class Held:
 
     samples: int = 0
     rejected: int = 0
-    energies_j: list[float] | None = None
+    energies_j: list[float] = field(default_factory=list)
 
     def add(self, record: LogRecord) -> None:
         """Count one message."""
         samples, rejected, energy_j = judge(record)
         self.samples += samples
         self.rejected += rejected
-        self.energies_j = [*(self.energies_j or ()), energy_j]
+        self.energies_j.append(energy_j)
 
     @property
     def energy_j(self) -> float:
         """Energy of the accepted samples."""
-        return math.fsum(self.energies_j or ())
+        return math.fsum(self.energies_j)
 
 
 def judge(record: LogRecord) -> tuple[int, int, float]:
@@ -88,7 +89,7 @@ def read_ledger(client: Client, log: str, topic: str) -> list[LedgerBlock]:
 def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
     """Check that the blocks of each partition follow each other without gap or overlap."""
     wrong = []
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in itertools.pairwise(blocks):
         if before.partition != after.partition:
             continue
         if after.offset_from <= before.offset_to:
@@ -119,7 +120,7 @@ def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord]) -> Fi
             continue
         total.samples += found.samples
         total.rejected += found.rejected
-        total.energies_j = [*(total.energies_j or ()), found.energy_j]
+        total.energies_j.append(found.energy_j)
         if (found.samples, found.rejected) != (block.samples, block.rejected) or not same(
             found.energy_j, block.energy_j
         ):
@@ -141,9 +142,8 @@ def same(a_j: float, b_j: float) -> bool:
 
 def read_sums(client: Client) -> dict[str, tuple[float, int]]:
     """Return joules and samples of each resolution, and of the ledger, over all logs."""
-    parts = [
-        f"SELECT '{table}' AS name, sum(energy_j), sum(samples) FROM {table}" for table in (*TABLES, "ingest_blocks")
-    ]
+    tables = (*TABLES, "ingest_blocks")
+    parts = (f"SELECT '{table}' AS name, sum(energy_j), sum(samples) FROM {table}" for table in tables)  # noqa: S608  fixed names
     rows = client.query(" UNION ALL ".join(parts)).result_rows
     return {name: (float(energy_j), int(samples)) for name, energy_j, samples in rows}
 

@@ -58,7 +58,7 @@ def decode(messages: Sequence[LogMessage]) -> tuple[Decoded, list[Refusal]]:
         try:
             batch = wire.decode(message.value, message.content_type)
         except wire.UndecodableError as error:
-            refusals.append(_undecodable(message, str(error)))
+            refusals.append(undecodable(message, str(error)))
         else:
             by_schema.setdefault(str(batch.schema), []).append((message, batch))
     pairs = [pair for same in by_schema.values() for pair in same]
@@ -101,7 +101,8 @@ def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
     )
 
 
-def _undecodable(message: LogMessage, detail: str) -> Refusal:
+def undecodable(message: LogMessage, detail: str) -> Refusal:
+    """Return the refusal of a whole message."""
     return Refusal(
         offset=message.offset,
         appended_ms=message.appended_ms,

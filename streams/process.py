@@ -8,8 +8,8 @@ import pyarrow as pa
 from schema import checks
 from streams import inventory, power, raw
 from streams.accepted import accept
-from streams.blocks import Block
-from streams.decoded import Decoded, Refusal, decode, refuse
+from streams.blocks import Block, LogMessage
+from streams.decoded import Decoded, Refusal, decode, refuse, undecodable
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 
@@ -40,8 +40,26 @@ class Processor:
         self._rosters = rosters or RosterCache()
 
     def process(self, block: Block) -> Stored:
-        """Return what is to be stored of a block; the sums depend on nothing but its messages."""
-        decoded, refusals = decode(block.messages)
+        """Return what is to be stored of a block; the sums depend on nothing but its messages.
+
+        Nothing in a message stops this: one that breaks our own code is found, and refused like undecodable ones.
+        """
+        try:
+            return self._process(block, block.messages, [])
+        except Exception:  # noqa: BLE001  whatever it is, it must not stop the worker
+            sound, broken = [], []
+            for message in block.messages:
+                try:
+                    self._process(block, [message], [])
+                except Exception as error:  # noqa: BLE001  the same
+                    broken.append(undecodable(message, f"unexpected {type(error).__name__}: {error}"[:300]))
+                else:
+                    sound.append(message)
+            return self._process(block, sound, broken)
+
+    def _process(self, block: Block, messages: Sequence[LogMessage], broken: list[Refusal]) -> Stored:
+        decoded, refusals = decode(messages)
+        refusals += broken
         reasons = checks.refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages]))
         refusals += refuse(decoded, reasons)
         if (reasons != checks.ACCEPTED).all():

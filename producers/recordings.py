@@ -1,0 +1,137 @@
+"""Recorded samples from files, in blocks: Arrow IPC file and stream, Parquet, newline-delimited JSON, CSV.
+
+Rows stay as they were recorded, also those that break the contract: the worker refuses them with a reason.
+A file that cannot be read, or lacks a column that every sample must have, is refused here, in one line.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from schema import ndjson
+from schema.errors import GigawattError
+from schema.samples import IDENTITY, LABELS, MEASURES
+
+REQUIRED: Final = ("ts", "interval_ms", *IDENTITY)
+ROWS: Final = 65_536
+"""Rows in a block, at most: what a reader holds in memory at a time."""
+_BLOCK_BYTES: Final = 8 * 2**20
+_ARROW_FILE: Final = b"ARROW1"
+_PARQUET: Final = b"PAR1"
+_ARROW_STREAM: Final = b"\xff\xff\xff\xff"
+_CSV_ERROR: Final = re.compile(r"(?:CSV column #(\d+): |CSV parse error: )(?:Row #(\d+): )?(.*)")
+
+
+class RecordingError(GigawattError):
+    """A recording cannot be read; the message names the file, and the row and field where there is one."""
+
+
+def blocks(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of one file in order, in blocks of `ROWS` at most; the format is told by its content.
+
+    Raises `RecordingError` at the first block that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(8)
+            if not first:
+                raise RecordingError(f"{path} is empty")
+            file.seek(0)
+            for block in _reader(path, file, first):
+                block.validate(full=True)  # a broken offset must not reach any arithmetic
+                for start in range(0, block.num_rows, ROWS):
+                    yield block.slice(start, ROWS)
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read: {error.strerror or _line(error)}") from error
+    except (pa.ArrowException, EOFError) as error:
+        raise RecordingError(f"{path} is broken: {_line(error)}") from error
+
+
+def _reader(path: Path, file: IO[bytes], first: bytes) -> Iterator[pa.RecordBatch]:
+    if first.startswith(_PARQUET):
+        yield from pq.ParquetFile(file).iter_batches(ROWS)
+    elif first.startswith(_ARROW_FILE):
+        recorded = pa.ipc.open_file(file)
+        yield from (recorded.get_batch(number) for number in range(recorded.num_record_batches))
+    elif first.startswith(_ARROW_STREAM):
+        yield from pa.ipc.open_stream(file)
+    elif first.lstrip()[:1] == b"{":
+        yield from _ndjson(path, file)
+    else:
+        yield from _csv(path, file)
+
+
+def _ndjson(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
+    number = 1
+    while lines := file.readlines(_BLOCK_BYTES):
+        try:
+            yield ndjson.decode(b"".join(lines))
+        except ValueError as error:
+            for line in lines:
+                _check_line(path, number, line)
+                number += 1
+            raise RecordingError(f"{path}: lines up to {number} are not JSON: {_line(error)}") from error
+        number += len(lines)
+
+
+def _check_line(path: Path, number: int, line: bytes) -> None:
+    """Find the line that spoils its block."""
+    if not line.strip():
+        return
+    try:
+        ndjson.decode(line)
+    except ValueError as error:
+        raise RecordingError(f"{path}: line {number} is not a JSON object: {_line(error)}") from error
+
+
+def _csv(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
+    names = file.readline().decode(errors="replace").strip().lstrip("\ufeff").split(",")
+    names = [name.strip().strip('"') for name in names]
+    if "ts" not in names:
+        raise RecordingError(f"{path} is none of Arrow, Parquet, newline-delimited JSON and CSV of samples")
+    sample = file.readline().decode(errors="replace").split(",")
+    position = names.index("ts")
+    whole = len(sample) > position and sample[position].strip().lstrip("-").isdigit()
+    file.seek(0)
+    types = {
+        **dict.fromkeys(LABELS, pa.utf8()),
+        **dict.fromkeys(MEASURES, pa.float64()),
+        "interval_ms": pa.int64(),
+        "ts": pa.int64() if whole else pa.timestamp("ms", "UTC"),
+    }
+    first_row = 2  # the header is row 1
+    try:
+        reader = pc.open_csv(
+            file,
+            pc.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+            convert_options=pc.ConvertOptions(column_types=types, strings_can_be_null=True),
+        )
+        for block in reader:
+            yield block
+            first_row += block.num_rows
+    except pa.ArrowInvalid as error:
+        raise RecordingError(_csv_place(path, names, first_row, _line(error))) from error
+
+
+def _csv_place(path: Path, names: list[str], first_row: int, message: str) -> str:
+    found = _CSV_ERROR.search(message)
+    if not found:
+        return f"{path}: after row {first_row - 1}: {message}"
+    column, row, what = found[1], found[2], found[3]
+    field = f", field {names[int(column)]}" if column and int(column) < len(names) else ""
+    return f"{path}: row {row or f'{first_row} or later'}{field}: {what}"
+
+
+def lacking(block: pa.RecordBatch) -> list[str]:
+    """Return the names of the columns that every sample must have and this block has not a value of."""
+    present = set(block.schema.names)
+    return [n for n in REQUIRED if n not in present or block.column(n).null_count == block.num_rows]
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,215 @@
+"""Read one source at a fixed rate, and say how each read went.
+
+Ticks are the wall clock's multiples of the period, so they never drift and all hosts tick together. A read
+that takes longer than a period skips the ticks that passed meanwhile; they are counted, never made up.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
+
+_SLOW_AFTER_S: Final = 10.0
+_ABANDON_AFTER_S: Final = 1.0
+_CLOCK_SET_BACK_S: Final = 5.0
+_GLANCE_S: Final = 0.1
+
+
+class Outcome(StrEnum):
+    """How a read ended: with samples, with nothing to report, or not at all."""
+
+    OK = "ok"
+    NOTHING = "nothing"
+    FAILED = "failed"
+
+
+@dataclass
+class Counts:
+    """What a sampler has done so far; `read_s` is the time spent in reads, `last_read_s` in the last one."""
+
+    reads: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    missed_ticks: int = 0
+    samples: int = 0
+    read_s: float = 0.0
+    last_read_s: float = 0.0
+    last_outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time of day and a stopwatch, both in seconds."""
+
+    now: Callable[[], float] = time.time
+    elapsed: Callable[[], float] = time.perf_counter
+
+
+class Sampler:
+    """Reads `source` every `period_s` and hands the batches to `publish`, until `stop` is set.
+
+    Reads run in a thread of their own, so that one that hangs blocks neither the shutdown nor the
+    reports. `sleep` waits for that many seconds, or less when there is something to stop for. `watch` is
+    called after every read and now and then while one takes long.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        publish: Callable[[Batch], None],
+        *,
+        period_s: float,
+        stop: threading.Event,
+        clock: Clock = Clock(),
+        sleep: Callable[[float], object] | None = None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.counts = Counts()
+        self._source = source
+        self._publish = publish
+        self._period_s = period_s
+        self._stop = stop
+        self._clock = clock
+        self._sleep = sleep or stop.wait
+        self._watch = watch
+        self._log = structlog.get_logger()
+        self._said: set[str] = set()
+
+    def run(self, *, once: bool = False) -> None:
+        """Sample until told to stop, until the source is done, or `once`.
+
+        `once` reads without waiting for a tick; a source with a period of 0 is then read until it is done.
+        What the source raises besides `SourceDoneError` is raised here, `SourceError` only when `once`.
+        """
+        reader = _Reader(self._source)
+        try:
+            self._run(reader, once=once)
+        except SourceDoneError:
+            pass
+        finally:
+            reader.end()
+
+    def _run(self, reader: "_Reader", *, once: bool) -> None:
+        number = self._number(self._clock.now())
+        while not self._stop.is_set():
+            if self._period_s > 0 and not once:
+                number = self._wait_after(number)
+                if self._stop.is_set():
+                    return
+            self._read(reader, self._tick(number, once=once), once=once)
+            if once and self._period_s > 0:
+                return
+
+    def _number(self, now_s: float) -> int:
+        return int(now_s / self._period_s) if self._period_s > 0 else 0
+
+    def _tick(self, number: int, *, once: bool) -> Tick:
+        if once or self._period_s == 0:
+            return Tick(int(self._clock.now() * 1000), max(1, round(self._period_s * 1000)))
+        ts_ms = round(number * self._period_s * 1000)
+        # From the scheduled times, so that the rectangles of a period of 1/3 s touch too.
+        return Tick(ts_ms, max(1, ts_ms - round((number - 1) * self._period_s * 1000)))
+
+    def _wait_after(self, number: int) -> int:
+        """Wait for the next tick after that number; count those that have passed already."""
+        now_s = self._clock.now()
+        due = max(self._number(now_s), number) + 1
+        if (number - now_s / self._period_s) * self._period_s > _CLOCK_SET_BACK_S:
+            self._log.warning("the clock was set back: going on from its new time")
+            due = self._number(now_s) + 1
+        elif due > number + 1 and self.counts.last_outcome is not None:
+            self.counts.missed_ticks += due - number - 1
+        while (left_s := due * self._period_s - self._clock.now()) > 0 and not self._stop.is_set():
+            self._sleep(min(left_s, self._period_s))
+        return due
+
+    def _read(self, reader: "_Reader", tick: Tick, *, once: bool) -> None:
+        began_s = self._clock.elapsed()
+        result = self._answer(reader.start(tick))
+        counts = self.counts
+        counts.last_read_s = self._clock.elapsed() - began_s
+        counts.read_s += counts.last_read_s
+        if result is None:
+            return  # abandoned: told to stop while it hung
+        if result.error is not None and not isinstance(result.error, SourceError):
+            raise result.error
+        if not once:
+            self._tell(result.error)
+        batches = result.error.batches if result.error else result.batches
+        outcome = Outcome.FAILED if result.error else Outcome.OK if batches else Outcome.NOTHING
+        counts.reads[outcome] += 1
+        counts.last_outcome = outcome
+        for batch in batches:
+            counts.samples += batch.samples.num_rows
+            self._publish(batch)
+        self._watch()
+        if once and result.error:
+            raise result.error
+
+    def _answer(self, answer: "_Answer") -> "_Result | None":
+        """Wait for the reader; None when the sampler was stopped and the read would not end."""
+        waited_s, waited_since_stop_s = 0.0, 0.0
+        while True:
+            try:
+                return answer.get(timeout=_GLANCE_S)
+            except queue.Empty:
+                waited_s += _GLANCE_S
+            if self._stop.is_set():
+                waited_since_stop_s += _GLANCE_S
+            if waited_since_stop_s >= _ABANDON_AFTER_S:
+                self._log.warning("stopping: the read under way is abandoned")
+                return None
+            if waited_s - _GLANCE_S < _SLOW_AFTER_S <= waited_s:
+                self._log.warning("a read takes long: still waiting for it", seconds=_SLOW_AFTER_S)
+            self._watch()
+
+    def _tell(self, failure: SourceError | None) -> None:
+        """Log each reason for failing once, until reads succeed again: not every second."""
+        if failure is None:
+            if self._said:
+                self._said.clear()
+                self._log.info("reads succeed again")
+        elif (reason := str(failure)) not in self._said:
+            self._said.add(reason)
+            self._log.warning("read failed: trying again at each tick", reason=reason)
+
+
+@dataclass(frozen=True)
+class _Result:
+    batches: Sequence[Batch] = ()
+    error: Exception | None = None
+
+
+_Answer = queue.SimpleQueue[_Result]
+
+
+class _Reader:
+    """Reads the source in a daemon thread, one read after the other."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._asked: queue.SimpleQueue[tuple[Tick, _Answer] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
+
+    def start(self, tick: Tick) -> _Answer:
+        """Have the source read; the answer will hold how that went."""
+        answer: _Answer = queue.SimpleQueue()
+        self._asked.put((tick, answer))
+        return answer
+
+    def end(self) -> None:
+        """Let the thread end once the read under way, if any, has."""
+        self._asked.put(None)
+
+    def _run(self) -> None:
+        while asked := self._asked.get():
+            tick, answer = asked
+            try:
+                answer.put(_Result(self._source.read(tick)))
+            except Exception as error:  # noqa: BLE001  raised again in the sampler's thread
+                answer.put(_Result(error=error))

@@ -1,0 +1,128 @@
+"""Read a page over HTTP, within bounds of time and size: the one scraper of all Prometheus exporters."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    IncompleteRead,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+
+from producers.source import SourceError
+from schema.errors import GigawattError
+
+MAX_BODY_BYTES: Final = 32 * 2**20
+"""An exporter of sixteen chips with every field on sends about 1 MB."""
+_CHUNK_BYTES: Final = 64 * 2**10
+_OK: Final = 200
+
+
+class Scraper:
+    """One page of one exporter, over a connection that is kept.
+
+    `timeout_s` bounds the whole read, from connecting to the last byte.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 5.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = checked_url(url)
+        self.host = urllib3.util.parse_url(self.url).host or ""
+        self._timeout_s = timeout_s
+        self._max_body_bytes = max_body_bytes
+        self._elapsed = elapsed
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
+
+    def read(self) -> bytes:
+        """Return the body; `SourceError` unless the exporter answered 200 with a whole body."""
+        deadline = self._elapsed() + self._timeout_s
+        try:
+            answer = self._pool.request(
+                "GET",
+                self.url,
+                headers={"Accept": "text/plain", "Accept-Encoding": "identity", "User-Agent": "gigawatt"},
+                timeout=urllib3.Timeout(total=self._timeout_s),
+                preload_content=False,
+                redirect=False,
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            raise self._failed(_why(error, self._timeout_s)) from error
+        try:
+            if answer.status != _OK:
+                raise self._failed(f"answered {answer.status} {answer.reason or ''}".rstrip())
+            body = self._body(answer, deadline)
+        except (HTTPError, OSError, ValueError) as error:
+            answer.close()
+            raise self._failed(_why(error, self._timeout_s)) from error
+        except SourceError:
+            answer.close()  # what is left of the body must not be taken for the next answer
+            raise
+        answer.release_conn()
+        return body
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+
+    def _body(self, answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while part := answer.read1(_CHUNK_BYTES, decode_content=False):
+            parts.append(part)
+            size += len(part)
+            if size > self._max_body_bytes:
+                raise self._failed(f"sent more than {self._max_body_bytes / 2**20:.0f} MiB")
+            if self._elapsed() > deadline:
+                raise self._failed(f"did not finish within {self._timeout_s:g} s")
+        if not parts:
+            raise self._failed("sent an empty body")
+        body = b"".join(parts)
+        framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
+        # Without a length nothing tells a whole last line from half of one.
+        return body if framed else body[: body.rfind(b"\n") + 1]
+
+    def _failed(self, what: str) -> SourceError:
+        return SourceError(f"{self.url} {what}")
+
+
+def checked_url(url: str) -> str:
+    """Return the URL with its scheme and the usual path; GigawattError when it is none."""
+    try:
+        parsed = urllib3.util.parse_url(url if "://" in url else f"http://{url}")
+    except LocationParseError as error:
+        raise GigawattError(f"not a URL: {url}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise GigawattError(f"not an http or https URL: {url}")
+    return parsed._replace(path="/metrics").url if parsed.path in (None, "/") else parsed.url
+
+
+def _why(error: Exception, timeout_s: float) -> str:
+    """Say in words of the operator what urllib3 or the socket reported."""
+    if isinstance(error, NameResolutionError):
+        return "cannot be found: no such host"
+    if isinstance(error, NewConnectionError):  # for urllib3 this is a kind of timeout
+        return "cannot be connected to: is the exporter running?"
+    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
+        return f"did not answer within {timeout_s:g} s"
+    if isinstance(error, IncompleteRead) or isinstance(error.__cause__, IncompleteRead):
+        return "broke off in the middle of its answer"
+    if isinstance(error, ProtocolError):
+        return f"broke the connection: {_first_line(error)}"
+    return f"cannot be read: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""What the simulated source plays: jobs in time, noise, and the racks that report."""

@@ -1,0 +1,62 @@
+"""Where samples go: what every sink can do, and the one that needs no broker."""
+
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+from producers.source import Batch
+from schema import wire
+
+
+@dataclass
+class Sent:
+    """What a sink has done so far. `lost` counts samples that will not arrive; `sent_bytes` are uncompressed."""
+
+    messages: int = 0
+    samples: int = 0
+    sent_bytes: int = 0
+    lost: int = 0
+
+
+class Sink(Protocol):
+    """Takes batches; says what became of them in `sent`."""
+
+    sent: Sent
+
+    def publish(self, batch: Batch) -> None:
+        """Take a batch. It is delivered later, or counted as lost; this never waits for a broker."""
+
+    def watch(self) -> None:
+        """Tell the operator what changed since the last call, if anything did."""
+
+    def waiting_bytes(self) -> int:
+        """Return how much was taken and not yet delivered."""
+
+    def close(self, timeout_s: float) -> None:
+        """Deliver what is left for that long at most; the rest is lost and counted."""
+
+
+class NdjsonSink:
+    """Writes newline-delimited JSON to a binary stream, flushed with each batch."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.sent = Sent()
+        self._stream = stream
+
+    def publish(self, batch: Batch) -> None:
+        """Write the batch. Raises `BrokenPipeError` when nobody reads any more."""
+        lines = wire.encode_ndjson(batch.samples)
+        self._stream.write(lines)
+        self._stream.flush()
+        self.sent.messages += 1
+        self.sent.samples += batch.samples.num_rows
+        self.sent.sent_bytes += len(lines)
+
+    def watch(self) -> None:
+        """Nothing happens behind the caller's back."""
+
+    def waiting_bytes(self) -> int:
+        """Return 0: a batch is written before `publish` returns."""
+        return 0
+
+    def close(self, timeout_s: float) -> None:
+        """Leave the stream open: it is the caller's."""

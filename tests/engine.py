@@ -1,0 +1,52 @@
+"""The real ClickHouse engine behind its HTTP protocol, in a process of its own."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from schema.clickhouse import DATABASE, connect
+from schema.migrate import load, migrate
+
+
+@dataclass
+class Engine:
+    """A running engine."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def empty_client(self) -> Client:
+        """Return a client of an engine that has no Gigawatt database (any more)."""
+        client = connect(self.url, database=None)
+        client.command(f"DROP DATABASE IF EXISTS {DATABASE}")
+        return client
+
+    def migrated_client(self) -> Client:
+        """Return a client of an empty, current database."""
+        client = self.empty_client()
+        migrate(client, load())
+        return client
+
+
+def start(path: Path) -> Engine:
+    """Start an engine on a directory and a free port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("clickhouse ready on "), line
+    return Engine(f"http://{line.split()[-1]}", process)
+
+
+def stop(engine: Engine) -> None:
+    """Stop it and wait until it is gone."""
+    engine.process.terminate()
+    engine.process.wait(20)
+    if engine.process.stderr:
+        engine.process.stderr.close()

@@ -1,0 +1,89 @@
+"""The process: its end, its return, and what it refuses to share."""
+
+import signal
+import socket
+import threading
+
+import pytest
+import urllib3
+
+from tests.local.clickhouse.conftest import launch, wait_until
+
+CREATE = "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"
+
+
+def refusal(*arguments):
+    """Start a front that cannot run, and give its exit code and its words."""
+    process = launch(*arguments)
+    _, words = process.communicate(timeout=20)
+    return process.returncode, words
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)])
+def test_acknowledged_rows_outlive_the_process(fronts, tmp_path, number, code):
+    """However it ends, what it answered for is there at the next start."""
+    first = fronts(tmp_path / "data")
+    first.ask(CREATE)
+    for _ in range(20):
+        assert first.ask("INSERT INTO t FORMAT CSV\n1\n").status == 200
+    assert first.stop(number) == code
+    second = fronts(tmp_path / "data")
+
+    assert second.ask("SELECT sum(a) FROM t").data == b"20\n"
+
+
+def test_a_running_request_ends_before_the_process(fronts, tmp_path):
+    """SIGTERM lets it finish."""
+    front = fronts(tmp_path / "data")
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(front.ask("SELECT sleep(1)").data))
+    asking.start()
+    wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
+
+    assert front.stop() == 0
+    asking.join()
+    assert answers == [b"0\n"]
+
+
+def test_the_process_ends_though_a_query_would_not(fronts, tmp_path):
+    """After its grace a query is cancelled."""
+    front = fronts(tmp_path / "data", "--grace", "0.3")
+    with front.hanging("SELECT count() FROM numbers(1e12) WHERE cityHash64(number) = 7"):
+        wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
+
+        assert front.stop() == 0
+
+
+def test_a_directory_has_one_owner(front):
+    """The second one says so in one line."""
+    code, words = refusal(front.path)
+
+    assert code == 1
+    assert words == f"{front.path} is in use by another process: stop that one, or name another directory\n"
+
+
+def test_a_directory_s_name_is_taken_as_it_is(fronts, tmp_path):
+    """Blanks are fine; a question mark, after which the engine would read options, is refused."""
+    assert fronts(tmp_path / "my data é").ask("SELECT 1").data == b"1\n"
+    assert refusal(tmp_path / "data?x=1")[1].count("\n") == 1
+
+
+def test_a_port_has_one_owner(tmp_path):
+    """The operator is told which port, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, words = refusal(tmp_path / "data", "--port", str(port))
+
+    assert code == 1
+    assert words.startswith(f"cannot listen on 127.0.0.1:{port} (Address already in use): ")
+    assert words.count("\n") == 1
+
+
+def test_memory_is_bounded(fronts, tmp_path):
+    """A query beyond the bound is refused, and the process lives on."""
+    front = fronts(tmp_path / "data", "--memory-mb", "1000")
+    greedy = front.ask("SELECT length(groupArray(number)) FROM numbers(1000000000)")
+
+    assert greedy.headers["X-ClickHouse-Exception-Code"] == "241"
+    assert front.ask("SELECT 1").data == b"1\n"
+    assert urllib3.request("GET", f"http://127.0.0.1:{front.port}/ping").data == b"Ok.\n"

@@ -1,0 +1,109 @@
+"""Settings belong to their request, users to their bounds."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+SETTING = "SELECT getSetting('max_block_size')"
+
+
+def test_settings_do_not_leak(client, front):
+    """Neither from a request that succeeds, nor from one that fails, nor from SET."""
+    plain = client.command(SETTING)
+    assert client.command(SETTING, settings={"max_block_size": 123}) == 123
+    front.ask("SELECT nope", max_block_size="124")
+    front.ask("SET max_block_size = 125")
+    front.ask("SELECT 1 SETTINGS max_block_size = 126")
+
+    assert {client.command(SETTING) for _ in range(5)} == {plain}
+
+
+def test_settings_stay_apart_in_concurrent_requests(front):
+    """Each request sees its own, whatever the others do."""
+    wanted = [str(1000 + number % 7) for number in range(70)]
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda size: front.ask(SETTING, max_block_size=size).data, wanted))
+
+    assert seen == [f"{size}\n".encode() for size in wanted]
+
+
+def test_a_setting_s_value_is_a_value(front):
+    """It cannot end its literal."""
+    answer = front.ask("SELECT getSetting('log_comment')", log_comment="a', max_threads = '1' -- \\")
+
+    assert answer.data == b"a\\', max_threads = \\'1\\' -- \\\\\n"
+
+
+def test_an_unknown_setting_is_told(front):
+    """As in ClickHouse."""
+    assert front.ask("SELECT 1", nope="1").headers["X-ClickHouse-Exception-Code"] == "115"
+
+
+def test_a_session_keeps_what_it_set(front):
+    """SET and USE hold for the session alone."""
+    front.ask("SET max_block_size = 321", session_id="mine")
+    front.ask("USE system", session_id="mine")
+
+    assert front.ask(SETTING, session_id="mine").data == b"321\n"
+    assert front.ask("SELECT currentDatabase()", session_id="mine").data == b"system\n"
+    assert front.ask(SETTING, session_id="other").data != b"321\n"
+
+
+def test_a_database_is_the_request_s_own(front):
+    """And an unknown one is an error."""
+    assert front.ask("SELECT currentDatabase()", database="system").data == b"system\n"
+    assert front.ask("SELECT currentDatabase()").data == b"default\n"
+    assert front.ask("SELECT 1", database="nope").headers["X-ClickHouse-Exception-Code"] == "81"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE w (a Int8) ENGINE = Memory",
+        "INSERT INTO FUNCTION null('a Int8') VALUES (1)",
+        "INSERT INTO FUNCTION null('a Int8') FORMAT CSV 1",
+        "INSERT INTO FUNCTION file('w.csv', 'CSV', 'a Int8') SELECT 1",
+        "DROP TABLE IF EXISTS w",
+        "KILL QUERY WHERE 0",
+        "SYSTEM STOP MERGES",
+        "SET readonly = 0",
+        "SELECT 1 SETTINGS readonly = 0",
+    ],
+)
+def test_the_read_only_user_cannot_write(front, sql):
+    """By POST as the grafana user; the default user cannot by GET."""
+    by_user = front.ask(sql, user="grafana")
+
+    assert by_user.headers["X-ClickHouse-Exception-Code"] == "164"
+    assert front.ask(query=sql, method="GET").headers["X-ClickHouse-Exception-Code"] == "164"
+
+
+def test_the_read_only_user_has_bounds(front):
+    """It may ask for less than its limit, and gets the limit when it asks for more or for none."""
+    sql = "SELECT getSetting('max_execution_time')"
+    seen = [front.ask(sql, user="grafana", max_execution_time=str(s)).data for s in (5, 65, 0)]
+    by_statement = front.ask("SELECT 1 SETTINGS max_execution_time = 100", user="grafana")
+
+    assert seen == [b"5\n", b"60\n", b"60\n"]
+    assert front.ask(sql, user="grafana").data == b"60\n"
+    assert front.ask("SELECT 1 SETTINGS max_threads = 1", user="grafana").data == b"1\n"
+    assert by_statement.headers["X-ClickHouse-Exception-Code"] == "452"
+
+
+def test_the_read_only_user_works_with_the_ordinary_client(front):
+    """Its first questions are reads."""
+    with front.client(username="grafana") as client:
+        assert client.command("SELECT 1") == 1
+        with pytest.raises(DatabaseError, match="code: 164"):
+            client.command("CREATE TABLE w (a Int8) ENGINE = Memory")
+
+
+def test_an_unknown_user_is_refused(front):
+    """However it names itself."""
+    ways = ({"user": "nobody"}, {"headers": {"X-ClickHouse-User": "nobody"}})
+    answers = [front.ask("SELECT 1", **way) for way in ways]
+
+    for answer in itertools.chain(answers):
+        assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "516")

@@ -1,0 +1,92 @@
+"""Each row is accepted, or refused with the one reason that the contract gives it."""
+
+import math
+
+import pyarrow as pa
+import pytest
+
+from schema import checks, wire
+from tests.batches import NOW_MS, batch
+
+
+def reason(**fields) -> str:
+    (code,) = checks.refusals(wire.columns([batch(**fields)]), NOW_MS).tolist()
+    return checks.REASONS[code]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ""),
+        ({"power_w": None, "power_method": None}, ""),
+        ({"power_w": None}, ""),
+        ({"power_w": 0.0}, ""),
+        ({"power_w": 10_000.0}, ""),
+        ({"utilization": 1.0, "tensor_utilization": 0.0}, ""),
+        ({"ts": NOW_MS + 5_000}, ""),
+        ({"ts": NOW_MS - checks.RAW_RETENTION_MS}, ""),
+        ({"interval_ms": 3_600_000}, ""),
+        ({"host": "h" * 128}, ""),
+        ({"host": "é" * 64}, ""),
+        ({"throttle": 15}, ""),
+        ({"host": None}, "missing_label"),
+        ({"chip": ""}, "missing_label"),
+        ({"site": None}, "missing_label"),
+        ({"model": ""}, "missing_label"),
+        ({"host": "h" * 129}, "label_too_long"),
+        ({"host": "é" * 65}, "label_too_long"),
+        ({"job": "j" * 129}, "label_too_long"),
+        ({"platform": "abacus"}, "unknown_platform"),
+        ({"platform": "NVIDIA"}, "unknown_platform"),
+        ({"ts": None}, "bad_time"),
+        ({"ts": NOW_MS + 5_001}, "bad_time"),
+        ({"ts": -1}, "bad_time"),
+        ({"ts": NOW_MS - checks.RAW_RETENTION_MS - 1}, "too_late"),
+        ({"interval_ms": None}, "bad_interval"),
+        ({"interval_ms": 0}, "bad_interval"),
+        ({"interval_ms": 3_600_001}, "bad_interval"),
+        ({"power_w": math.nan}, "bad_power"),
+        ({"power_w": math.inf}, "bad_power"),
+        ({"power_w": -0.5}, "bad_power"),
+        ({"power_w": 10_001.0}, "bad_power"),
+        ({"utilization": 1.01}, "bad_utilization"),
+        ({"utilization": math.nan}, "bad_utilization"),
+        ({"tensor_utilization": -0.1}, "bad_utilization"),
+        ({"power_method": None}, "bad_value"),
+        ({"power_method": "guess"}, "bad_value"),
+        ({"power_error_w": -1.0}, "bad_value"),
+        ({"temperature_c": math.inf}, "bad_value"),
+        ({"throttle": 16}, "bad_value"),
+        ({"energy_j": math.nan}, "bad_value"),
+        ({"memory_used_bytes": 2**63}, "bad_value"),
+        ({"host": "a\0b"}, "bad_value"),
+        ({"host": None, "power_w": math.nan}, "missing_label"),
+        ({"ts": None, "interval_ms": 0}, "bad_time"),
+    ],
+)
+def test_reason(fields, expected):
+    assert reason(**fields) == expected
+
+
+def test_a_bad_row_does_not_touch_its_neighbours():
+    rows = batch(power_w=[1.0, -1.0, None, 3.0], host=["a", "a", "b", None])
+
+    codes = checks.refusals(wire.columns([rows]), NOW_MS)
+
+    assert [checks.REASONS[code] for code in codes] == ["", "bad_power", "", "missing_label"]
+
+
+def test_each_row_is_judged_by_its_own_append_time():
+    rows = wire.columns([batch(ts=[NOW_MS, NOW_MS])])
+
+    codes = checks.refusals(rows, pa.array([NOW_MS, NOW_MS - 10_000]).to_numpy())
+
+    assert [checks.REASONS[code] for code in codes] == ["", "bad_time"]
+
+
+def test_nothing_at_all_is_known_of_an_empty_row():
+    empty = pa.RecordBatch.from_pydict({"other": pa.array([1])})
+
+    codes = checks.refusals(wire.columns([empty]), NOW_MS)
+
+    assert [checks.REASONS[code] for code in codes] == ["missing_label"]

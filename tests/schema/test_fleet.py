@@ -1,0 +1,192 @@
+"""The operator's fleet file."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema import chips
+from schema.fleet import (
+    DEFAULT_FILE,
+    Budget,
+    FleetFileError,
+    Pool,
+    Site,
+    apportion,
+    budgets,
+    load,
+    parse,
+    scaled,
+)
+
+TEXT = """\
+[sites.iowa]
+utc_offset_h = -6
+
+[sites.oregon]
+
+[[pool]]
+site = "iowa"
+fleet = "frontier"
+model = "tpu-v7"
+count = 9216
+budget_mw = 7.5
+workload = "training"
+jobs = ["base-model", "tuning"]
+host_prefix = "ia-t"
+
+[[pool]]  # a second model of the same fleet
+site = "iowa"
+fleet = "frontier"
+platform = "tpu"
+model = "tpu-v6e"
+count = 256
+budget_w = 60_000.0
+"""
+
+
+def test_a_fleet_file_becomes_pools():
+    """Every field is where it was written; a pool without a workload is idle, hosts get a prefix."""
+    iowa = Site("iowa", -6.0)
+
+    assert parse(TEXT, "fleet.toml").pools == (
+        Pool(
+            site=iowa,
+            fleet="frontier",
+            chip=chips.chip("tpu-v7"),
+            count=9216,
+            budget_w=7.5e6,
+            workload="training",
+            jobs=("base-model", "tuning"),
+            host_prefix="ia-t",
+        ),
+        Pool(
+            site=iowa,
+            fleet="frontier",
+            chip=chips.chip("tpu-v6e"),
+            count=256,
+            budget_w=60_000.0,
+            workload="idle",
+            jobs=(),
+            host_prefix="iowa-frontier-tpu-v6e-",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ("count = 256", "cuont = 256", "21: cuont: unknown key, did you mean count?"),
+        ("count = 256", "count = -1", "21: count: must be a whole number of at least 1, not -1"),
+        ("count = 256", 'count = "256"', "21: count: must be a whole number of at least 1, not '256'"),
+        ("count = 256", "count = true", "21: count: must be a whole number of at least 1, not True"),
+        ("count = 256", "", "16: count: missing"),
+        ("count = 256", "count =", "not TOML: Invalid value (at line 21, column 8)"),
+        ('"tpu-v6e"', '"tpu-v6"', "20: model: unknown model 'tpu-v6', did you mean tpu-v6e"),
+        ('platform = "tpu"', 'platform = "gpu"', "19: platform: unknown platform 'gpu', did you mean tpu?"),
+        ('platform = "tpu"', 'platform = "amd"', "19: platform: tpu-v6e is of platform 'tpu'"),
+        ('site = "iowa"\nfleet = "frontier"\nmodel', 'site = "iova"\nmodel', "7: site: unknown site 'iova', did"),
+        ('fleet = "frontier"\nmodel', 'fleet = ""\nmodel', "8: fleet: must be a text of 1 to 100 bytes, not ''"),
+        ("utc_offset_h = -6", "utc_offset_h = -60", "2: utc_offset_h: must be a number from -14 to 14, not -60"),
+        ("[sites.oregon]", "[site.oregon]", "4: site: unknown key, did you mean sites?"),
+        ("[sites.oregon]", "[sites]\noregon = 8", "5: oregon: must be a table: write [sites.oregon]"),
+        ('"training"', '"trainning"', "12: workload: unknown workload 'trainning', did you mean training?"),
+        ('jobs = ["base-model", "tuning"]', "", "6: jobs: a pool of training names at least one"),
+        ('"base-model", "tuning"', '"tuning", "tuning"', "13: jobs: names a job twice"),
+        ('["base-model", "tuning"]', '"tuning"', "13: jobs: must be an array of texts, not 'tuning'"),
+        ("budget_w = 60_000.0", 'budget_w = 1\njobs = ["a"]', "23: jobs: an idle pool has none"),
+        ("budget_w = 60_000.0", "", "16: budget_mw: give either budget_mw or budget_w"),
+        ("budget_w = 60_000.0", "budget_w = nan", "22: budget_w: must be a number from 0 to 1e+12, not nan"),
+        ('"tpu-v6e"', '"tpu-v7"', "20: model: a second pool of tpu-v7 in fleet 'frontier' at 'iowa'"),
+        ("budget_w", 'host_prefix = "ia-t"\nbudget_w', "22: host_prefix: 'ia-t' already names the hosts of another"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(wrong, right, message):
+    """Every mistake names the file, the line, the field, and the closest known name where there is one."""
+    text = TEXT.replace(wrong, right, 1) if "[sites" in wrong else right.join(TEXT.rsplit(wrong, 1))
+
+    with pytest.raises(FleetFileError) as raised:
+        parse(text, "fleet.toml")
+
+    assert str(raised.value).startswith(("fleet.toml:" + message, "fleet.toml: " + message))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_without_pools_says_what_it_needs():
+    """An empty file is no fleet."""
+    with pytest.raises(FleetFileError, match=r"fleet.toml:1: pool: missing: .* at least one \[\[pool\]\]"):
+        parse("", "fleet.toml")
+
+
+def test_a_pool_needs_declared_sites():
+    """Sites are declared first, so that a typo in one cannot make a new one."""
+    with pytest.raises(FleetFileError, match=r"fleet.toml:2: site: declare it: \[sites.NAME\]"):
+        parse('[[pool]]\nsite = "iowa"\n', "fleet.toml")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    """A wrong path is one line, and so is a file that is not text."""
+    with pytest.raises(FleetFileError, match=r"cannot read the fleet file .*none\.toml: No such file"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(FleetFileError, match=r"binary\.toml: it is not UTF-8 text"):
+        load(tmp_path / "binary.toml")
+
+
+def test_a_file_is_read(tmp_path):
+    """What stands in a file is what `parse` makes of its text."""
+    path = tmp_path / "fleet.toml"
+    path.write_text(TEXT)
+
+    assert load(path) == parse(TEXT, str(path))
+
+
+def test_budgets_are_summed_by_fleet_and_platform():
+    """Two models of one platform in one fleet share one row."""
+    assert budgets(parse(TEXT, "fleet.toml")) == [Budget("iowa", "frontier", "tpu", 7.56e6, 9472)]
+
+
+def test_the_default_fleet_is_a_gigawatt():
+    """The default file has a million chips of three platforms in several sites, on more than a gigawatt."""
+    fleet = load()
+    rows = budgets(fleet)
+
+    assert fleet.count == 1_000_000
+    assert sum(row.budget_w for row in rows) > 1e9
+    assert sum(pool.count * pool.chip.peak_w for pool in fleet.pools) > 1e9
+    assert {row.platform for row in rows} == {"tpu", "trainium", "nvidia"}
+    assert len({row.site for row in rows}) == 4
+    assert {pool.workload for pool in fleet.pools} == {"training", "inference", "idle"}
+    assert DEFAULT_FILE.endswith(".toml")
+
+
+@given(st.integers(0, 3_000_000))
+def test_scaling_keeps_the_picture(count):
+    """Scaled counts add up; no pool vanishes while there are chips enough; watts a chip stay the same."""
+    fleet = load()
+
+    small = scaled(fleet, count)
+
+    assert small.count == count
+    for before, after in zip(fleet.pools, small.pools, strict=True):
+        assert after.count >= (1 if count >= len(fleet.pools) else 0)
+        assert abs(after.count - count * before.count / fleet.count) < len(fleet.pools)
+        assert after.budget_w == pytest.approx(before.budget_w / before.count * after.count)
+        assert dataclasses.replace(after, count=before.count, budget_w=before.budget_w) == before
+
+
+def test_scaling_to_the_same_size_changes_nothing():
+    """A fleet scaled to its own size is itself."""
+    assert scaled(load(), load().count) == load()
+
+
+def test_nothing_has_fewer_than_no_chips():
+    """A negative size is a mistake of the caller."""
+    with pytest.raises(ValueError, match="cannot share out -1"):
+        scaled(load(), -1)
+
+
+def test_parts_are_rounded_by_largest_remainder():
+    """Seven among 3 : 2 : 1 is 3.5, 2.33 and 1.17: the half gets the odd one."""
+    assert apportion(7, [3, 2, 1]) == [4, 2, 1]

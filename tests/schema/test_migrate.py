@@ -1,0 +1,109 @@
+"""Migrations go forward only, once each, and refuse a past that was edited."""
+
+import pytest
+
+from schema.migrate import Migration, MigrationError, load, pending
+from schema.migrate import migrate as apply
+from tests.engine import Engine
+
+ONE = Migration(1, "0001_one.sql", "CREATE TABLE one (a UInt8) ENGINE = MergeTree ORDER BY a;\n")
+TWO = Migration(2, "0002_two.sql", "-- why\nCREATE TABLE two (a UInt8) ENGINE = MergeTree ORDER BY a;\n")
+
+
+def applied(*migrations):
+    return {migration.version: (migration.name, migration.checksum) for migration in migrations}
+
+
+def test_only_what_was_not_applied_is_pending():
+    assert pending([ONE, TWO], applied(ONE)) == [TWO]
+
+
+def test_a_changed_migration_is_refused():
+    with pytest.raises(MigrationError, match=r"0001_one\.sql was changed after it was applied"):
+        pending([Migration(1, ONE.name, "CREATE TABLE other (a UInt8)"), TWO], applied(ONE))
+
+
+def test_a_database_from_the_future_is_refused():
+    with pytest.raises(MigrationError, match="does not know"):
+        pending([ONE], applied(ONE, TWO))
+
+
+def test_a_migration_that_was_overtaken_is_refused():
+    with pytest.raises(MigrationError, match="next free number"):
+        pending([ONE, TWO], applied(TWO))
+
+
+def test_white_space_at_line_ends_is_no_change():
+    assert Migration(1, ONE.name, ONE.sql.replace(";", ";  ")).checksum == ONE.checksum
+
+
+def test_a_file_of_another_name_is_refused(tmp_path):
+    (tmp_path / "1_first.sql").write_text("SELECT 1;")
+
+    with pytest.raises(MigrationError, match="name a migration like"):
+        load(tmp_path)
+
+
+def test_one_number_for_two_is_refused(tmp_path):
+    (tmp_path / "0001_a.sql").write_text("SELECT 1;")
+    (tmp_path / "0001_b.sql").write_text("SELECT 1;")
+
+    with pytest.raises(MigrationError, match="one number"):
+        load(tmp_path)
+
+
+def test_the_second_run_applies_nothing(engine: Engine):
+    client = engine.empty_client()
+
+    assert [migration.version for migration in apply(client, load())] == [m.version for m in load()]
+    assert apply(client, load()) == []
+
+
+def test_a_crash_half_way_is_mended_by_running_again(engine: Engine):
+    client = engine.empty_client()
+    apply(client, [])
+    client.command(load()[0].statements()[0])  # the first statement ran, and then the lights went out
+
+    assert len(apply(client, load())) == len(load())
+
+
+def test_materialized_views_project_the_columns_of_their_target(client):
+    """A view inserts by position, so a column out of order would land in another without an error."""
+    for view, target in (
+        ("power_by_minute_from_seconds", "power_by_minute"),
+        ("power_by_hour_from_seconds", "power_by_hour"),
+    ):
+        columns = {name: client.query(f"DESCRIBE TABLE {name}").result_rows for name in (view, target)}
+
+        assert [row[0] for row in columns[view]] == [row[0] for row in columns[target]]
+
+
+CONTRACT = {
+    "power_by_second": "time site fleet platform model power_method energy_j chip_seconds utilization_seconds"
+    " utilization_chip_seconds tensor_seconds tensor_chip_seconds max_power_w samples late_samples",
+    "fleet_power": "time site fleet platform power_w chips_reporting chips_expected coverage power_estimated_w"
+    " power_error_w utilization tensor_utilization p50_chip_w p95_chip_w p99_chip_w max_chip_w modelled_share",
+    "chip_samples": "ts interval_ms site fleet platform model host chip job power_w power_method power_error_w"
+    " utilization tensor_utilization memory_used_bytes memory_total_bytes temperature_c throttle"
+    " kafka_partition kafka_offset",
+    "chips": "site fleet platform model host chip first_seen last_seen",
+    "budgets": "site fleet platform budget_w chips_expected",
+    "ingest_blocks": "topic kafka_partition offset_from offset_to samples rejected energy_j stored_at worker",
+    "rejected_rows": "time reason rows kafka_partition kafka_offset detail",
+}
+CONTRACT["power_by_minute"] = CONTRACT["power_by_hour"] = CONTRACT["power_by_second"]
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACT))
+def test_the_contract_can_be_queried(client, name):
+    result = client.query(f"SELECT {', '.join(CONTRACT[name].split())} FROM {name} LIMIT 1")  # noqa: S608
+
+    assert list(result.column_names) == CONTRACT[name].split()
+
+
+def test_raw_samples_are_kept_as_long_as_late_ones_are_accepted(client):
+    from schema.checks import RAW_RETENTION_MS
+
+    (ddl,) = client.query("SHOW CREATE TABLE sample_batches").first_row
+
+    assert f"toIntervalDay({RAW_RETENTION_MS // 86_400_000})" in ddl
