@@ -101,7 +101,9 @@ def _integers(values: Numbers, given: Bools, kind: type[np.integer], scale: floa
     scaled = values if scale == 1.0 else np.rint(values * scale)
     if given.all():
         return scaled.astype(kind)
-    return np.where(given, scaled, null).astype(kind)
+    integers = np.where(given, scaled, 0).astype(kind)
+    integers[~given] = null
+    return integers
 
 
 def _jobs(label: Label, starts: Ints, counts: Ints) -> tuple[pa.Array, npt.NDArray[np.uint32]]:

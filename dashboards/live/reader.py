@@ -1,0 +1,133 @@
+"""Reads the summary's rows from ClickHouse: seven short queries, each over a bounded time."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from dashboards.live.summary import (
+    HISTORY_S,
+    HISTORY_STEP_S,
+    WINDOW_S,
+    Flow,
+    Key,
+    Mean,
+    MethodSum,
+    Rows,
+    Second,
+    Summary,
+    summarize,
+)
+from schema.clickhouse import ClickHouseAwayError
+from schema.errors import GigawattError
+
+_UNKNOWN: Final = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
+
+_NOW = "SELECT toFloat64(now64(3))"
+_BUDGETS = "SELECT site, fleet, platform, budget_w, toFloat64(chips_expected) FROM budgets"
+# Without the percentiles: the engine then leaves the histograms unread.
+_SECONDS = f"""
+SELECT site, fleet, platform, toUInt32(time), power_w, power_estimated_w, power_error_w, chips_reporting,
+    chips_expected, coverage, utilization, tensor_utilization, modelled_share
+FROM fleet_power WHERE time >= now() - {WINDOW_S} AND time <= now() ORDER BY time
+"""
+_METHODS = f"""
+SELECT site, fleet, platform, power_method, sum(energy_j), sum(chip_seconds), sum(samples)
+FROM power_by_second WHERE time >= now() - {WINDOW_S} AND time <= now() AND power_method != ''
+GROUP BY site, fleet, platform, power_method
+"""
+_HISTORY = f"""
+SELECT site, fleet, platform, toUInt32(intDiv(toUInt32(time), {HISTORY_STEP_S}) * {HISTORY_STEP_S}) AS step,
+    sum(energy_j) / sum(chip_seconds)
+FROM power_by_second
+WHERE time >= now() - {HISTORY_S + HISTORY_STEP_S} AND time <= now() AND power_method != ''
+GROUP BY site, fleet, platform, step HAVING sum(chip_seconds) > 0
+"""
+_FLOW = """
+SELECT sum(samples) / 60, max(toFloat64(newest_ts)),
+    quantileIf(0.5)(toFloat64(stored_at) - toFloat64(newest_ts), newest_ts IS NOT NULL),
+    quantileIf(0.99)(toFloat64(stored_at) - toFloat64(newest_ts), newest_ts IS NOT NULL),
+    uniqExact(worker)
+FROM ingest_blocks WHERE stored_at >= now64(3) - INTERVAL 1 MINUTE
+"""
+_REFUSED = """
+SELECT reason, sum(rows) FROM rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR
+GROUP BY reason ORDER BY sum(rows) DESC
+"""
+_ENERGY_DAY = "SELECT sum(energy_j) FROM power_by_hour WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR)"
+
+
+class SummaryReader:
+    """Asks ClickHouse for the summary; may be shared by threads. `connect` is called again after a failure."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        *,
+        fresh_for_s: float = 0.5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect
+        self._fresh_for_s = fresh_for_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._last: Summary | None = None
+        self._read_at_s = 0.0
+
+    def read(self) -> Summary:
+        """Return the summary of now: at most `fresh_for_s` old, so that more readers are no more queries.
+
+        Raises `ClickHouseAwayError`, and `GigawattError` when there is no schema yet.
+        """
+        with self._lock:
+            if self._last is None or self._clock() - self._read_at_s > self._fresh_for_s:
+                self._last = self._asked()
+                self._read_at_s = self._clock()
+            return self._last
+
+    def _asked(self) -> Summary:
+        self._last = None
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            return summarize(read_rows(self._client))
+        except ClickHouseError as error:
+            self._client = None
+            text = str(error)
+            if any(name in text for name in _UNKNOWN):
+                raise GigawattError("ClickHouse has no Gigawatt schema yet; run: gigawatt migrate") from error
+            raise ClickHouseAwayError(f"ClickHouse cannot answer: {(text.splitlines() or [''])[0][:160]}") from error
+
+
+def read_rows(client: Client) -> Rows:
+    """Read all rows of the summary. Raises the client's `ClickHouseError`."""
+
+    def ask(sql: str) -> Sequence[Sequence[Any]]:
+        rows: Sequence[Sequence[Any]] = client.query(sql).result_rows
+        return rows
+
+    seconds: dict[Key, list[Second]] = {}
+    for site, fleet, platform, *values in ask(_SECONDS):
+        seconds.setdefault(Key(site, fleet, platform), []).append(Second(*values))
+    methods: dict[Key, list[MethodSum]] = {}
+    for site, fleet, platform, *values in ask(_METHODS):
+        methods.setdefault(Key(site, fleet, platform), []).append(MethodSum(*values))
+    history: dict[Key, list[Mean]] = {}
+    for site, fleet, platform, *values in ask(_HISTORY):
+        history.setdefault(Key(site, fleet, platform), []).append(Mean(*values))
+    samples_per_second, newest_ts, p50_s, p99_s, workers = ask(_FLOW)[0]
+    stored = newest_ts is not None
+    return Rows(
+        now=ask(_NOW)[0][0],
+        budgets={Key(*row[:3]): (row[3], row[4]) for row in ask(_BUDGETS)},
+        seconds=seconds,
+        methods=methods,
+        history=history,
+        flow=Flow(samples_per_second, newest_ts, p50_s if stored else None, p99_s if stored else None, workers),
+        refused_rows={reason: int(count) for reason, count in ask(_REFUSED)},
+        energy_day_j=ask(_ENERGY_DAY)[0][0],
+    )

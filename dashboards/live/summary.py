@@ -1,0 +1,260 @@
+"""The fleet's power at this moment, from rows that were read: pure, and alike for every way to show it.
+
+Samples are rectangles that arrive after their end, so the newest seconds are not whole yet: the last one or two
+of a chip that is read every second, the last minute of a Trainium device. A sum over half the chips would look like
+a drop of the load. Each line therefore shows the newest second that is complete, and says how old that is.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, NamedTuple
+
+WINDOW_S: Final = 180
+"""How far back a line looks for its newest complete second; what is older counts as silent."""
+COMPLETE: Final = 0.98
+"""A second is complete at this share of the most chips that a second of the window has."""
+SETTLE_S: Final = 5.0
+"""Samples are stored 1 to 2 s after their end; after so long, what is missing is missing."""
+HISTORY_STEP_S: Final = 10
+HISTORY_S: Final = 600
+
+
+class Key(NamedTuple):
+    """What one line is about."""
+
+    site: str
+    fleet: str
+    platform: str
+
+
+@dataclass(frozen=True)
+class Second:
+    """One row of `fleet_power`; `time` is its start in epoch seconds. None is what nobody knows."""
+
+    time: int
+    power_w: float
+    power_estimated_w: float | None
+    power_error_w: float | None
+    chips_reporting: float
+    chips_expected: float
+    coverage: float | None
+    utilization: float | None
+    tensor_utilization: float | None
+    modelled_share: float | None
+
+
+class MethodSum(NamedTuple):
+    """Sums of the window for one power method: joules, chip-seconds, samples that ended in it."""
+
+    method: str
+    energy_j: float
+    chip_seconds: float
+    samples: int
+
+
+class Mean(NamedTuple):
+    """Mean power of a reporting chip over one step of the history that begins at `time`."""
+
+    time: int
+    chip_w: float
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What the ledger says of the last minute; delays are seconds from a sample's end to its being stored."""
+
+    samples_per_second: float = 0.0
+    newest_ts: float | None = None
+    delay_p50_s: float | None = None
+    delay_p99_s: float | None = None
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All that was read; `now` is the store's clock, in epoch seconds."""
+
+    now: float
+    budgets: dict[Key, tuple[float, float]] = field(default_factory=dict)
+    """Watts and chips."""
+    seconds: dict[Key, list[Second]] = field(default_factory=dict)
+    methods: dict[Key, list[MethodSum]] = field(default_factory=dict)
+    history: dict[Key, list[Mean]] = field(default_factory=dict)
+    flow: Flow = Flow()
+    refused_rows: dict[str, int] = field(default_factory=dict)
+    """By reason, of the last hour."""
+    energy_day_j: float = 0.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fleet of one platform in one site; `second` is None when it has been silent for the whole window."""
+
+    site: str
+    fleet: str
+    platform: str
+    budget_w: float | None
+    chips_expected: float
+    second: Second | None
+    age_s: float | None
+    headroom_w: float | None
+    method_shares: dict[str, float]
+    history_w: list[float | None]
+
+
+@dataclass(frozen=True)
+class Total:
+    """All lines together. Power is corrected for missing chips, as in `power_estimated_w`."""
+
+    power_w: float
+    power_error_w: float | None
+    reported_w: float
+    budget_w: float
+    chips_reporting: float
+    chips_expected: float
+    silent_lines: int
+    modelled_share: float | None
+    utilization: float | None
+    history_w: list[float | None]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is shown. Times are epoch seconds; histories end at `history_end` in steps of `history_step_s`."""
+
+    now: float
+    lines: list[Line]
+    total: Total
+    flow: Flow
+    freshness_s: float | None
+    refused_rows: dict[str, int]
+    energy_day_j: float
+    history_end: int
+    history_step_s: int = HISTORY_STEP_S
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, named as the fields are."""
+        return asdict(self)
+
+
+def summarize(rows: Rows) -> Summary:
+    """Make the summary of what was read."""
+    end = int(rows.now) // HISTORY_STEP_S * HISTORY_STEP_S
+    horizon = min(rows.now, rows.flow.newest_ts or rows.now)
+    keys = sorted(rows.budgets.keys() | rows.seconds.keys())
+    lines = [_line(key, rows, horizon, end) for key in keys]
+    newest = rows.flow.newest_ts
+    return Summary(
+        now=rows.now,
+        lines=lines,
+        total=_total(lines),
+        flow=rows.flow,
+        freshness_s=None if newest is None else rows.now - newest,
+        refused_rows=rows.refused_rows,
+        energy_day_j=rows.energy_day_j,
+        history_end=end,
+    )
+
+
+def newest_complete(seconds: Sequence[Second], *, horizon: float, cadence_s: float) -> Second | None:
+    """Return the newest second that is complete: none of its chips can be expected to report yet.
+
+    That is one with as many chips as the others, or one so old that what is missing will not come: older than a
+    sample of this cadence plus `SETTLE_S`, before the `horizon` up to which samples are stored (epoch seconds).
+    """
+    most = max((second.chips_reporting for second in seconds), default=0.0)
+    settled = horizon - cadence_s - SETTLE_S
+    for second in sorted(seconds, key=lambda second: second.time, reverse=True):
+        if second.chips_reporting >= COMPLETE * most or second.time + 1 <= settled:
+            return second
+    return None
+
+
+def cadence(methods: Sequence[MethodSum]) -> float:
+    """Return the longest mean interval of a sample among methods, in seconds; 1 where there is none."""
+    return max((one.chip_seconds / one.samples for one in methods if one.samples), default=1.0)
+
+
+def _line(key: Key, rows: Rows, horizon: float, end: int) -> Line:
+    methods = rows.methods.get(key, [])
+    seconds = rows.seconds.get(key, [])
+    second = newest_complete(seconds, horizon=horizon, cadence_s=cadence(methods))
+    budget_w, planned = rows.budgets.get(key, (None, 0.0))
+    chips = second.chips_expected if second else planned
+    drawn_w = second.power_estimated_w if second else None
+    joules = math.fsum(one.energy_j for one in methods)
+    return Line(
+        *key,
+        budget_w=budget_w,
+        chips_expected=chips,
+        second=second,
+        age_s=rows.now - (second.time + 1) if second else None,
+        headroom_w=None if budget_w is None or drawn_w is None else budget_w - drawn_w,
+        method_shares={one.method: one.energy_j / joules for one in methods if one.energy_j > 0},
+        history_w=_history(rows.history.get(key, []), second, end),
+    )
+
+
+def _history(means: Sequence[Mean], second: Second | None, end: int) -> list[float | None]:
+    """Return the power at each step, missing chips counted in; None where nothing is known.
+
+    A step that holds seconds which are not complete yet is left out, unless the whole line is silent.
+    """
+    chips = max(second.chips_expected, second.chips_reporting) if second else 0.0
+    whole_until = second.time + 1 if second else end
+    known = {mean.time: mean.chip_w * chips for mean in means if chips and mean.time + HISTORY_STEP_S <= whole_until}
+    return [known.get(time) for time in range(end - HISTORY_S, end, HISTORY_STEP_S)]
+
+
+def _total(lines: Sequence[Line]) -> Total:
+    shown = [line.second for line in lines if line.second]
+    power_w = math.fsum(_estimated_w(second) for second in shown)
+    known_w = math.fsum(second.power_w for second in shown)
+    modelled_w = math.fsum(second.power_w * (second.modelled_share or 0.0) for second in shown)
+    busy = [(second.utilization, second.chips_reporting) for second in shown if second.utilization is not None]
+    chips = math.fsum(weight for _, weight in busy)
+    return Total(
+        power_w=power_w,
+        power_error_w=_error_w(lines),
+        reported_w=known_w,
+        budget_w=math.fsum(line.budget_w or 0.0 for line in lines),
+        chips_reporting=math.fsum(second.chips_reporting for second in shown),
+        chips_expected=math.fsum(line.chips_expected for line in lines),
+        silent_lines=sum(line.second is None for line in lines),
+        modelled_share=modelled_w / known_w if known_w else None,
+        utilization=math.fsum(share * weight for share, weight in busy) / chips if chips else None,
+        history_w=_sum_of_histories([line.history_w for line in lines]),
+    )
+
+
+def _estimated_w(second: Second) -> float:
+    return second.power_w if second.power_estimated_w is None else second.power_estimated_w
+
+
+def _error_w(lines: Sequence[Line]) -> float | None:
+    """Return one standard deviation of the total: platforms err independently, fleets of one platform alike.
+
+    Fleets of one platform share the constants of its power model, so their errors are added up plainly.
+    """
+    by_platform: dict[str, float] = {}
+    for line in lines:
+        if line.second and line.second.power_error_w is not None:
+            by_platform[line.platform] = by_platform.get(line.platform, 0.0) + line.second.power_error_w
+    return math.hypot(*by_platform.values()) if by_platform else None
+
+
+def _sum_of_histories(histories: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """Add histories up. A line whose newest steps are not whole yet stands with its last value till then."""
+    longest = WINDOW_S // HISTORY_STEP_S
+    filled = [_carried(history, longest) for history in histories if any(value is not None for value in history)]
+    return [
+        math.fsum(value for value in step if value is not None) if any(value is not None for value in step) else None
+        for step in zip(*filled, strict=True)
+    ]
+
+
+def _carried(history: Sequence[float | None], steps: int) -> list[float | None]:
+    last = max(index for index, value in enumerate(history) if value is not None)
+    until = min(last + 1 + steps, len(history))
+    return [*history[: last + 1], *[history[last]] * (until - last - 1), *[None] * (len(history) - until)]

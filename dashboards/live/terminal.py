@@ -1,0 +1,163 @@
+"""The summary in a terminal: a table of at most one screen, and the same in one line."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dashboards.live.summary import Line, Summary, Total
+
+BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_SPARK_CELLS: Final = 20
+_HEADER_LINES: Final = 8
+_TIGHT: Final = 0.05
+"""Headroom below this share of the budget is shown in yellow; over budget in red."""
+
+
+def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableType:
+    """Return the summary as something that rich prints in `height` lines of `width` cells."""
+    most = max(height - _HEADER_LINES, 1)
+    by_power = sorted(summary.lines, key=lambda line: line.second.power_w if line.second else 0.0, reverse=True)
+    shown = [line for line in summary.lines if line in by_power[:most]]
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    wide = width >= 100  # noqa: PLR2004 - what all the columns take
+    table.add_column("site / fleet / platform", no_wrap=True)
+    for name in ("power", "± error", "budget", "headroom", "chips", "busy", "age"):
+        if wide or name not in {"± error", "budget", "age"}:
+            table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("known by", no_wrap=True)
+    table.add_column("10 min", no_wrap=True)
+    for line in shown:
+        table.add_row(*_cells(line, wide=wide))
+    hidden = len(summary.lines) - len(shown)
+    more = [Text(f"and {hidden} smaller ones", style="dim")] if hidden else []
+    return Group(_headline(summary.total), Text(flow_line(summary), style="dim"), Text(), table, *more)
+
+
+def one_line(summary: Summary) -> str:
+    """Return the summary as one plain line, for logs."""
+    total = summary.total
+    error = f" ± {watts(total.power_error_w)}" if total.power_error_w is not None else ""
+    return (
+        f"{watts(total.power_w)}{error} of {watts(total.budget_w)}, "
+        f"{total.chips_reporting:,.0f} of {total.chips_expected:,.0f} chips, "
+        f"busy {percent(total.utilization)}; {flow_line(summary)}"
+    )
+
+
+def flow_line(summary: Summary) -> str:
+    """Return what flows in: rate, freshness, delays, energy, and what was refused."""
+    flow = summary.flow
+    parts = [f"{flow.samples_per_second:,.0f} samples/s"]
+    if summary.freshness_s is None:
+        parts.append("nothing stored in the last minute")
+    else:
+        parts.append(f"newest {seconds(summary.freshness_s)} ago")
+    if flow.delay_p50_s is not None and flow.delay_p99_s is not None:
+        parts.append(f"stored after {flow.delay_p50_s:.2f} s (p99 {flow.delay_p99_s:.2f} s)")
+    parts.append(f"{energy(summary.energy_day_j)} in 24 h")
+    refused = ", ".join(f"{count:,} {reason}" for reason, count in summary.refused_rows.items())
+    parts.append(f"refused in 1 h: {refused}" if refused else "none refused")
+    return " · ".join(parts)
+
+
+def _headline(total: Total) -> Text:
+    text = Text()
+    text.append(watts(total.power_w), style="bold")
+    if total.power_error_w is not None:
+        text.append(f" ± {watts(total.power_error_w)}")
+    text.append(f"  of {watts(total.budget_w)}  " if total.budget_w else "  (no budget)  ")
+    text.append(sparkline(total.history_w, 2 * _SPARK_CELLS), style="cyan")
+    text.append(f"\n{total.chips_reporting:,.0f} of {total.chips_expected:,.0f} chips report")
+    text.append(f" · busy {percent(total.utilization)} · {percent(total.modelled_share)} of the energy is modelled")
+    if total.silent_lines:
+        text.append(f" · {total.silent_lines} silent", style="red")
+    return text
+
+
+def _cells(line: Line, *, wide: bool) -> Sequence[RenderableType]:
+    name = f"{line.site} / {line.fleet} / {line.platform}"
+    spark = Text(sparkline(line.history_w, _SPARK_CELLS), style="cyan")
+    second = line.second
+    if second is None or line.age_s is None:
+        silent = Text("silent", style="red")
+        budget = watts(line.budget_w)
+        return (name, silent, "", budget, "", "", "", "", "", spark) if wide else (name, silent, "", "", "", spark)
+    power = watts(second.power_w if second.power_estimated_w is None else second.power_estimated_w)
+    chips = f"{percent(second.coverage)} of {line.chips_expected:,.0f}" if second.coverage is not None else "?"
+    busy = percent(second.utilization)
+    if not wide:
+        return (name, power, _headroom(line), chips, busy, spark)
+    return (
+        name, power, watts(second.power_error_w), watts(line.budget_w), _headroom(line), chips, busy,
+        seconds(line.age_s), known_by(line.method_shares), spark,
+    )  # fmt: skip
+
+
+def _headroom(line: Line) -> Text:
+    if line.headroom_w is None or not line.budget_w:
+        return Text("")
+    share = line.headroom_w / line.budget_w
+    style = "red" if share < 0 else "yellow" if share < _TIGHT else "green"
+    return Text(f"{share:+.0%}", style=style)
+
+
+def known_by(shares: dict[str, float]) -> str:
+    """Return by which methods power is known, the largest share of the energy first."""
+    ordered = sorted(shares.items(), key=lambda item: item[1], reverse=True)
+    if len(ordered) == 1:
+        return ordered[0][0]
+    return ", ".join(f"{method} {share:.0%}" for method, share in ordered)
+
+
+def sparkline(values: Sequence[float | None], cells: int) -> str:
+    """Return the values as blocks from the lowest to the highest, means of equal stretches; blank where unknown.
+
+    A range of less than 2 % of the highest is drawn as if it were that wide: noise shall not look like a swing.
+    """
+    step = max(-(-len(values) // cells), 1)
+    means = [_mean(values[start : start + step]) for start in range(0, len(values), step)]
+    known = [value for value in means if value is not None]
+    if not known:
+        return " " * len(means)
+    high = max(known)
+    low = min(min(known), 0.98 * high)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if value is None else BLOCKS[round((value - low) * scale)] for value in means)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def watts(value: float | None) -> str:
+    """Return watts with three figures or so and the unit that fits; a dash for None."""
+    return _scaled(value, "W")
+
+
+def energy(joules: float) -> str:
+    """Return joules as watt-hours."""
+    return _scaled(joules / 3600, "Wh")
+
+
+def _scaled(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"  # noqa: RUF001 - a dash, as tables have it
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.2f} {prefix}{unit}"
+    return f"{value:.0f} {unit}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share in whole percent; a dash for None."""
+    return "–" if share is None else f"{share:.0%}"  # noqa: RUF001 - as above
+
+
+def seconds(value: float) -> str:
+    """Return a time of seconds, in minutes when it is long."""
+    return f"{max(value, 0):.1f} s" if value < 100 else f"{value / 60:.0f} min"  # noqa: PLR2004 - three digits

@@ -1,0 +1,1 @@
+"""ClickHouse on one machine: the chDB engine behind the ClickHouse HTTP protocol, on loopback."""

@@ -1,0 +1,194 @@
+"""The chDB engine: run a statement whole, fetch a result in blocks, insert data in blocks."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from local.clickhouse.connections import Connections, Session, parameter_statement, quoted
+from local.clickhouse.errors import from_engine
+from local.clickhouse.protocol import Summary
+from local.clickhouse.statements import Insert
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole result; `owner` holds the engine's memory that a large `body` looks at."""
+
+    body: memoryview | bytes
+    summary: Summary
+    owner: object = None
+
+
+class _Use:
+    """One use of a connection: an error of the engine ends it and comes out as an EngineError."""
+
+    def __init__(self, connections: Connections, session: Session) -> None:
+        self._connections = connections
+        self._session = session
+        # A stop may come from another thread while this one still works on the connection.
+        self.lock = threading.Lock()
+        self.connection: Any = connections.take(session)
+
+    def end(self, *, clean: bool) -> None:
+        """Give the connection back; a second call does nothing."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._connections.give_back(self._session, connection, clean=clean)
+
+    @contextmanager
+    def guarded(self) -> Iterator[Any]:
+        with self.lock:
+            try:
+                yield self.connection
+            except RuntimeError as error:  # chDB's own errors are RuntimeErrors
+                self.end(clean=False)
+                raise from_engine(error) from None
+            except BaseException:
+                self.end(clean=False)
+                raise
+
+
+class Engine:
+    """The engine at one location (chDB's connection string). Thread-safe; every method may block.
+
+    Every method that runs a statement raises EngineError.
+    """
+
+    def __init__(self, location: str) -> None:
+        self._connections = Connections(location)
+        self.setting_names = frozenset(self._column("SELECT name FROM system.settings"))
+        self.version = self._column("SELECT version()")[0]
+
+    def query(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str], *, keep: bool) -> Result:
+        """Run a statement and hold its whole result. `keep` says that it leaves its connection as it was."""
+        use = _Use(self._connections, session)
+        with use.guarded() as connection:
+            result = connection.query(sql, fmt, params=dict(params))
+            owner = result.get_memview() if result.size() > _BLOCK_BYTES else None
+            body = owner.view() if owner else result.bytes()
+            summary = Summary(
+                read_rows=result.storage_rows_read(),
+                read_bytes=result.storage_bytes_read(),
+                written_rows=result.rows_written(),
+                written_bytes=result.bytes_written(),
+                result_rows=result.rows_read(),
+                result_bytes=len(body),
+                elapsed_ns=int(result.elapsed() * 1e9),
+            )
+        use.end(clean=keep)
+        return Result(body, summary, (result, owner))
+
+    def stream(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str]) -> "Stream":
+        """Start a query whose result is fetched block by block."""
+        return Stream(_Use(self._connections, session), sql, fmt, params)
+
+    def insert(self, session: Session, target: Insert, params: Mapping[str, str], token: str) -> "Insertion":
+        """Start an insert whose data is appended block by block; `token` is its deduplication token or ""."""
+        head = target.head
+        if token:
+            clause = "," if target.has_settings else " SETTINGS"
+            clause = "," if target.has_settings else " SETTINGS"
+            head += f"{clause} insert_deduplication_token = {quoted(token)}".encode()
+        return Insertion(_Use(self._connections, session), head, target.input_format, params)
+
+    def classify(self, session: Session, sql: bytes) -> tuple[str, int]:
+        """Say what a batch would do, without running it: chDB's class of statement, and their number."""
+        use = _Use(self._connections, session)
+        with use.guarded() as connection:
+            found = connection._conn.classify_query(sql)  # noqa: SLF001  # chDB's wrapper does not pass it on
+        use.end(clean=True)
+        return str(found["query_class"].name), int(found["statement_count"])
+
+    def cancel(self, ending: str) -> None:
+        """Ask the running statements whose text has this ending to stop; does not wait for them."""
+        with suppress(RuntimeError):  # they may end by themselves meanwhile
+            self._connections.anchor.query(
+                f"KILL QUERY WHERE endsWith(query, {quoted(ending)}) AND query NOT LIKE 'KILL %' ASYNC", "Null"
+            )
+
+    def close(self) -> None:
+        """Close the engine; everything that it answered for is on disk."""
+        self._connections.close()
+
+    def _column(self, sql: str) -> list[str]:
+        return str(self._connections.anchor.query(sql, "TSV").bytes().decode()).splitlines()
+
+
+class Stream:
+    """A running query. Fetch until it has ended; close it in any case."""
+
+    def __init__(self, use: _Use, sql: bytes, fmt: str, params: Mapping[str, str]) -> None:
+        self._use = use
+        self._rows = self._bytes = 0
+        self.ended = False
+        with use.guarded() as connection:
+            self._running = connection.send_query(sql, fmt, params=dict(params))
+
+    @property
+    def summary(self) -> Summary:
+        """What was fetched so far."""
+        return Summary(self._rows, self._bytes, result_rows=self._rows, result_bytes=self._bytes)
+
+    def fetch(self) -> list[bytes]:
+        """Fetch the next parts of the result, about a mebibyte together."""
+        parts: list[bytes] = []
+        size = 0
+        with self._use.guarded():
+            while size < _BLOCK_BYTES and not self.ended:
+                chunk = self._running.fetch()
+                if chunk is None:
+                    self.ended = True
+                    break
+                parts.append(chunk.bytes())
+                size += len(parts[-1])
+                self._rows += chunk.rows_read()
+        self._bytes += size
+        if self.ended:
+            self._use.end(clean=True)
+        return parts
+
+    def close(self) -> None:
+        """Cancel the query if it still runs."""
+        with self._use.lock, suppress(RuntimeError):
+            if self._use.connection is not None:
+                self._running.cancel()
+        self.ended = True
+        self._use.end(clean=False)
+
+
+class Insertion:
+    """A running insert. Append all data, then finish; cancel it in any case, which ends an unfinished one."""
+
+    def __init__(self, use: _Use, head: bytes, fmt: str, params: Mapping[str, str]) -> None:
+        self._use = use
+        # Query parameters stay on a connection, so one that had any is not used again.
+        self._clean = not params
+        with use.guarded() as connection:
+            for name, value in params.items():
+                connection.query(parameter_statement(name, value), "Null")
+            self._running = connection.send_insert(head, fmt)
+
+    def append(self, parts: list[bytes]) -> None:
+        """Hand over the next parts of the data, in the insert's format."""
+        with self._use.guarded():
+            for part in parts:
+                self._running.append(part)
+
+    def finish(self) -> Summary:
+        """Store the rest and end the insert."""
+        with self._use.guarded():
+            done = self._running.finish()
+        self._use.end(clean=self._clean)
+        rows, size = done.rows_written, done.bytes_written
+        return Summary(rows, size, rows, size, elapsed_ns=int(done.elapsed * 1e9))
+
+    def cancel(self) -> None:
+        """Drop what is not stored yet."""
+        with self._use.lock, suppress(RuntimeError):
+            if self._use.connection is not None:
+                self._running.cancel()
+        self._use.end(clean=False)

@@ -1,0 +1,172 @@
+"""A block of messages becomes tables: what is accepted is summed and kept, what is refused is kept with its reason."""
+
+import pyarrow as pa
+import pytest
+
+from schema import wire
+from streams.blocks import Block, LogMessage
+from streams.process import Processor, Stored
+from tests.batches import NOW_MS, batch
+
+
+def process(*values: bytes | pa.RecordBatch, processor: Processor | None = None) -> Stored:
+    messages = [
+        LogMessage(100 + index, NOW_MS, value if isinstance(value, bytes) else wire.encode(value), None)
+        for index, value in enumerate(values)
+    ]
+    return (processor or Processor()).process(Block(3, 100, messages))
+
+
+def unfold(raw: pa.Table, column: str) -> list:
+    """Return a raw column sample by sample: an array of one stands for as many as the row has."""
+    values = []
+    for row in raw.select([column, "rows"]).to_pylist():
+        values += row[column] * (row["rows"] if len(row[column]) == 1 else 1)
+    return values
+
+
+def test_accepted_samples_are_counted_with_their_joules():
+    stored = process(batch(power_w=[100.0, 200.0]), batch(power_w=300.0, interval_ms=500))
+
+    assert (stored.samples, stored.rejected, stored.energy_j) == (3, 0, 450.0)
+    assert stored.newest_ts_ms == NOW_MS
+
+
+def test_sums_are_kept_apart_by_group_and_power_method():
+    stored = process(
+        batch(power_method=["counter", "sensor", None], power_w=[1.0, 2.0, None], fleet="a"),
+        batch(power_method="model", power_w=4.0, fleet="b", platform="tpu"),
+    )
+
+    rows = stored.power.select(["fleet", "platform", "power_method", "energy_j", "chip_seconds"]).to_pylist()
+    assert sorted(tuple(row.values()) for row in rows) == [
+        ("a", "nvidia", "", 0.0, 1.0),
+        ("a", "nvidia", "counter", 1.0, 1.0),
+        ("a", "nvidia", "sensor", 2.0, 1.0),
+        ("b", "tpu", "model", 4.0, 1.0),
+    ]
+
+
+def test_raw_values_are_integers_at_the_sensors_resolution():
+    stored = process(
+        batch(
+            power_w=[28.722, None],
+            power_error_w=5.0,
+            utilization=0.5,
+            memory_used_bytes=7 * 2**20,
+            temperature_c=[55.0, -3.5],
+            throttle=[0, 5],
+            job=["a", None],
+        )
+    )
+
+    assert unfold(stored.raw, "power_dw") == [287, 2**32 - 1]
+    assert unfold(stored.raw, "power_method") == [1, 0]
+    assert stored.raw["power_error_dw"].to_pylist() == [[50]]
+    assert unfold(stored.raw, "utilization_pm") == [500, 500]
+    assert unfold(stored.raw, "tensor_pm") == [65535, 65535]
+    assert unfold(stored.raw, "memory_used_mib") == [7, 7]
+    assert unfold(stored.raw, "temperature_dc") == [550, -35]
+    assert unfold(stored.raw, "throttle") == [0, 5]
+    assert stored.raw["jobs"].to_pylist() == [["a"]]
+    assert unfold(stored.raw, "job_index") == [1, 0]
+
+
+def test_a_raw_sample_knows_its_message():
+    stored = process(batch(host="b"), batch(host=["a", "a"]), batch(host="c"))
+
+    by_offset = sorted(
+        first + delta
+        for first, deltas in zip(
+            stored.raw["first_offset"].to_pylist(), [unfold(stored.raw, "offset_delta")], strict=True
+        )
+        for delta in deltas
+    )
+    assert by_offset == [100, 101, 101, 102]
+
+
+def test_refused_rows_are_kept_as_received_with_their_reason():
+    stored = process(batch(power_w=[1.0, -1.0, 3.0], host=["a", "b", None]))
+
+    assert (stored.samples, stored.rejected) == (1, 2)
+    letters = {refusal.reason: wire.decode(refusal.value) for refusal in stored.refusals}
+    assert letters["bad_power"]["power_w"].to_pylist() == [-1.0]
+    assert letters["bad_power"]["reason"].to_pylist() == ["bad_power"]
+    assert letters["missing_label"]["host"].to_pylist() == [None]
+
+
+def test_an_undecodable_message_is_kept_as_it_was_and_the_others_go_on():
+    stored = process(batch(power_w=1.0), b"garbage", batch(power_w=2.0))
+
+    (refusal,) = stored.refusals
+    assert (refusal.reason, refusal.value, refusal.offset) == ("undecodable", b"garbage", 101)
+    assert stored.energy_j == 3.0
+
+
+def test_messages_of_different_schemas_share_a_block():
+    narrow = batch(power_w=2.0).drop_columns(["job", "energy_j"])
+
+    stored = process(batch(power_w=1.0), narrow, wire.encode_ndjson(batch(power_w=4.0)))
+
+    assert stored.energy_j == 7.0
+
+
+def test_a_message_without_rows_is_no_refusal():
+    stored = process(batch().slice(0, 0))
+
+    assert (stored.samples, stored.rejected, stored.power) == (0, 0, None)
+
+
+def test_every_chip_is_told_to_the_inventory_at_its_first_sample():
+    stored = process(batch(chip=["c0", "c1"], ts=[NOW_MS - 1000, NOW_MS]), batch(chip="c0"))
+
+    rows = {row["chip"]: row for row in stored.series.to_pylist()}
+    assert rows.keys() == {"c0", "c1"}
+    assert rows["c0"]["first_seen"].timestamp() * 1000 == NOW_MS - 1000
+    assert rows["c0"]["last_seen"].timestamp() * 1000 == NOW_MS
+
+
+def test_a_chip_is_the_same_series_in_every_batch_and_another_on_another_host():
+    processor = Processor()
+    series = [
+        set(unfold(process(batch(host=host, chip=["x", "y"]), processor=processor).raw, "series"))
+        for host in ("a", "a", "b")
+    ]
+
+    assert series[0] == series[1]
+    assert not series[0] & series[2]
+
+
+def test_late_samples_are_summed_where_they_belong_and_counted():
+    stored = process(batch(power_w=[5.0, 7.0], ts=[NOW_MS, NOW_MS - 600_000]))
+
+    assert stored.late_samples == 1
+    assert stored.energy_j == 12.0
+
+
+def test_a_message_of_strange_types_costs_only_itself(strange_batch):
+    sound, broken = batch(power_w=1.0), strange_batch
+
+    stored = process(sound, broken, sound)
+
+    assert stored.energy_j == 2.0
+    assert stored.rejected >= 1
+
+
+@pytest.fixture
+def strange_batch() -> pa.RecordBatch:
+    """A batch that decodes and whose columns are of types that nobody expects."""
+    return pa.RecordBatch.from_pydict(
+        {"ts": pa.array([[1]]), "host": pa.array([{"a": 1}]), "power_w": pa.array([b"\xff"]), "interval_ms": ["x"]}
+    )
+
+
+def test_the_same_block_gives_the_same_tables_whoever_processes_it():
+    values = (batch(power_w=[1.0, 2.0], chip=["a", "b"]), batch(power_w=3.0, host="z"))
+    seasoned = Processor()
+    process(*values, processor=seasoned)
+
+    first, second = process(*values), process(*values, processor=seasoned)
+
+    assert first.power.equals(second.power)
+    assert first.raw.equals(second.raw)
