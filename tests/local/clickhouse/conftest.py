@@ -38,11 +38,11 @@ class Front:
     def ask(self, body: bytes | str = b"", *, method: str = "POST", headers: Any = None, **params: str) -> Any:
         """Send one plain HTTP request."""
         url = f"http://127.0.0.1:{self.port}/?{urlencode(params)}"
-        return urllib3.request(method, url, body=body, headers=headers, retries=False)
+        return urllib3.request(method, url, body=body, headers=headers, retries=False, timeout=60)
 
     def fetch(self, path: str) -> Any:
         """Get a path."""
-        return urllib3.request("GET", f"http://127.0.0.1:{self.port}/{path}", retries=False)
+        return urllib3.request("GET", f"http://127.0.0.1:{self.port}/{path}", retries=False, timeout=60)
 
     @contextmanager
     def hanging(self, sql: str) -> Iterator[None]:

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 -- the tables are the tests' own
 """Inserts through the ordinary client, and as plain requests."""
 
 import cramjam
@@ -103,7 +102,7 @@ def test_bodies_larger_than_a_part_are_streamed(front, client, table):
     lines = [b"%d,%s\n" % (number, b"x" * 50) for number in range(330_000)]
     chunks = [b"".join(lines[at : at + 999]) for at in range(0, len(lines), 999)]
     url = f"http://127.0.0.1:{front.port}/?query=INSERT+INTO+{table}+FORMAT+CSV"
-    answer = urllib3.request("POST", url, body=iter(chunks), retries=False)
+    answer = urllib3.request("POST", url, body=iter(chunks), retries=False, timeout=60)
 
     assert answer.status == 200
     assert total(client, table) == (330_000, 330_000 * 329_999 // 2)

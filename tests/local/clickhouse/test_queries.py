@@ -1,4 +1,3 @@
-# ruff: noqa: S608 -- the tables are the tests' own
 """Queries through the ordinary client."""
 
 import datetime as dt
@@ -115,13 +114,13 @@ def test_the_client_raises_what_the_engine_says(client):
 
 
 def test_slow_queries_overlap(front):
-    """Six queries of half a second take less than two."""
+    """Six queries of half a second take less than their sum of three."""
     begun = time.monotonic()
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: front.ask("SELECT sleep(0.5)").data, range(6)))
 
     assert answers == [b"0\n"] * 6
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 2.5
 
 
 def test_a_query_that_nobody_waits_for_is_stopped(front, client):

@@ -7,7 +7,7 @@ class Clock:
     def __init__(self):
         self.now_s = 0.0
 
-    def __call__(self):  # noqa: D102  # the class says it
+    def __call__(self):
         return self.now_s
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 -- the formats are the tests' own
 """Large results."""
 
 import psutil
@@ -20,6 +19,7 @@ def test_a_large_result_takes_no_memory(front):
         f"http://127.0.0.1:{front.port}/",
         body="SELECT number, number * 2 FROM numbers(40000000) FORMAT Native",
         preload_content=False,
+        timeout=60,
     )
     size = 0
     for count, chunk in enumerate(answer.stream(1 << 20)):
