@@ -40,10 +40,22 @@ def gigawatt() -> None:
     """
 
 
+_CLIENTS = ("clickhouse_connect", "kafka")
+"""Libraries whose errors tell of a server that went away, and nothing that a traceback would explain."""
+
+
 def main() -> None:
     """Run the command line; an error the operator can act on is one line and exit status 1."""
     try:
         gigawatt(prog_name="gigawatt")
     except GigawattError as error:
-        sys.stderr.write(f"gigawatt: {error}\n")
-        sys.exit(1)
+        _fail(str(error))
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in _CLIENTS:
+            raise
+        _fail((str(error).splitlines() or [type(error).__name__])[0][:300])
+
+
+def _fail(line: str) -> None:
+    sys.stderr.write(f"gigawatt: {line}\n")
+    sys.exit(1)

@@ -69,8 +69,14 @@ class FaustLog:
         await (await self._rejected.send(value=value, headers=headers))
 
 
-def make_app(kafka: str, connect: Callable[[], Client], log_id: Callable[[], str], worker: str) -> faust.App:
-    """Return the app of one worker. `log_id` is asked at the first assignment."""
+def make_app(
+    kafka: str, connect: Callable[[], Client], log_id: Callable[[], str], worker: str, *, named: bool = False
+) -> faust.App:
+    """Return the app of one worker. `log_id` is asked at the first assignment.
+
+    A `named` worker is a static member of its group: started again under its name within the session timeout, it has
+    its partitions back at once, without a rebalance. Two workers must never share a name.
+    """
     app = faust.App(
         GROUP,
         broker=f"kafka://{kafka}",
@@ -87,9 +93,10 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: Callable[[], str
         consumer_max_fetch_size=2 * MAX_MESSAGE_BYTES,
         producer_max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
         producer_compression_type="lz4",
-        broker_session_timeout=20.0,
-        broker_heartbeat_interval=3.0,
-        broker_rebalance_timeout=20.0,
+        consumer_group_instance_id=worker if named else "",
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=10.0,
         broker_max_poll_interval=_FOREVER_S,  # waiting for ClickHouse is no reason to leave the group
         broker_commit_livelock_soft_timeout=_FOREVER_S,
         broker_client_id=worker,

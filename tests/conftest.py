@@ -18,7 +18,7 @@ __all__ = ["client", "engine", "kafka"]
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
-    """A ClickHouse engine; tests that write begin with `migrated_client` or `empty_client`."""
+    """Run a ClickHouse engine; tests that write begin with `migrated_client` or `empty_client`."""
     started = engines.start(tmp_path_factory.mktemp("clickhouse"))
     yield started
     engines.stop(started)
@@ -26,7 +26,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]
 
 @pytest.fixture
 def client(engine: engines.Engine) -> Iterator[Client]:
-    """A client of an empty, current database."""
+    """Give a client of an empty, current database."""
     client = engine.migrated_client()
     yield client
     client.close()

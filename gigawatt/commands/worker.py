@@ -14,8 +14,14 @@ from schema.topics import SAMPLES
 @click.command()
 @options.kafka
 @options.clickhouse
+@click.option(
+    "--name",
+    envvar="GIGAWATT_WORKER",
+    show_envvar=True,
+    help="A lasting name, one per worker: restarted under it, a worker has its partitions back at once.",
+)
 @options.verbose
-def command(*, kafka: str, clickhouse: str, verbose: bool) -> None:
+def command(*, kafka: str, clickhouse: str, name: str | None, verbose: bool) -> None:
     """Run one Faust worker: samples from Kafka, sums and raw batches to ClickHouse, exactly once.
 
     Run as many as there are cores for, up to one per partition. Stop one with SIGINT or SIGTERM; a killed one does no
@@ -25,7 +31,10 @@ def command(*, kafka: str, clickhouse: str, verbose: bool) -> None:
 
     log.configure(verbose=verbose)
     log_id = _wait_until_up(kafka, clickhouse)
-    app.run(app.make_app(kafka, lambda: connect(clickhouse), lambda: log_id, app.worker_name()), verbose=verbose)
+    worker = app.make_app(
+        kafka, lambda: connect(clickhouse), lambda: log_id, name or app.worker_name(), named=name is not None
+    )
+    app.run(worker, verbose=verbose)
 
 
 def _wait_until_up(kafka: str, clickhouse: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from local.clickhouse.connections import Connections, Session, parameter_statement, quoted
 from local.clickhouse.errors import from_engine
+from local.clickhouse.native import empty_block, telling_columns
 from local.clickhouse.protocol import Summary
 from local.clickhouse.statements import Insert
 
@@ -91,7 +92,6 @@ class Engine:
         head = target.head
         if token:
             clause = "," if target.has_settings else " SETTINGS"
-            clause = "," if target.has_settings else " SETTINGS"
             head += f"{clause} insert_deduplication_token = {quoted(token)}".encode()
         return Insertion(_Use(self._connections, session), head, target.input_format, params)
 
@@ -123,6 +123,7 @@ class Stream:
 
     def __init__(self, use: _Use, sql: bytes, fmt: str, params: Mapping[str, str]) -> None:
         self._use = use
+        self._sql, self._fmt, self._params = sql, fmt, dict(params)
         self._rows = self._bytes = 0
         self.ended = False
         with use.guarded() as connection:
@@ -137,7 +138,7 @@ class Stream:
         """Fetch the next parts of the result, about a mebibyte together."""
         parts: list[bytes] = []
         size = 0
-        with self._use.guarded():
+        with self._use.guarded() as connection:
             while size < _BLOCK_BYTES and not self.ended:
                 chunk = self._running.fetch()
                 if chunk is None:
@@ -146,6 +147,9 @@ class Stream:
                 parts.append(chunk.bytes())
                 size += len(parts[-1])
                 self._rows += chunk.rows_read()
+            if self.ended and not size and not self._bytes and self._fmt == "Native":
+                told = connection.query(telling_columns(self._sql), "JSON", params=self._params)
+                parts.append(empty_block(told.bytes()))
         self._bytes += size
         if self.ended:
             self._use.end(clean=True)

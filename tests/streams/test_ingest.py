@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 
@@ -78,7 +79,7 @@ class Run:
         self.acknowledged: list[int] = []
         self.ingest = Ingest(store, self.log, now_s=lambda: now_s)
 
-    async def __aenter__(self) -> "Run":
+    async def __aenter__(self) -> Self:
         self.ingest.assign([0])
         return self
 

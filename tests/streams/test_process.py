@@ -155,7 +155,7 @@ def test_a_message_of_strange_types_costs_only_itself(strange_batch):
 
 @pytest.fixture
 def strange_batch() -> pa.RecordBatch:
-    """A batch that decodes and whose columns are of types that nobody expects."""
+    """Make a batch that decodes and whose columns are of types that nobody expects."""
     return pa.RecordBatch.from_pydict(
         {"ts": pa.array([[1]]), "host": pa.array([{"a": 1}]), "power_w": pa.array([b"\xff"]), "interval_ms": ["x"]}
     )

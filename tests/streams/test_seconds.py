@@ -1,5 +1,6 @@
 """The overlap arithmetic: joules and chip-seconds add up exactly, however samples are split, ordered or grouped."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -99,7 +100,7 @@ def test_order_does_not_matter(rows, random):
 @given(samples, st.lists(st.integers(0, 60), max_size=4))
 def test_splitting_deliveries_does_not_matter(rows, cuts):
     edges = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
-    parts = [cells(spread(rows[a:b])) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    parts = [cells(spread(rows[a:b])) for a, b in itertools.pairwise(edges) if a < b]
 
     expected = cells(spread(rows))
     assert set().union(*parts) == expected.keys()

@@ -1,0 +1,201 @@
+"""One measurement: a stack of its own, a simulated fleet, and what a sample costs on its way."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+
+from bench.processes import ROLES, costs
+from local.broker.kafka import free_port
+from schema.clickhouse import connect
+from schema.errors import GigawattError
+
+_STARTS_WITHIN_S: Final = 120.0
+_PATH: Final = ("broker", "worker", "store")
+"""Whose cost makes the total: what a sample passes after its producer."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is measured: so many chips, each every second, in batches of so many samples."""
+
+    chips: int
+    batch: int
+    seconds: float
+    warm_up_s: float = 12.0
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured; costs are CPU-microseconds per stored sample."""
+
+    chips: int
+    batch: int
+    seconds: float
+    samples_per_second: float
+    behind_samples: int
+    cpu_us_per_sample: dict[str, float]
+    freshness_s: dict[str, float]
+    bytes_per_sample: dict[str, float]
+    memory_mb: dict[str, float]
+    cores: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures under the contract's names."""
+        return asdict(self)
+
+
+def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
+    """Run a stack and a fleet of their own and measure for `load.seconds` after the warm-up."""
+    with tempfile.TemporaryDirectory(prefix="gigawatt-bench-") as folder, _stack(Path(folder), load, said) as stack:
+        client = connect(stack.clickhouse)
+        _wait_for_samples(client)
+        said(f"{load.chips:,} chips: warming up for {load.warm_up_s:.0f} s")
+        time.sleep(load.warm_up_s)
+        before, began, already = costs(stack.roots), time.monotonic(), _ledger(client)
+        said(f"{load.chips:,} chips: measuring for {load.seconds:.0f} s")
+        since = time.time()
+        time.sleep(load.seconds)
+        after, took_s, by_then = costs(stack.roots), time.monotonic() - began, _ledger(client)
+        samples = by_then - already
+        if not samples:
+            raise GigawattError("no sample was stored while measuring; run `gigawatt up` to see why")
+        cpu_s = {role: after[role].cpu_s - before[role].cpu_s for role in ROLES}
+        per_sample = {role: cpu_s[role] / samples * 1e6 for role in ROLES}
+        per_sample["total"] = sum(per_sample[role] for role in _PATH)
+        return Result(
+            chips=load.chips,
+            batch=load.batch,
+            seconds=round(took_s, 3),
+            samples_per_second=samples / took_s,
+            behind_samples=max(0, round(load.chips * took_s) - samples),
+            cpu_us_per_sample=per_sample,
+            freshness_s=_freshness(client, since),
+            bytes_per_sample={**_wire_bytes(Path(folder), by_then), **_disk_bytes(client)},
+            memory_mb={role: cost.memory_mb for role, cost in after.items()},
+            cores={role: used / took_s for role, used in cpu_s.items()},
+        )
+
+
+@dataclass(frozen=True)
+class _Stack:
+    clickhouse: str
+    roots: list[int]
+
+
+@contextmanager
+def _stack(folder: Path, load: Load, said: Callable[[str], None]) -> Iterator[_Stack]:
+    ports = [free_port("127.0.0.1") for _ in range(3)]
+    ready = folder / "ready.json"
+    said("starting a stack of its own")
+    up = _gigawatt(
+        folder / "up.log",
+        "up", "--chips", "0", "--state", str(folder / "state"), "--ready-file", str(ready),
+        "--kafka-port", str(ports[0]), "--clickhouse-port", str(ports[1]), "--page-port", str(ports[2]),
+        "--workers", str(load.workers),
+    )  # fmt: skip
+    fleet = None
+    try:
+        parts = _wait_for(ready, up, folder / "up.log")
+        fleet = _gigawatt(
+            folder / "fleet.log",
+            "produce", "simulated", "--chips", str(load.chips), "--batch", str(load.batch), "--cadence", "1",
+            "--to", parts["kafka"],
+        )  # fmt: skip
+        yield _Stack(parts["clickhouse"], [up.pid, fleet.pid])
+    finally:
+        for process in (fleet, up):
+            if process is not None:
+                process.terminate()
+        for process in (fleet, up):
+            if process is not None:
+                process.wait(60)
+
+
+def _gigawatt(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "gigawatt", *arguments]
+        return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ)  # noqa: S603  our own command
+
+
+def _wait_for(ready: Path, up: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
+    deadline = time.monotonic() + _STARTS_WITHIN_S
+    while not ready.exists():
+        if up.poll() is not None or time.monotonic() > deadline:
+            lines = log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+            raise GigawattError(f"the stack did not start: {lines[-1]}")
+        time.sleep(0.1)
+    parts: dict[str, str] = json.loads(ready.read_text())
+    return parts
+
+
+def _wait_for_samples(client: Client) -> None:
+    deadline = time.monotonic() + _STARTS_WITHIN_S
+    while not _ledger(client):
+        if time.monotonic() > deadline:
+            raise GigawattError("no sample was stored; run `gigawatt up` to see why")
+        time.sleep(0.2)
+
+
+def _ledger(client: Client) -> int:
+    return int(_row(client, "SELECT sum(samples) FROM ingest_blocks")[0])
+
+
+def _row(client: Client, sql: str, **parameters: Any) -> Sequence[Any]:
+    return list(client.query(sql, parameters=parameters or None).result_rows[0])
+
+
+def _freshness(client: Client, since: float) -> dict[str, float]:
+    """Return seconds from a sample's end to its block being stored and so visible, weighted by samples."""
+    (quantiles,) = _row(
+        client,
+        "SELECT quantilesExactWeighted(0.5, 0.99)(toFloat64(stored_at) - toFloat64(newest_ts), samples) AS q"
+        " FROM ingest_blocks WHERE stored_at >= {since:Float64} AND samples > 0",
+        since=since,
+    )
+    p50, p99 = quantiles
+    return {"p50": float(p50), "p99": float(p99)}
+
+
+def _wire_bytes(folder: Path, samples: int) -> dict[str, float]:
+    """Return the size of the log's segments per sample: messages as the producer compressed them."""
+    kept = sum(file.stat().st_size for file in folder.glob("state/**/chip.samples-*/*.log"))
+    return {"wire": kept / samples} if kept else {}
+
+
+def _disk_bytes(client: Client) -> dict[str, float]:
+    raw, rows, total = _row(
+        client,
+        "SELECT sumIf(bytes_on_disk, table = 'sample_batches'),"
+        " (SELECT sum(rows) FROM sample_batches), sum(bytes_on_disk)"
+        " FROM system.parts WHERE active AND database = 'gigawatt'",
+    )
+    return {"disk": raw / rows, "disk_all_tables": total / rows}
+
+
+def table(results: Sequence[Result]) -> list[list[str]]:
+    """Return the figures as rows of text, a column per result and a row per figure."""
+    rows = [["chips", *(f"{result.chips:,}" for result in results)]]
+    rows.append(["samples per message", *(f"{result.batch:,}" for result in results)])
+    rows.append(["samples/s stored", *(f"{result.samples_per_second:,.0f}" for result in results)])
+    figures = [
+        *((f"CPU us/sample, {role}", f"cpu_us_per_sample.{role}", 3) for role in (*ROLES, "total")),
+        *((f"freshness {name}, s", f"freshness_s.{name}", 2) for name in ("p50", "p99")),
+        *((f"bytes/sample, {name}", f"bytes_per_sample.{name}", 2) for name in ("wire", "disk")),
+        *((f"memory {role}, MB", f"memory_mb.{role}", 0) for role in ROLES),
+    ]
+    for name, path, digits in figures:
+        group, _, key = path.partition(".")
+        values = [getattr(result, group).get(key) for result in results]
+        rows.append([name, *("-" if value is None else f"{value:,.{digits}f}" for value in values)])
+    return rows

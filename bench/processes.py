@@ -1,0 +1,62 @@
+"""What the processes of a stack cost: CPU time and memory, told apart by what they run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+ROLES: Final = ("producer", "broker", "worker", "store")
+_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "producer": ("gigawatt", "produce"),
+    "worker": ("gigawatt", "worker"),
+    "store": ("local.clickhouse",),
+    "broker": ("kafka.Kafka",),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds used so far and memory held now, of all processes of one role."""
+
+    cpu_s: float
+    memory_mb: float
+
+
+def role_of(command: list[str]) -> str | None:
+    """Tell what a process is by its command line; None for those that are no part of the measured path."""
+    if any(part.endswith("/tansu") for part in command[:1]):
+        return "broker"
+    for role, marks in _MARKS.items():
+        if all(any(mark in part for part in command) for mark in marks) and "local.child" not in " ".join(command):
+            return role
+    return None
+
+
+def costs(roots: list[int]) -> dict[str, Cost]:
+    """Return the cost of each role among these processes and all their descendants."""
+    found: dict[str, Cost] = {role: Cost(0.0, 0.0) for role in ROLES}
+    for process in _family(roots):
+        try:
+            with process.oneshot():
+                role = role_of(process.cmdline())
+                if role is None:
+                    continue
+                times, memory = process.cpu_times(), process.memory_info()
+        except psutil.Error:
+            continue
+        before = found[role]
+        found[role] = Cost(before.cpu_s + times.user + times.system, before.memory_mb + memory.rss / 1e6)
+    return found
+
+
+def _family(roots: list[int]) -> list[psutil.Process]:
+    family: dict[int, psutil.Process] = {}
+    for root in roots:
+        try:
+            process = psutil.Process(root)
+            for member in (process, *process.children(recursive=True)):
+                family[member.pid] = member
+        except psutil.Error:
+            continue
+    return list(family.values())
