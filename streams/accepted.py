@@ -56,10 +56,12 @@ class Accepted:
     def group_columns(self, group: Ints) -> dict[str, pa.Array]:
         """Return the four label columns of a table whose rows are of these groups."""
         index = pa.array(group.astype(np.int32))
-        return {
-            name: pa.DictionaryArray.from_arrays(index, pa.array([getattr(g, name) for g in self.groups], pa.utf8()))
-            for name in Group._fields
-        }
+        columns = {}
+        for name in Group._fields:
+            # Groups share names, and ClickHouse refuses a dictionary that holds a value twice.
+            named = pa.array([getattr(one, name) for one in self.groups], pa.utf8()).dictionary_encode()
+            columns[name] = pa.DictionaryArray.from_arrays(named.indices.take(index), named.dictionary)
+        return columns
 
 
 def accept(decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons) -> Accepted:

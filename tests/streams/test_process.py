@@ -47,6 +47,17 @@ def test_sums_are_kept_apart_by_group_and_power_method():
     ]
 
 
+def test_no_dictionary_holds_a_value_twice():
+    """ClickHouse refuses such a one."""
+    stored = process(batch(fleet=["a", "b", "a"], model=["x", "x", "y"], job=["j", "j", "k"]))
+
+    for table in (stored.power, stored.raw, stored.series):
+        for column in table.columns:
+            if pa.types.is_dictionary(column.type):
+                values = column.chunk(0).dictionary.to_pylist()
+                assert len(values) == len(set(values))
+
+
 def test_raw_values_are_integers_at_the_sensors_resolution():
     stored = process(
         batch(
