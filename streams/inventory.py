@@ -1,8 +1,8 @@
 """Accepted samples to rows of `chip_series`: which chips there are, and when each was last seen.
 
-A chip is told at its first sample. After that its time of last being seen is renewed as often as a bounded number of
-rows a block allows, those longest unrenewed first: every second for some ten thousand chips, every minute or so for a
-million. Rows only ever widen the span from first to last seen, so telling a chip twice changes nothing.
+A chip is told at its first sample. After that its time of last being seen is renewed every ten seconds, or as often as
+a bounded number of rows a block allows, those longest unrenewed first: every twenty seconds for a million chips. Rows
+only ever widen the span from first to last seen, so telling a chip twice changes nothing.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from schema.samples import Bools, Ints, Label, Rows
 from streams.accepted import Accepted
 from streams.rosters import Roster
 
-RENEWED_ROWS: Final = 2_048
+RENEWED_ROWS: Final = 4_096
+RENEWED_EVERY_MS: Final = 10_000
 
 
 def rows(accepted: Accepted, rosters: Sequence[Roster], budget: int = RENEWED_ROWS) -> pa.Table | None:
@@ -49,7 +50,7 @@ def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:
     for index in sorted(range(len(rosters)), key=lambda index: rosters[index].written_ms):
         roster = rosters[index]
         if roster.written_ms:
-            if budget <= 0:
+            if budget <= 0 or appended_ms < roster.written_ms + RENEWED_EVERY_MS:
                 break
             budget -= len(roster.series)
         roster.written_ms = appended_ms

@@ -1,4 +1,4 @@
-"""Accepted samples to rows of `power_by_second`."""
+"""Accepted samples to rows of `power_sums`, at every resolution."""
 
 from typing import Final
 
@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from streams.accepted import METHODS, Accepted
 from streams.rectangles import rectangles
-from streams.seconds import seconds
+from streams.seconds import Seconds, coarser, seconds
 
+RESOLUTIONS_S: Final = (1, 60, 3600)
 LATE_AFTER_MS: Final = 30_000
 """A sample is late when the broker appended it more than this after its end."""
 
@@ -28,9 +29,13 @@ _SUMS: Final = (
 
 
 def rows(accepted: Accepted) -> pa.Table:
-    """Return one row per second, group and power method that the samples touch."""
+    """Return one row per second, minute and hour, group and power method that the samples touch."""
     late = accepted.samples.ts_ms < accepted.appended_ms - LATE_AFTER_MS
-    cells = seconds(rectangles(accepted.samples, accepted.group * len(METHODS) + accepted.method, late))
+    by_second = seconds(rectangles(accepted.samples, accepted.group * len(METHODS) + accepted.method, late))
+    return pa.concat_tables([_table(accepted, coarser(by_second, length_s), length_s) for length_s in RESOLUTIONS_S])
+
+
+def _table(accepted: Accepted, cells: Seconds, resolution_s: int) -> pa.Table:
     group, method = np.divmod(cells.group, len(METHODS))
     histogram = pa.MapArray.from_arrays(
         pa.array(cells.bin_offsets.astype(np.int32)),
@@ -40,6 +45,7 @@ def rows(accepted: Accepted) -> pa.Table:
     names = pa.array(METHODS, pa.utf8())
     return pa.table(
         {
+            "resolution_s": pa.array(np.full(len(cells), resolution_s, np.uint16)),
             "time": pa.array(cells.second).cast(pa.timestamp("s", "UTC")),
             **accepted.group_columns(group),
             "power_method": pa.DictionaryArray.from_arrays(pa.array(method.astype(np.int32)), names),
@@ -49,3 +55,8 @@ def rows(accepted: Accepted) -> pa.Table:
             "late_samples": pa.array(cells.late_samples.astype(np.uint64)),
         }
     )
+
+
+def by_second(sums: pa.Table, column: str) -> float:
+    """Return the total of a column; every resolution has the same."""
+    return float(sums[column].to_numpy()[sums["resolution_s"].to_numpy() == 1].sum())

@@ -74,8 +74,8 @@ class Processor:
             series=inventory.rows(accepted, rosters),
             refusals=refusals,
             samples=len(accepted),
-            late_samples=sums["late_samples"].to_numpy().sum(),
-            energy_j=sums["energy_j"].to_numpy().sum(),
+            late_samples=int(power.by_second(sums, "late_samples")),
+            energy_j=float(power.by_second(sums, "energy_j")),
             newest_ts_ms=int(accepted.samples.ts_ms.max()),
         )
 

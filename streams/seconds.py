@@ -4,7 +4,8 @@ Pure arithmetic. No window is held open and nothing waits for a watermark: late 
 added, and any split, order or repetition of deliveries that stores each sample once gives the same sums.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +100,38 @@ def seconds(rects: Rectangles) -> Seconds:
     )
 
 
+def coarser(cells: Seconds, length_s: int) -> Seconds:
+    """Add seconds up to windows of `length_s` that begin at multiples of it; `second` is then a window's start."""
+    if length_s == 1 or not len(cells):
+        return cells
+    start = cells.second // length_s * length_s
+    begins = np.ones(len(cells), bool)
+    begins[1:] = (cells.group[1:] != cells.group[:-1]) | (start[1:] != start[:-1])
+    starts = np.flatnonzero(begins)
+    window = np.cumsum(begins) - 1
+    sums = {name: np.add.reduceat(getattr(cells, name), starts) for name in _ADDED}
+    bins_of = np.diff(cells.bin_offsets)
+    offsets, number, chip_seconds = _merge_bins(
+        np.repeat(window, bins_of), cells.bin_number, cells.bin_chip_seconds, len(starts)
+    )
+    return Seconds(
+        group=cells.group[starts],
+        second=start[starts],
+        max_power_w=np.maximum.reduceat(cells.max_power_w, starts),
+        bin_offsets=offsets,
+        bin_number=number,
+        bin_chip_seconds=chip_seconds,
+        **sums,
+    )
+
+
+_ADDED: Final = tuple(
+    field.name
+    for field in fields(Seconds)
+    if field.name not in {"group", "second", "max_power_w", "bin_offsets", "bin_number", "bin_chip_seconds"}
+)
+
+
 def _add_up(cell: npt.NDArray[np.integer], weights: npt.NDArray[np.float64 | np.int64], cells: int) -> Floats:
     sums: Floats = np.bincount(cell, weights=weights, minlength=cells).astype(np.float64, copy=False)
     return sums
@@ -117,8 +150,11 @@ def _histograms(rects: Rectangles, piece: Ints, cell: Ints, overlap_s: Floats, c
     first_bin = np.cumsum(bins_of) - bins_of
     at, nth = _unfold(bins_of[piece])
     source = first_bin[piece[at]] + nth
-    key = cell[at] * histogram.BINS + rects.bin_number[source]
-    keys, inverse = np.unique(key, return_inverse=True)
-    weights = _add_up(inverse, rects.bin_chips[source] * overlap_s[at], len(keys))
+    return _merge_bins(cell[at], rects.bin_number[source], rects.bin_chips[source] * overlap_s[at], cells)
+
+
+def _merge_bins(cell: Ints, number: Ints, chip_seconds: Floats, cells: int) -> tuple[Ints, Ints, Floats]:
+    """Add up chip-seconds by cell and bin; return where each cell's bins begin, their numbers and their sums."""
+    keys, inverse = np.unique(cell * histogram.BINS + number, return_inverse=True)
     offsets: Ints = np.searchsorted(keys, np.arange(cells + 1) * histogram.BINS).astype(np.int64)
-    return offsets, keys % histogram.BINS, weights
+    return offsets, keys % histogram.BINS, _add_up(inverse, chip_seconds, len(keys))

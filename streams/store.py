@@ -3,7 +3,7 @@
 Three things make it so. A block's end is agreed before anything of it is stored: the first insert into `block_cuts`
 under a block's name wins by its deduplication token, and everyone then reads what stands there. Every insert of a
 block carries a token made of the block's name and the table, so that a retry, a zombie or a second worker adds
-nothing, through materialized views too. And the ledger row comes last: a worker starts after the highest stored
+nothing. And the ledger row comes last: a worker starts after the highest stored
 offset of the ledger, so an unfinished block is done again, with the same cut and the same tokens.
 """
 
@@ -22,7 +22,6 @@ from streams.process import Stored
 _INSERT_SETTINGS: Final = {
     "async_insert": 0,  # an acknowledged insert is a stored one
     "insert_deduplicate": 1,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
     "input_format_parallel_parsing": 0,
 }
 _INSTANT: Final = pa.timestamp("ms", "UTC")
@@ -83,7 +82,7 @@ class Store:
         """Store all of a block, its ledger row last. May be called again after any failure."""
         block = stored.block
         for table, rows in (
-            ("power_by_second", stored.power),
+            ("power_sums", stored.power),
             ("sample_batches", stored.raw),
             ("chip_series", stored.series),
             ("rejected_rows", self._rejected(stored)),

@@ -1,9 +1,11 @@
--- Additive sums per window and group. Nothing here is ever updated: late data adds a row, merges add rows up.
--- Readers sum; the same sums therefore stand at every resolution.
+-- Additive sums per window and group. Nothing here is ever updated: late data adds a row, merges add rows up, and
+-- readers sum. All resolutions of a block come in one insert, so that the same joules stand at each of them, always
+-- and even half-way; and one insert makes one part, which is most of what a block costs.
 
-CREATE TABLE power_by_second
+CREATE TABLE power_sums
 (
-    time DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'start of the second',
+    resolution_s UInt16 CODEC(ZSTD(1)) COMMENT 'length of the window: 1, 60 or 3600',
+    time DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'start of the window',
     site LowCardinality(String),
     fleet LowCardinality(String),
     platform LowCardinality(String),
@@ -26,45 +28,31 @@ CREATE TABLE power_by_second
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (time, site, fleet, platform, model, power_method)
-TTL time + INTERVAL 32 DAY
-SETTINGS non_replicated_deduplication_window = 50000, ttl_only_drop_parts = 1;
-
-CREATE TABLE power_by_minute AS power_by_second
-ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(time)
-ORDER BY (time, site, fleet, platform, model, power_method)
-TTL time + INTERVAL 2 YEAR
-SETTINGS non_replicated_deduplication_window = 50000, ttl_only_drop_parts = 1;
-
-CREATE TABLE power_by_hour AS power_by_second
-ENGINE = AggregatingMergeTree
-PARTITION BY toYear(time)
-ORDER BY (time, site, fleet, platform, model, power_method)
+ORDER BY (resolution_s, time, site, fleet, platform, model, power_method)
+TTL time + INTERVAL 32 DAY DELETE WHERE resolution_s = 1,
+    time + INTERVAL 2 YEAR DELETE WHERE resolution_s = 60
 SETTINGS non_replicated_deduplication_window = 50000;
 
-CREATE MATERIALIZED VIEW power_by_minute_from_seconds TO power_by_minute AS
+CREATE VIEW power_by_second AS
 SELECT
-    toStartOfMinute(s.time) AS time, site, fleet, platform, model, power_method,
-    sum(s.energy_j) AS energy_j, sum(s.chip_seconds) AS chip_seconds,
-    sum(s.utilization_seconds) AS utilization_seconds, sum(s.utilization_chip_seconds) AS utilization_chip_seconds,
-    sum(s.tensor_seconds) AS tensor_seconds, sum(s.tensor_chip_seconds) AS tensor_chip_seconds,
-    sum(s.error_w_seconds) AS error_w_seconds, sum(s.error_w2_seconds) AS error_w2_seconds,
-    sum(s.error_chip_seconds) AS error_chip_seconds, sum(s.power_w2_seconds) AS power_w2_seconds,
-    max(s.max_power_w) AS max_power_w, sumMap(s.power_histogram) AS power_histogram,
-    sum(s.samples) AS samples, sum(s.late_samples) AS late_samples
-FROM power_by_second AS s
-GROUP BY toStartOfMinute(s.time), site, fleet, platform, model, power_method;
+    time, site, fleet, platform, model, power_method, energy_j, chip_seconds, utilization_seconds,
+    utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, error_w_seconds, error_w2_seconds, error_chip_seconds,
+    power_w2_seconds, max_power_w, power_histogram, samples, late_samples
+FROM power_sums
+WHERE resolution_s = 1;
 
-CREATE MATERIALIZED VIEW power_by_hour_from_seconds TO power_by_hour AS
+CREATE VIEW power_by_minute AS
 SELECT
-    toStartOfHour(s.time) AS time, site, fleet, platform, model, power_method,
-    sum(s.energy_j) AS energy_j, sum(s.chip_seconds) AS chip_seconds,
-    sum(s.utilization_seconds) AS utilization_seconds, sum(s.utilization_chip_seconds) AS utilization_chip_seconds,
-    sum(s.tensor_seconds) AS tensor_seconds, sum(s.tensor_chip_seconds) AS tensor_chip_seconds,
-    sum(s.error_w_seconds) AS error_w_seconds, sum(s.error_w2_seconds) AS error_w2_seconds,
-    sum(s.error_chip_seconds) AS error_chip_seconds, sum(s.power_w2_seconds) AS power_w2_seconds,
-    max(s.max_power_w) AS max_power_w, sumMap(s.power_histogram) AS power_histogram,
-    sum(s.samples) AS samples, sum(s.late_samples) AS late_samples
-FROM power_by_second AS s
-GROUP BY toStartOfHour(s.time), site, fleet, platform, model, power_method;
+    time, site, fleet, platform, model, power_method, energy_j, chip_seconds, utilization_seconds,
+    utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, error_w_seconds, error_w2_seconds, error_chip_seconds,
+    power_w2_seconds, max_power_w, power_histogram, samples, late_samples
+FROM power_sums
+WHERE resolution_s = 60;
+
+CREATE VIEW power_by_hour AS
+SELECT
+    time, site, fleet, platform, model, power_method, energy_j, chip_seconds, utilization_seconds,
+    utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, error_w_seconds, error_w2_seconds, error_chip_seconds,
+    power_w2_seconds, max_power_w, power_histogram, samples, late_samples
+FROM power_sums
+WHERE resolution_s = 3600;

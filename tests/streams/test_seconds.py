@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schema import wire
 from streams.rectangles import rectangles
-from streams.seconds import Seconds, seconds
+from streams.seconds import Seconds, coarser, seconds
 from tests.batches import batch
 
 Sample = tuple[int, int, float, int]  # ts_ms, interval_ms, power_w, group
@@ -154,3 +154,16 @@ def test_no_samples_give_no_seconds():
     none = wire.columns([pa.RecordBatch.from_pylist([], batch().schema)])
 
     assert len(seconds(rectangles(none, np.zeros(0, int), np.zeros(0, bool)))) == 0
+
+
+@given(samples, st.sampled_from([60, 3600]))
+def test_coarser_windows_hold_the_same_sums(rows, length_s):
+    fine = spread(rows)
+    coarse = coarser(fine, length_s)
+
+    assert (coarse.second % length_s == 0).all()
+    assert len(set(zip(coarse.group.tolist(), coarse.second.tolist(), strict=True))) == len(coarse)
+    for name in ("energy_j", "chip_seconds", "utilization_seconds", "power_w2_seconds", "samples", "bin_chip_seconds"):
+        assert math.isclose(getattr(coarse, name).sum(), getattr(fine, name).sum(), rel_tol=1e-12, abs_tol=1e-9)
+    assert coarse.max_power_w.max() == fine.max_power_w.max()
+    assert coarse.bin_offsets[-1] == len(coarse.bin_number)
