@@ -41,7 +41,7 @@ class Store:
         """Return the highest offset of a partition that is stored, or None when nothing of it is."""
         rows = self._query(
             "SELECT max(offset_to), count() FROM ingest_blocks"
-            " WHERE log = {log:String} AND topic = {topic:String} AND kafka_partition = {partition:UInt16}",
+            " WHERE log = %(log)s AND topic = %(topic)s AND kafka_partition = %(partition)s",
             partition=partition,
         )
         highest, count = rows[0]
@@ -51,7 +51,7 @@ class Store:
         """Return where the block of this name ends, if any worker has said so; None otherwise."""
         rows = self._query(
             "SELECT min(offset_to), count() FROM block_cuts"
-            " WHERE log = {log:String} AND kafka_partition = {partition:UInt16} AND offset_from = {offset_from:UInt64}",
+            " WHERE log = %(log)s AND kafka_partition = %(partition)s AND offset_from = %(offset_from)s",
             partition=partition,
             offset_from=offset_from,
         )
@@ -142,9 +142,9 @@ class Store:
         )
 
     def _query(self, sql: str, **parameters: Any) -> list[Any]:
+        # Asked for every block, and for one row: more threads than one would cost more than they read.
         values = {"log": self._log, "topic": self._topic, **parameters}
-        used = {name: value for name, value in values.items() if f"{{{name}:" in sql}
-        return list(self._client().query(sql, parameters=used).result_rows)
+        return list(self._client().query(sql, parameters=values, settings={"max_threads": 1}).result_rows)
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
