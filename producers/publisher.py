@@ -2,41 +2,52 @@
 
 Read in kafka-python 3.0.12, whose producer differs from Java's: it has no buffer.memory, so what waits for
 an absent broker is bounded here; `flush(timeout)` waits that long per batch and raises, so the wait at the
-end is ours; and it cannot compress with zstd unless `zstandard` is installed. With lz4 a batch of 4,096
-samples goes from 131 to 71 bytes a sample for 0.18 CPU-microseconds each (zstd: 48 bytes, 0.59), and one of
-8 samples from 632 to 289; compressing Arrow's own buffers instead saves less on small batches and costs more.
+end is ours; after one error that is not worth a retry (a message too large, a right withdrawn) an idempotent
+producer fails everything for ever, so it is made anew; and it has no zstd unless `zstandard` is installed.
+With lz4 a batch of 4,096 samples goes from 131 to 71 bytes a sample for 0.18 CPU-microseconds each (zstd: 48
+bytes, 0.59), and one of 8 samples from 632 to 289; compressing Arrow's own buffers saves less and costs more.
 
 When the broker is away, samples are kept in memory and delivery is tried again until it is back. When the
 buffer is full, the newest are refused and counted: what is kept then is one unbroken stretch of time, and
 the source is never blocked, so that its ticks stay true.
 """
 
+import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 
 from producers.batches import compact
 from producers.sink import Sent
 from producers.source import Batch
 from schema import wire
 from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin, KafkaAwayError
 from schema.topics import MAX_MESSAGE_BYTES
 
 BUFFER_BYTES: Final = 64 * 2**20
 """Three and a half hours of a host of 8 chips at one sample a second."""
 
+_SHARE: Final = 0.98  # of a message's limit; lz4 can make what does not compress half a percent larger
 _OVERHEAD_BYTES: Final = 1024  # of a record and its batch, with key and header
 _AWAY_AFTER_S: Final = 5.0
 _BACKOFF_S: Final = 2.0
 _HEADERS: Final = [(wire.CONTENT_TYPE_HEADER, wire.ARROW_STREAM.encode())]
-_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A producer whose broker has answered, and how large a message to its topic may be."""
+
+    producer: KafkaProducer
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
 
 def connect(
@@ -46,8 +57,8 @@ def connect(
     stop: threading.Event,
     give_up_s: float | None = None,
     elapsed: Callable[[], float] = time.monotonic,
-) -> KafkaProducer | None:
-    """Return a producer once the broker answers and has the topic; None when stopped before that.
+) -> Connection | None:
+    """Return a connection once the broker answers and has the topic; None when stopped before that.
 
     Raises `GigawattError` when that has not come to be within `give_up_s`; None waits for ever.
     """
@@ -57,12 +68,15 @@ def connect(
     while not stop.is_set():
         missing = f"a Kafka broker at {bootstrap}"
         try:
+            _require_listener(bootstrap)
             producer = _producer(bootstrap)
             missing = f"topic {topic} at {bootstrap}: gigawatt migrate creates it"
             if _has_topic(producer, topic):
-                return producer
+                with KafkaAdmin(bootstrap) as admin:
+                    largest = admin.config(topic).get("max.message.bytes", MAX_MESSAGE_BYTES)
+                return Connection(producer, min(int(largest), MAX_MESSAGE_BYTES))
             producer.close(timeout=1)
-        except (KafkaError, OSError):
+        except (KafkaError, KafkaAwayError, OSError):
             pass
         if give_up_s is not None and elapsed() - began_s >= give_up_s:
             raise GigawattError(f"waited {give_up_s:g} s in vain for {missing}")
@@ -71,6 +85,12 @@ def connect(
             log.info("waiting for what is not there yet", missing=missing)
         stop.wait(_BACKOFF_S)
     return None
+
+
+def _require_listener(bootstrap: str) -> None:
+    """Raise OSError unless something listens: a client that was refused leaves its sockets open."""
+    host, _, port = bootstrap.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
 
 
 def _producer(bootstrap: str) -> KafkaProducer:
@@ -82,7 +102,7 @@ def _producer(bootstrap: str) -> KafkaProducer:
         compression_type="lz4",
         linger_ms=5,
         batch_size=256 * 2**10,
-        max_request_size=2 * MAX_MESSAGE_BYTES,  # of a whole request, before compression
+        max_request_size=2 * MAX_MESSAGE_BYTES,  # before compression
         max_block_ms=2_000,
         bootstrap_timeout_ms=2_000,
         delivery_timeout_ms=12 * 3_600_000,  # the buffer is the bound, not the age
@@ -100,21 +120,25 @@ def _has_topic(producer: KafkaProducer, topic: str) -> bool:
 
 
 class KafkaPublisher:
-    """Sends batches to one topic. One thread may call it; delivery goes on in the client's own."""
+    """Sends batches to one topic. One thread may call it; delivery goes on in the client's own.
+
+    `reconnect` makes a new connection when the client has failed for good; it tries once and raises
+    `GigawattError` when that is in vain.
+    """
 
     def __init__(
         self,
-        producer: KafkaProducer,
+        connection: Connection,
         topic: str,
         *,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        reconnect: Callable[[], Connection | None] = lambda: None,
         buffer_bytes: int = BUFFER_BYTES,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sent = Sent()
-        self._producer = producer
+        self._connection = connection
         self._topic = topic
-        self._limit_bytes = max_message_bytes - _OVERHEAD_BYTES
+        self._reconnect = reconnect
         self._buffer_bytes = buffer_bytes
         self._elapsed = elapsed
         self._log = structlog.get_logger()
@@ -122,13 +146,15 @@ class KafkaPublisher:
         self._waiting_bytes = 0
         self._heard_s = elapsed()
         self._away = False
-        self._too_large: deque[tuple[Batch, int]] = deque()
+        self._failed_for_good = False
+        self._tried_s = 0.0
         self._losses: dict[str, int] = {}
         self._said: set[str] = set()
 
     def publish(self, batch: Batch) -> None:
         """Hand a batch to the client, in pieces where it is too large for one message."""
-        for piece, value in fitting(batch, self._limit_bytes):
+        limit_bytes = int(self._connection.max_message_bytes * _SHARE) - _OVERHEAD_BYTES
+        for piece, value in fitting(batch, limit_bytes):
             if value is None:
                 self._lose(piece, f"one sample of {piece.key} is larger than a message may be")
             else:
@@ -146,7 +172,7 @@ class KafkaPublisher:
             self._lose(batch, f"the broker is away and {self._buffer_bytes / 2**20:g} MiB already wait for it")
             return
         try:
-            future = self._producer.send(self._topic, value, batch.key.encode(), headers=_HEADERS)
+            future = self._connection.producer.send(self._topic, value, batch.key.encode(), headers=_HEADERS)
         except (KafkaError, ValueError) as error:
             self._failed(batch, size, error)
             return
@@ -162,11 +188,10 @@ class KafkaPublisher:
         self._settled(size)
 
     def _failed(self, batch: Batch, size: int, error: Exception) -> None:
-        if isinstance(error, _TOO_LARGE) and batch.samples.num_rows > 1:
-            with self._changed:
-                self._too_large.append((batch, size))  # the caller's thread splits it
-        else:
-            self._lose(batch, _why(error))
+        """Count a loss. What was in flight may have arrived all the same: sent again, it might count twice."""
+        self._lose(batch, _why(error))
+        with self._changed:
+            self._failed_for_good |= not isinstance(error, RetriableError)
         self._settled(size)
 
     def _settled(self, size: int) -> None:
@@ -180,16 +205,12 @@ class KafkaPublisher:
             self._losses[reason] = self._losses.get(reason, 0) + batch.samples.num_rows
 
     def watch(self) -> None:
-        """Split what the broker found too large; say when it went away, came back, or samples were lost."""
-        while self._too_large:
-            with self._changed:
-                batch, size = self._too_large.popleft()
-            self._limit_bytes = min(self._limit_bytes, size // 2)
-            self.publish(batch)
+        """Say when the broker went away, came back, or samples were lost; renew a client that has failed."""
         with self._changed:
-            silent_s = self._elapsed() - self._heard_s
-            away = self._waiting_bytes > 0 and silent_s > _AWAY_AFTER_S
+            now_s = self._elapsed()
+            away = self._waiting_bytes > 0 and now_s - self._heard_s > _AWAY_AFTER_S
             losses, self._losses = self._losses, {}
+            renew = self._failed_for_good and self._waiting_bytes == 0 and now_s - self._tried_s > _BACKOFF_S
         if away and not self._away:
             self._log.warning("the broker does not answer: samples are kept in memory and tried again")
         if self._away and not away:
@@ -200,6 +221,18 @@ class KafkaPublisher:
             if reason not in self._said:
                 self._said.add(reason)
                 self._log.error("samples are lost", reason=reason, samples=samples)
+        if renew:
+            self._renew()
+
+    def _renew(self) -> None:
+        self._tried_s = self._elapsed()
+        with suppress(GigawattError):
+            connection = self._reconnect()
+            if connection is not None:
+                with suppress(KafkaTimeoutError):
+                    self._connection.producer.close(timeout=1.0)
+                self._connection = connection
+                self._failed_for_good = False
 
     def waiting_bytes(self) -> int:
         """Return the uncompressed bytes that the broker has not acknowledged yet."""
@@ -209,18 +242,17 @@ class KafkaPublisher:
     def close(self, timeout_s: float) -> None:
         """Wait for delivery, for so long at most; what is then left counts as lost."""
         deadline_s = self._elapsed() + timeout_s
-        while True:
-            self.watch()
-            with self._changed:
-                left_s = deadline_s - self._elapsed()
-                if left_s <= 0 or (self._waiting_bytes == 0 and not self._too_large):
-                    break
-                self._changed.wait(min(left_s, 1.0))
+        with self._changed:
+            while self._waiting_bytes > 0 and (left_s := deadline_s - self._elapsed()) > 0:
+                self._changed.wait(left_s)
+        producer = self._connection.producer
         if self.waiting_bytes() > 0:
             # Only this fails what is left, so that it is counted; close() alone would raise and leave it be.
-            self._producer._sender.force_close()  # noqa: SLF001
+            producer._sender.force_close()  # noqa: SLF001
         with suppress(KafkaTimeoutError):
-            self._producer.close(timeout=2.0)
+            producer.close(timeout=2.0)
+        with self._changed:
+            self._failed_for_good = False
         self.watch()
 
 

@@ -31,8 +31,8 @@ class RecordingError(GigawattError):
     """A recording cannot be read; the message names the file, and the row and field where there is one."""
 
 
-def blocks(path: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one file in order, in blocks of `ROWS` at most; the format is told by its content.
+def blocks(path: Path, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of one file in order, in blocks of so many at most; the format is told by its content.
 
     Raises `RecordingError` at the first block that cannot be read.
     """
@@ -42,19 +42,21 @@ def blocks(path: Path) -> Iterator[pa.RecordBatch]:
             if not first:
                 raise RecordingError(f"{path} is empty")
             file.seek(0)
-            for block in _reader(path, file, first):
+            for block in _reader(path, file, first, rows):
                 block.validate(full=True)  # a broken offset must not reach any arithmetic
-                for start in range(0, block.num_rows, ROWS):
-                    yield block.slice(start, ROWS)
+                if len(set(block.schema.names)) != block.num_columns:
+                    raise RecordingError(f"{path} has two columns of one name")
+                for start in range(0, block.num_rows, rows):
+                    yield block.slice(start, rows)
     except OSError as error:
         raise RecordingError(f"{path} cannot be read: {error.strerror or _line(error)}") from error
-    except (pa.ArrowException, EOFError) as error:
+    except (pa.ArrowException, EOFError, UnicodeDecodeError) as error:
         raise RecordingError(f"{path} is broken: {_line(error)}") from error
 
 
-def _reader(path: Path, file: IO[bytes], first: bytes) -> Iterator[pa.RecordBatch]:
+def _reader(path: Path, file: IO[bytes], first: bytes, rows: int) -> Iterator[pa.RecordBatch]:
     if first.startswith(_PARQUET):
-        yield from pq.ParquetFile(file).iter_batches(ROWS)
+        yield from pq.ParquetFile(file).iter_batches(rows)
     elif first.startswith(_ARROW_FILE):
         recorded = pa.ipc.open_file(file)
         yield from (recorded.get_batch(number) for number in range(recorded.num_record_batches))

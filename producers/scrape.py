@@ -106,6 +106,8 @@ def checked_url(url: str) -> str:
         raise GigawattError(f"not a URL: {url}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise GigawattError(f"not an http or https URL: {url}")
+    if parsed.auth:  # it would stand in every line about this exporter
+        raise GigawattError("leave user and password out of the URL: exporters are read without")
     return parsed._replace(path="/metrics").url if parsed.path in (None, "/") else parsed.url
 
 

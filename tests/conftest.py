@@ -5,9 +5,13 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 from hypothesis import settings
+from kafka import KafkaAdminClient
 
+from local.broker import Broker
+from schema.kafka import KafkaAdmin
 from tests import engine as engines
 from tests.local.broker.conftest import kafka
+from tests.stack import Stack
 
 # Machines that run tests are shared: how long one example takes says nothing.
 settings.register_profile("gigawatt", deadline=None)
@@ -30,3 +34,18 @@ def client(engine: engines.Engine) -> Iterator[Client]:
     client = engine.migrated_client()
     yield client
     client.close()
+
+
+@pytest.fixture
+def stack(kafka: Broker, engine: engines.Engine) -> Iterator[Stack]:
+    """Give a broker whose topics are empty and an engine whose database is, with no worker yet."""
+    bootstrap = f"127.0.0.1:{kafka.port}"
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    if topics := [name for name in admin.list_topics() if not name.startswith("__")]:
+        admin.delete_topics(topics)
+    admin.close()
+    with KafkaAdmin(bootstrap) as topics_of_ours:
+        topics_of_ours.ensure(12)
+    made = Stack(bootstrap, engine.url, engine.migrated_client())
+    yield made
+    made.stop()

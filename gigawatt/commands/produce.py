@@ -154,8 +154,10 @@ def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
     from producers.publisher import KafkaPublisher, connect  # noqa: PLC0415  the client loads for half a second
     from schema.topics import SAMPLES  # noqa: PLC0415
 
-    producer = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None)
-    return None if producer is None else KafkaPublisher(producer, SAMPLES)
+    connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None)
+    if connection is None:
+        return None
+    return KafkaPublisher(connection, SAMPLES, reconnect=lambda: connect(to, SAMPLES, stop=stop, give_up_s=0))
 
 
 def _show(line: StatusLine, name: str, sampler: Sampler, sink: Sink) -> None:

@@ -35,7 +35,7 @@ def says_ready(name: str, directory: Path, **options) -> Child:
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until `condition` holds, for 20 s at most."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - it is other processes' state
+        while not condition():
             await asyncio.sleep(0.01)
 
 

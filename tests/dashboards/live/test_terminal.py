@@ -1,0 +1,72 @@
+import dataclasses
+import io
+
+from rich.console import Console
+
+from dashboards.live.summary import summarize
+from dashboards.live.terminal import energy, known_by, one_line, seconds, show, sparkline, watts
+from tests.dashboards.live.test_summary import NOW, rows, second
+
+
+def printed(summary, *, width=160, height=40):
+    console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
+    with console.capture() as captured:
+        console.print(show(summary, width=width, height=height))
+    return captured.get()
+
+
+def test_table_has_a_line_for_each_fleet():
+    """Power, budget, headroom and coverage stand beside each name; a silent fleet says so."""
+    text = printed(summarize(rows(gpu=[second(NOW - 2, 99)])))
+    gpu, trn = (next(line for line in text.splitlines() if name in line) for name in ("nvidia", "trainium"))
+
+    assert [*gpu.split()][5:9] == ["100.00", "kW", "30", "W"]
+    assert "+17%" in gpu
+    assert "99% of 100" in gpu
+    assert "silent" in trn
+    assert "60.00 kW" in trn
+
+
+def test_narrow_terminal_wraps_nothing():
+    """On 80 cells, the columns that matter most are left, a line each."""
+    text = printed(summarize(rows(gpu=[second(NOW - 2, 99)])), width=80)
+
+    assert sum("virginia" in line for line in text.splitlines()) == 1
+    assert "known by" not in text
+
+
+def test_table_stays_within_the_screen():
+    """Where not all lines fit, the largest are shown and the others counted."""
+    shown = summarize(rows(gpu=[second(NOW - 2, 100)], trn=[second(NOW - 60, 50)]))
+    many = [dataclasses.replace(line, site=f"site {number}") for number in range(20) for line in shown.lines]
+    full = dataclasses.replace(shown, lines=many)
+
+    assert "and 1 smaller ones" in printed(shown, height=9)
+    assert len(printed(full, height=24).splitlines()) <= 24
+
+
+def test_one_line_for_logs():
+    """The same summary is one plain line."""
+    text = one_line(summarize(rows(gpu=[second(NOW - 2, 100)])))
+
+    assert "\n" not in text
+    assert text.startswith("100.00 kW ± 30 W of 180.00 kW, 100 of 200 chips, busy 50%; 100 samples/s")
+
+
+def test_sparkline_spans_low_to_high():
+    """The lowest and highest blocks are the lowest and highest values; what is unknown is blank."""
+    assert sparkline([1.0, 2.0, None, 8.0], 4) == "▁▂ █"
+    assert sparkline([None, None], 2) == "  "
+
+
+def test_noise_is_no_swing():
+    """A range of less than two percent stays at the top of the line."""
+    assert set(sparkline([100.0, 99.9, 100.0, 99.95], 4)) == {"█"}
+
+
+def test_figures_have_the_unit_that_fits():
+    """Watts, energy and time are short to read."""
+    assert [watts(value) for value in (None, 12.3, 1.2e6, 1.07e9)] == ["–", "12 W", "1.20 MW", "1.07 GW"]  # noqa: RUF001 - the dash of tables
+    assert energy(3.6e9) == "1.00 MWh"
+    assert (seconds(1.24), seconds(600)) == ("1.2 s", "10 min")
+    assert known_by({"model": 0.25, "counter": 0.75}) == "counter 75%, model 25%"

@@ -1,0 +1,61 @@
+from gigawatt.health import (
+    Seen,
+    behind_by,
+    behind_finding,
+    refused_finding,
+    schema_finding,
+    workers_finding,
+)
+from schema.migrate import load
+
+
+def test_behind_counts_kept_messages_that_are_not_stored():
+    """Per partition: from the highest stored offset, or the first kept one, to the log's end."""
+    assert behind_by({0: (0, 10), 1: (5, 9), 2: (0, 3)}, {0: 7, 2: 2}) == {0: 2, 1: 4, 2: 0}
+
+
+def test_ledger_beyond_the_log_is_not_behind():
+    """A ledger that knows more than the log holds owes nothing."""
+    assert behind_by({0: (0, 3)}, {0: 8}) == {0: 0}
+
+
+def test_nobody_storing_is_down_only_when_messages_wait():
+    """A stack at rest is up; one that stores nothing of what waits is down."""
+    assert workers_finding([], {0: 0}).up
+    assert not workers_finding([], {0: 3}).up
+    stalled = workers_finding([Seen("a", 9, 120.0)], {0: 3})
+    assert not stalled.up
+    assert "120 s ago" in stalled.detail
+
+
+def test_workers_that_store_are_named():
+    """Who stored lately is up."""
+    finding = workers_finding([Seen("a", 9, 0.4), Seen("b", 2, 90.0)], {0: 3})
+
+    assert (finding.up, finding.detail) == (True, "1 storing: a (0.4 s ago)")
+
+
+def test_missing_migrations_are_down():
+    """A schema that is not there, or not current, says what to run."""
+    finding = schema_finding({})
+
+    assert not finding.up
+    assert "gigawatt migrate" in finding.detail
+
+
+def test_current_schema_is_up():
+    """A schema with all migrations is current."""
+    applied = {migration.version: (migration.name, migration.checksum) for migration in load()}
+
+    assert schema_finding(applied).detail == f"version {max(applied)}, current"
+
+
+def test_partitions_that_wait_are_named():
+    """Partitions that are behind are named with their messages."""
+    assert behind_finding({0: 0, 3: 1200}).detail == "1,200 messages; by partition 3: 1,200"
+    assert behind_finding({0: 0}).detail == "all messages are stored"
+
+
+def test_refused_rows_stand_by_reason():
+    """What was refused is told by reason."""
+    assert refused_finding({"bad_power": 3, "too_late": 1}).detail == "in the last hour: 3 bad_power, 1 too_late"

@@ -1,0 +1,174 @@
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from schema import ndjson
+from tests.batches import batch
+from tests.producers.dcgm_page import page
+from tests.producers.exporter import Exporter, serving
+
+
+def gigawatt(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "gigawatt", "produce", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture
+def exporter():
+    with serving(Exporter(page(power=28.722, energy_mj=9_022_652))) as running:
+        yield running
+
+
+def test_the_sources_are_listed_one_a_line():
+    """The list is the folder."""
+    listed = gigawatt("--list")
+
+    assert listed.returncode == 0
+    assert {"dcgm", "replay", "simulated"} <= set(listed.stdout.splitlines())
+
+
+def test_help_shows_the_flags_of_the_source():
+    """The flags stand beside the source; the help finds them there."""
+    shown = gigawatt("dcgm", "--help").stdout
+
+    assert "--url" in shown
+    assert "--site" in shown
+
+
+def test_one_read_is_json_lines_on_standard_output(exporter):
+    """No broker is needed, and the labels are the operator's."""
+    read = gigawatt(
+        *("dcgm", "--url", exporter.url, "--once", "--to", "-", "--site", "north", "--fleet", "train", "--host", "here")
+    )
+    sample = json.loads(read.stdout)
+
+    assert (read.returncode, read.stderr) == (0, "")
+    assert (sample["power_w"], sample["power_method"], sample["interval_ms"]) == (28.722, "sensor", 1000)
+    assert (sample["site"], sample["fleet"], sample["host"]) == ("north", "train", "here")
+
+
+def test_labels_come_from_the_environment_too(exporter):
+    """A machine's site and fleet are set once."""
+    environment = {"GIGAWATT_SITE": "south", "GIGAWATT_FLEET": "serve"}
+    read = gigawatt("dcgm", "--url", exporter.url, "--once", "--to", "-", env=environment)
+    sample = json.loads(read.stdout)
+
+    assert (sample["site"], sample["fleet"]) == ("south", "serve")
+
+
+def test_a_read_that_fails_is_one_line_and_a_status():
+    """Nobody listens at that address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    read = gigawatt("dcgm", "--url", f"127.0.0.1:{port}", "--once", "--to", "-")
+
+    assert read.returncode == 1
+    assert read.stdout == ""
+    assert read.stderr == (
+        f"gigawatt: http://127.0.0.1:{port}/metrics cannot be connected to: is the exporter running?\n"
+    )
+
+
+def test_a_target_that_is_none_is_refused():
+    """The operator is told before anything is read."""
+    read = gigawatt("dcgm", "--to", "kafka")
+
+    assert read.returncode == 2
+    assert "neither HOST:PORT" in read.stderr
+
+
+def test_a_source_that_is_not_there_is_refused():
+    """The name is a file's."""
+    assert gigawatt("abacus").returncode == 2
+
+
+def test_a_recording_is_played_once_through(tmp_path):
+    """Every sample of the file, at once."""
+    path = tmp_path / "recording.ndjson"
+    path.write_bytes(ndjson.encode(batch(chip=["a", "b"], ts=[1_790_000_000_000, 1_790_000_600_000])))
+    played = gigawatt("replay", str(path), "--once", "--to", "-")
+
+    assert played.returncode == 0
+    assert [json.loads(line)["chip"] for line in played.stdout.splitlines()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_samples_until_it_is_told_to_stop(exporter, number):
+    """It says on standard error what it did, in plain lines, and ends with status 0."""
+    command = [
+        sys.executable,
+        "-m",
+        "gigawatt",
+        "produce",
+        "dcgm",
+        "--url",
+        exporter.url,
+        "--period",
+        "0.1",
+        "--to",
+        "-",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        first = json.loads(process.stdout.readline())
+        exporter.body = page(power=30, energy_mj=9_026_652)
+        second = json.loads(process.stdout.readline())
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+
+    assert (first["power_method"], second["power_w"] > 0) == ("sensor", True)
+    assert second["ts"] - second["interval_ms"] >= first["ts"]
+    assert process.returncode == 0
+    assert "reading dcgm every 0.1 s" in said.splitlines()[0]
+    assert "samples=2" in said.splitlines()[-1]
+    assert "\x1b" not in said
+
+
+def test_an_exporter_that_comes_back_is_sampled_again(exporter):
+    """A failure is one line, its end another; the sampler goes on."""
+    body, exporter.body = exporter.body, b""
+    command = [
+        sys.executable,
+        "-m",
+        "gigawatt",
+        "produce",
+        "dcgm",
+        "--url",
+        exporter.url,
+        "--period",
+        "0.05",
+        "--to",
+        "-",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 20
+        while exporter.requests < 5:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        exporter.body = body
+        sample = json.loads(process.stdout.readline())
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+
+    assert sample["power_w"] == 28.722
+    assert said.count("read failed") == 1
+    assert said.count("reads succeed again") == 1
+
+
+def test_a_reader_that_has_enough_ends_it():
+    """`| head -1` is a way to look at a source: no traceback follows."""
+    command = f"{sys.executable} -m gigawatt produce simulated --chips 50 --to - | head -1"
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
+
+    assert json.loads(shown.stdout)["chip"]
+    assert "Traceback" not in shown.stderr

@@ -1,0 +1,209 @@
+"""The real command on free ports: what `gigawatt up` promises to whoever starts it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import urllib3
+
+from schema.clickhouse import connect
+from tests.gigawatt.running import gigawatt
+
+LONGEST_S = 60
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on now, all different."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in sockets]
+
+
+@dataclass
+class Up:
+    """A running `gigawatt up` and what it says."""
+
+    state: Path
+    ports: list[int] = field(default_factory=lambda: free_ports(3))
+
+    def __post_init__(self):
+        self.ready_file = self.state.with_suffix(".ready.json")
+        self.said = self.state.with_suffix(".said")
+        kafka, clickhouse, page = map(str, self.ports)
+        self.argv = [
+            *(sys.executable, "-m", "gigawatt", "up", "--chips", "300", "--state", str(self.state)),
+            *("--kafka-port", kafka, "--clickhouse-port", clickhouse, "--page-port", page),
+            *("--ready-file", str(self.ready_file)),
+        ]
+
+    def start(self, *options: str):
+        with self.said.open("w") as said:
+            self.process = subprocess.Popen([*self.argv, *options], stderr=said)
+
+    def end(self) -> int:
+        """Stop it and give its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=LONGEST_S)
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        """Wait for a condition, as long as the stack runs."""
+        deadline = time.monotonic() + LONGEST_S
+        while not (answer := condition()):
+            assert self.process.poll() is None, self.said.read_text()
+            assert time.monotonic() < deadline, self.said.read_text()
+            time.sleep(0.05)
+        return answer
+
+    def until_said(self, pattern: str) -> re.Match[str]:
+        return self.until(lambda: re.search(pattern, self.said.read_text()))
+
+    def get(self, path: str):
+        return urllib3.request("GET", f"http://127.0.0.1:{self.ports[2]}{path}", retries=False, timeout=10)
+
+    @property
+    def clickhouse(self) -> str:
+        return f"http://127.0.0.1:{self.ports[1]}"
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """Start a stack for the first time; the tests below go through its life in order."""
+    running = Up(tmp_path_factory.mktemp("up") / "state")
+    running.start()
+    yield running
+    if running.process.poll() is None:
+        running.end()
+
+
+def test_ready_file_names_addresses(up: Up):
+    """The ready file holds what GIGAWATT_KAFKA and GIGAWATT_CLICKHOUSE take, and the page's address."""
+    addresses = json.loads(up.until(lambda: up.ready_file.exists() and up.ready_file.read_text()))
+
+    kafka, clickhouse, page = up.ports
+    expected = {
+        "kafka": f"127.0.0.1:{kafka}",
+        "clickhouse": f"http://127.0.0.1:{clickhouse}",
+        "page": f"http://127.0.0.1:{page}",
+    }
+    assert expected == addresses
+    with socket.create_connection(("127.0.0.1", kafka), timeout=5):
+        pass
+
+
+def test_fleet_goes_live(up: Up):
+    """The simulated fleet reaches `fleet_power`, against budgets scaled to its chips."""
+    up.until_said(r"live after [\d.]+ s")
+
+    with connect(up.clickhouse) as client:
+        seconds = client.query("SELECT count(), max(power_w) > 0 FROM fleet_power").result_rows[0]
+        chips = client.query("SELECT sum(chips_expected), min(budget_w) > 0 FROM budgets").result_rows[0]
+    assert seconds[0] > 0
+    assert seconds[1]
+    assert chips == (300, True)
+
+
+def test_page_answers(up: Up):
+    """The page, its figures and its health answer over HTTP."""
+    up.until_said(r"live after")
+    summary = up.get("/summary.json").json()
+
+    assert up.get("/healthz").data == b"ok\n"
+    assert b"<table>" in up.get("/").data
+    assert summary["total"]["power_w"] > 0
+    assert sum(line["chips_expected"] for line in summary["lines"]) == 300
+
+
+def test_status_of_running_stack(up: Up):
+    """`gigawatt status` says that each part is up, and exits with 0."""
+    up.until_said(r"live after")
+    kafka = f"127.0.0.1:{up.ports[0]}"
+    done = gigawatt("status", "--kafka", kafka, "--clickhouse", up.clickhouse)
+
+    parts = [line.split()[:2] for line in done.stdout.splitlines()]
+    names = ("kafka", "topics", "clickhouse", "schema", "workers", "behind", "refused")
+    assert [["up", name] for name in names] == parts, done.stdout
+    assert done.returncode == 0
+
+
+def test_top_of_running_stack(up: Up):
+    """`gigawatt top --once` prints one table, a line for each fleet, platform and site."""
+    up.until_said(r"live after")
+    done = gigawatt("top", "--once", "--clickhouse", up.clickhouse)
+
+    assert done.returncode == 0
+    assert "virginia / frontier / nvidia" in done.stdout
+    assert "counter" in done.stdout
+
+
+def test_second_up_on_the_same_state_is_refused(up: Up):
+    """One state belongs to one stack: the second says in one line which process has it."""
+    up.until(up.ready_file.exists)
+    done = gigawatt("up", "--state", str(up.state))
+
+    assert done.returncode == 1
+    assert f"already running on {up.state} (pid {up.process.pid})" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_port_in_use_is_refused(up: Up, tmp_path: Path):
+    """A port in use is told in one line, before anything is started."""
+    up.until(up.ready_file.exists)
+    free = free_ports(2)
+    done = gigawatt(
+        *("up", "--state", str(tmp_path / "other"), "--kafka-port", str(free[0])),
+        *("--clickhouse-port", str(free[1]), "--page-port", str(up.ports[2])),
+    )
+
+    assert done.returncode == 1
+    assert f"port {up.ports[2]} is in use" in done.stderr
+    assert "--page-port" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "other" / "logs").exists()
+
+
+def test_killed_worker_is_started_again(up: Up):
+    """What crashes is started again, and that is said."""
+    up.until_said(r"live after")
+    worker = next(child for child in psutil.Process(up.process.pid).children() if "worker" in child.cmdline())
+    worker.kill()
+
+    up.until_said(r"worker-1 was ended by SIGKILL")
+    up.until_said(r"worker-1 restarted")
+
+
+def test_sigterm_ends_all_and_a_second_start_finds_the_data(up: Up):
+    """SIGTERM ends every child, with exit code 0; the next start is live soon, with what was stored before."""
+    up.until_said(r"live after")
+    children = psutil.Process(up.process.pid).children(recursive=True)
+    with connect(up.clickhouse) as client:
+        first = client.query("SELECT min(time) FROM fleet_power").result_rows[0][0]
+    assert up.end() == 0
+    assert not [child for child in children if child.is_running()]
+
+    up.start("--seconds", "600")
+    live = up.until_said(r"live after ([\d.]+) s")
+    with connect(up.clickhouse) as client:
+        assert client.query("SELECT min(time) FROM fleet_power").result_rows[0][0] == first
+    assert float(live[1]) < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_ends_by_itself(up: Up):
+    """`--seconds` ends the stack by itself, with exit code 0."""
+    if up.process.poll() is None:
+        up.end()
+    up.start("--seconds", "0.5", "--chips", "0")
+
+    assert up.process.wait(timeout=LONGEST_S) == 0
+    assert "no simulated fleet" in up.said.read_text()

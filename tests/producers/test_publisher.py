@@ -1,0 +1,227 @@
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+from kafka import KafkaConsumer
+from structlog.testing import capture_logs
+
+from local.broker import tansu
+from local.broker.running import Place
+from producers.publisher import Connection, KafkaPublisher, connect, fitting
+from producers.source import Batch
+from schema import wire
+from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin
+from tests.batches import batch
+from tests.local.broker.conftest import running
+
+TOPIC = "chip.samples"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+class Away:
+    """A Tansu broker that can be stopped and go on, with the topics of Gigawatt."""
+
+    def __init__(self, bootstrap, process):
+        self.bootstrap = bootstrap
+        self.process = process
+
+    def pause(self):
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self.process.pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    port = free_port()
+    with running(tansu.prepare(Place(tmp_path_factory.mktemp("tansu"), port), environ=os.environ)) as process:
+        bootstrap = f"127.0.0.1:{port}"
+        with KafkaAdmin(bootstrap) as admin:
+            admin.ensure(2)
+        yield Away(bootstrap, process)
+
+
+@pytest.fixture
+def publisher(broker):
+    """Make publishers, which are closed in the end; a clock can be set forward."""
+    with ExitStack() as stack:
+
+        def make(**options):
+            connection = connect(broker.bootstrap, TOPIC, stop=threading.Event(), give_up_s=10)
+            made = KafkaPublisher(connection, TOPIC, **options)
+            stack.callback(made.close, 0.0)
+            return made
+
+        with capture_logs() as lines:
+            make.lines = lines
+            yield make
+
+
+def of(host, rows=8):
+    return Batch(host, batch(host=host, chip=[f"{host}/{number}" for number in range(rows)]))
+
+
+def settle(publisher, within_s=20):
+    until = time.monotonic() + within_s
+    while publisher.waiting_bytes():
+        assert time.monotonic() < until, "not delivered"
+        publisher.watch()
+        time.sleep(0.01)
+    publisher.watch()
+
+
+def received(broker, hosts):
+    """Return what the topic holds of these hosts: messages and the chips in them."""
+    consumer = KafkaConsumer(
+        TOPIC, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=1500, group_id=None
+    )
+    try:
+        messages = [message for message in consumer if message.key.decode() in hosts]
+    finally:
+        consumer.close()
+    return messages, [chip for message in messages for chip in wire.decode(message.value).column("chip").to_pylist()]
+
+
+def test_a_batch_arrives_once_under_its_key(broker, publisher):
+    """Key, content type and value are the contract's; what was delivered is counted."""
+    sink = publisher()
+    sink.publish(of("plain"))
+    settle(sink)
+    messages, chips = received(broker, {"plain"})
+
+    assert chips == [f"plain/{number}" for number in range(8)]
+    assert messages[0].headers == [("content-type", b"application/vnd.apache.arrow.stream")]
+    assert (sink.sent.messages, sink.sent.samples, sink.sent.lost) == (1, 8, 0)
+
+
+def test_while_the_broker_is_away_samples_wait_and_then_arrive_in_order(broker, publisher):
+    """Nothing is lost or doubled by an outage; one line says that it began, one that it ended."""
+    ahead_s = 0.0
+    sink = publisher(elapsed=lambda: time.monotonic() + ahead_s)
+    sink.publish(of("outage", 1))
+    settle(sink)
+    broker.pause()
+    try:
+        for rows in (2, 3, 4):
+            sink.publish(of("outage", rows))
+        ahead_s = 60.0
+        sink.watch()
+        sink.watch()
+    finally:
+        broker.resume()
+    settle(sink)
+    messages, _ = received(broker, {"outage"})
+
+    assert [wire.decode(message.value).num_rows for message in messages] == [1, 2, 3, 4]
+    assert sink.sent.lost == 0
+    assert [line["event"] for line in publisher.lines] == [
+        "the broker does not answer: samples are kept in memory and tried again",
+        "the broker is back",
+    ]
+
+
+def test_a_full_buffer_refuses_the_newest_and_says_so(broker, publisher):
+    """What is kept is one unbroken stretch; what is refused is counted and said once."""
+    sink = publisher(buffer_bytes=12_000)
+    broker.pause()
+    try:
+        for _ in range(10):
+            sink.publish(of("full"))
+            sink.watch()
+        lost = sink.sent.lost
+        waiting = sink.waiting_bytes()
+    finally:
+        broker.resume()
+    settle(sink)
+
+    assert 0 < waiting <= 12_000
+    assert lost == sink.sent.lost == 80 - sink.sent.samples > 0
+    assert len([line for line in publisher.lines if line["event"] == "samples are lost"]) == 1
+
+
+def test_what_is_not_delivered_in_time_at_the_end_is_counted_as_lost(broker, publisher):
+    """Closing waits for so long and no longer, and nothing vanishes without a word."""
+    sink = publisher()
+    sink.publish(of("last", 1))
+    settle(sink)
+    broker.pause()
+    try:
+        sink.publish(of("last", 5))
+        began = time.monotonic()
+        sink.close(0.2)
+        took_s = time.monotonic() - began
+    finally:
+        broker.resume()
+
+    assert sink.sent.lost == 5
+    assert took_s < 5
+
+
+def test_a_batch_that_is_too_large_is_sent_in_pieces(broker, publisher):
+    """All of its rows arrive, in messages that each fit."""
+    sink = publisher()
+    sink._connection = Connection(sink._connection.producer, 20_000)  # as for a topic with that limit
+    sink.publish(of("large", 1000))
+    settle(sink)
+    messages, chips = received(broker, {"large"})
+
+    assert chips == [f"large/{number}" for number in range(1000)]
+    assert len(messages) > 4
+    assert max(len(message.value) for message in messages) <= 20_000
+
+
+def test_one_sample_that_is_too_large_is_lost_and_said(publisher):
+    """There is nothing left to halve."""
+    sink = publisher()
+    sink._connection = Connection(sink._connection.producer, 2_000)  # less than any message
+    sink.publish(of("tiny", 2))
+    sink.watch()
+
+    assert sink.sent.lost == 2
+    assert [line["reason"] for line in publisher.lines] == ["one sample of tiny is larger than a message may be"]
+
+
+def test_pieces_hold_all_rows_in_order():
+    """Halving loses nothing, and labels that a piece does not use are not in it."""
+    whole = of("cut", 500)
+    pieces = list(fitting(whole, 12_000))
+
+    assert all(len(value) <= 12_000 for _, value in pieces)
+    assert [chip for piece, _ in pieces for chip in piece.samples.column("chip").to_pylist()] == whole.samples.column(
+        "chip"
+    ).to_pylist()
+
+
+def test_a_client_that_failed_for_good_is_made_anew(broker, publisher):
+    """After an error that no retry mends the next batches go out through a new client."""
+    stop = threading.Event()
+    sink = publisher(
+        reconnect=lambda: connect(broker.bootstrap, TOPIC, stop=stop, give_up_s=0),
+        elapsed=lambda: time.monotonic() + 100,
+    )
+    sink._connection.producer.close()  # every send now raises, as after a fatal answer
+    sink.publish(of("anew"))
+    sink.watch()
+    sink.publish(of("anew"))
+    settle(sink)
+
+    assert (sink.sent.lost, sink.sent.samples) == (8, 8)
+
+
+def test_a_broker_that_is_not_there_is_waited_for_and_given_up():
+    """The line names what is missing; without a limit the wait ends when told to stop."""
+    stop = threading.Event()
+    with capture_logs(), pytest.raises(GigawattError, match="in vain for a Kafka broker at 127"):
+        connect(f"127.0.0.1:{free_port()}", TOPIC, stop=stop, give_up_s=0)
+    stop.set()
+    assert connect("127.0.0.1:1", TOPIC, stop=stop) is None

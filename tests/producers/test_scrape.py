@@ -1,0 +1,206 @@
+import gzip
+import socket
+import time
+
+import pytest
+
+from producers.scrape import Scraper, checked_url
+from producers.source import SourceError
+from schema.errors import GigawattError
+from tests.producers.exporter import Exporter, serving
+
+
+@pytest.fixture
+def exporter():
+    with serving(Exporter(b"up 1\n")) as running:
+        yield running
+
+
+def test_a_page_is_read_over_one_connection(exporter):
+    """The connection is kept from read to read."""
+    peers = set()
+
+    def respond(handler):
+        peers.add(handler.client_address)
+        exporter.page(handler)
+
+    exporter.respond = respond
+    scraper = Scraper(exporter.url)
+
+    assert [scraper.read(), scraper.read()] == [b"up 1\n"] * 2
+    assert len(peers) == 1
+    scraper.close()
+
+
+def fails(exporter, message, **bounds):
+    scraper = Scraper(exporter.url, **bounds)
+    with pytest.raises(SourceError, match=message) as raised:
+        scraper.read()
+    assert "\n" not in str(raised.value)
+    assert exporter.url in str(raised.value)
+    scraper.close()
+
+
+def test_an_error_status_is_a_failure(exporter):
+    """A page that comes with 500 is not read, and the next read is not confused by it."""
+
+    def respond(handler):
+        handler.send_response(500)
+        handler.send_header("Content-Length", "7")
+        handler.end_headers()
+        handler.wfile.write(b"up 0\n\n\n")
+
+    exporter.respond = respond
+    fails(exporter, "answered 500")
+
+
+def test_a_redirect_is_a_failure(exporter):
+    """An exporter does not move: what redirects is a login page."""
+
+    def respond(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/login")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    exporter.respond = respond
+    fails(exporter, "answered 302")
+
+
+def test_half_a_body_is_a_failure(exporter):
+    """The exporter promised more than it sent."""
+
+    def respond(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"up 1\n")
+        handler.close_connection = True
+
+    exporter.respond = respond
+    fails(exporter, "broke off in the middle")
+
+
+def test_half_a_chunked_body_is_a_failure(exporter):
+    """The last chunk never came."""
+
+    def respond(handler):
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"5\r\nup 1\n\r\n64\r\nup")
+        handler.close_connection = True
+
+    exporter.respond = respond
+    fails(exporter, "broke")
+
+
+def test_without_a_length_half_a_line_is_left_out(exporter):
+    """Where the end of the connection is the end of the page, half a number is no number."""
+
+    def respond(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"up 1\nwatts 28")
+        handler.close_connection = True
+
+    exporter.respond = respond
+    assert Scraper(exporter.url).read() == b"up 1\n"
+
+
+def test_an_empty_body_is_a_failure(exporter):
+    """Nothing at all is not a page without news."""
+    exporter.body = b""
+    fails(exporter, "empty body")
+
+
+def test_what_is_no_http_is_a_failure(exporter):
+    """Another kind of server answers at this port."""
+    exporter.respond = lambda handler: handler.wfile.write(b"\x00\x01\x02 garbage\r\n\r\n")
+    fails(exporter, "broke the connection")
+
+
+def test_a_huge_body_is_cut_short(exporter):
+    """A gigabyte is not read into memory, whether or not it is announced."""
+    sent = 0
+
+    def respond(handler):
+        nonlocal sent
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(2**30))
+        handler.end_headers()
+        while sent < 2**30:
+            sent += handler.wfile.write(b"x" * 2**16)
+
+    exporter.respond = respond
+    fails(exporter, "sent more than 1 MiB", max_body_bytes=2**20)
+    assert sent < 2**25
+
+
+def test_a_slow_drip_is_given_up(exporter):
+    """A byte now and then keeps no read alive beyond its time."""
+
+    def respond(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        for _ in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+    exporter.respond = respond
+    began = time.monotonic()
+    fails(exporter, "did not finish within 0.2 s", timeout_s=0.2)
+    assert time.monotonic() - began < 1
+
+
+def test_silence_is_given_up():
+    """A server that takes the connection and says nothing is given up after the timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        scraper = Scraper(f"http://127.0.0.1:{mute.getsockname()[1]}", timeout_s=0.1)
+        with pytest.raises(SourceError, match=r"did not answer within 0\.1 s"):
+            scraper.read()
+
+
+def test_nobody_there_is_a_failure():
+    """The line says what to look after."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(SourceError, match="is the exporter running"):
+        Scraper(f"http://127.0.0.1:{port}").read()
+
+
+def test_compression_that_was_not_asked_for_is_not_unpacked(exporter):
+    """A small answer cannot unfold into a large one."""
+    exporter.body = gzip.compress(b"up 1\n" * 1000)
+    body = Scraper(exporter.url).read()
+
+    assert body == exporter.body
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("127.0.0.1:9400", "http://127.0.0.1:9400/metrics"),
+        ("http://node/", "http://node/metrics"),
+        ("https://node:1/dcgm?x=1", "https://node:1/dcgm?x=1"),
+    ],
+)
+def test_a_url_gets_its_usual_parts(given, url):
+    """Scheme and path may be left out."""
+    assert checked_url(given) == url
+
+
+@pytest.mark.parametrize("given", ["", "ftp://node/", "http://", "http://[::1", "unix:///run/x"])
+def test_what_is_no_url_is_refused(given):
+    """The operator is told before anything is read."""
+    with pytest.raises(GigawattError, match="not a"):
+        checked_url(given)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated():
+    """It would stand in every line about this exporter."""
+    with pytest.raises(GigawattError) as raised:
+        checked_url("http://me:secret@node/metrics")
+    assert "secret" not in str(raised.value)
