@@ -149,4 +149,5 @@ def worker_name() -> str:
 def run(app: faust.App, *, verbose: bool = False) -> None:
     """Run the app until it is told to stop; ends the process."""
     level = logging.INFO if verbose else logging.ERROR
-    faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False).execute_from_commandline()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  Faust draws a spinner, terminal or not
+        faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=nowhere).execute_from_commandline()
