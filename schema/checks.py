@@ -53,9 +53,28 @@ def refusals(samples: Samples, appended_ms: int | Ints, retention_ms: int = RAW_
 
     `appended_ms` is when the broker appended the message, in epoch milliseconds: one for all, or int64 [n].
     """
+    return first_reason(identity_refusals(samples.labels), reading_refusals(samples, appended_ms, retention_ms))
+
+
+def identity_refusals(labels: dict[str, Label]) -> Reasons:
+    """Judge whose sample it is, which is the same for every batch of the same chips."""
+    reasons = np.zeros(len(labels[IDENTITY[0]]), np.uint8)
+    identity = [labels[name] for name in IDENTITY]
+    # From the last to the first, so that the first in REASONS is the one that stands.
+    for label in identity:
+        _mark(reasons, "bad_value", _has_nul(label))
+    _mark(reasons, "unknown_platform", _unknown(labels["platform"], PLATFORMS))
+    for label in identity:
+        _mark(reasons, "label_too_long", _too_long(label))
+    for label in identity:
+        _mark(reasons, "missing_label", _missing(label))
+    return reasons
+
+
+def reading_refusals(samples: Samples, appended_ms: int | Ints, retention_ms: int = RAW_RETENTION_MS) -> Reasons:
+    """Judge what was sampled and when."""
     reasons = np.zeros(len(samples), np.uint8)
     ts_ms, interval_ms = samples.ts_ms, samples.interval_ms
-    # From the last to the first, so that the first in REASONS is the one that stands.
     _mark(reasons, "bad_value", _bad_value(samples))
     for name in ("utilization", "tensor_utilization"):
         _mark(reasons, "bad_utilization", _outside(samples, name, 0.0, 1.0))
@@ -63,12 +82,14 @@ def refusals(samples: Samples, appended_ms: int | Ints, retention_ms: int = RAW_
     _mark(reasons, "bad_interval", (interval_ms < 1) | (interval_ms > MAX_INTERVAL_MS))
     _mark(reasons, "too_late", ts_ms < appended_ms - retention_ms)
     _mark(reasons, "bad_time", (ts_ms <= 0) | (ts_ms > appended_ms + MAX_AHEAD_MS))
-    _mark(reasons, "unknown_platform", _unknown(samples.labels["platform"], PLATFORMS))
-    for label in samples.labels.values():
-        _mark(reasons, "label_too_long", _too_long(label))
-    for name in IDENTITY:
-        _mark(reasons, "missing_label", _missing(samples.labels[name]))
+    _mark(reasons, "label_too_long", _too_long(samples.labels["job"]))
     return reasons
+
+
+def first_reason(one: Reasons, other: Reasons) -> Reasons:
+    """Return for each row the reason of the two that stands first in `REASONS`."""
+    first: Reasons = np.minimum(one - np.uint8(1), other - np.uint8(1)) + np.uint8(1)  # 0, accepted, wraps to last
+    return first
 
 
 def _mark(reasons: Reasons, reason: str, rows: Bools) -> None:
@@ -90,9 +111,7 @@ def _bad_value(samples: Samples) -> Bools:
     bad: Bools = unnamed | _unknown(method, POWER_METHODS)
     for name, (low, high) in _RANGES.items():
         bad |= _outside(samples, name, low, high)
-    for label in samples.labels.values():
-        bad |= _has_nul(label)
-    return bad
+    return bad | _has_nul(samples.labels["job"])
 
 
 def _bad_rows(label: Label, bad_values: Bools, *, bad_if_missing: bool) -> Bools:

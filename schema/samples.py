@@ -49,7 +49,9 @@ SCHEMA: Final = pa.schema(
 
 IDENTITY: Final = ("site", "fleet", "platform", "model", "host", "chip")
 """The labels that say whose sample it is; none of them may be missing."""
-LABELS: Final = (*IDENTITY, "job", "power_method")
+DESCRIPTION: Final = ("job", "power_method")
+"""The labels that say what was sampled."""
+LABELS: Final = (*IDENTITY, *DESCRIPTION)
 MEASURES: Final = (
     "power_w",
     "power_error_w",
@@ -145,7 +147,7 @@ def concat(parts: Sequence[Samples]) -> Samples:
     return Samples(
         np.concatenate([part.ts_ms for part in parts]),
         np.concatenate([part.interval_ms for part in parts]),
-        {name: concat_labels([part.labels[name] for part in parts]) for name in LABELS},
+        {name: concat_labels([part.labels[name] for part in parts]) for name in parts[0].labels},
         {name: np.concatenate([part.measures[name] for part in parts]) for name in MEASURES},
         {name: np.concatenate([part.given[name] for part in parts]) for name in MEASURES},
     )

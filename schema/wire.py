@@ -99,8 +99,8 @@ def _one_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def columns(batches: Sequence[pa.RecordBatch]) -> Samples:
-    """Turn batches of one schema, n rows in all, into columns.
+def columns(batches: Sequence[pa.RecordBatch], names: Sequence[str] = LABELS) -> Samples:
+    """Turn batches of one schema, n rows in all, into columns; of the labels only those in `names`.
 
     Unknown extra columns are ignored, missing ones are null, and a value that does not fit its field
     becomes one that the row checks refuse.
@@ -115,10 +115,17 @@ def columns(batches: Sequence[pa.RecordBatch]) -> Samples:
     return Samples(
         ts_ms=_time_ms(arrays.get("ts"), n),
         interval_ms=_interval_ms(arrays.get("interval_ms"), n),
-        labels={name: _label(arrays.get(name), n) for name in LABELS},
+        labels={name: _label(arrays.get(name), n) for name in names},
         measures=measures,
         given=given,
     )
+
+
+def labels(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, Label]:
+    """Return some labels of a batch, as `columns` has them."""
+    arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+    n = batch.num_rows
+    return {name: _label(pa.chunked_array([arrays[name]]) if name in arrays else None, n) for name in names}
 
 
 def _label(array: pa.ChunkedArray | None, n: int) -> Label:

@@ -21,11 +21,12 @@ METHODS: Final = ("", *POWER_METHODS)
 class Accepted:
     """n accepted samples; each array is [n].
 
-    `group` indexes `groups`, `method` indexes `METHODS`, `series` names the chip in its place, `message` is the number
-    of the message and `host_key` a hash of that message's first host; `offset` and `appended_ms` are its place and
-    time in the log.
+    `row` is the sample's row among those of the block as decoded, `message` the number of its message. `group` indexes
+    `groups`, `method` indexes `METHODS`, `series` names the chip in its place, `host_key` is a hash of the message's
+    first host; `offset` and `appended_ms` are its place and time in the log.
     """
 
+    row: Rows
     samples: Samples
     groups: list[Group]
     group: Ints
@@ -42,6 +43,7 @@ class Accepted:
     def take(self, rows: Rows) -> "Accepted":
         """Pick rows, in that order."""
         return Accepted(
+            self.row[rows],
             self.samples.take(rows),
             self.groups,
             self.group[rows],
@@ -68,6 +70,7 @@ def accept(decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons)
     """Bring together the accepted rows of a block and who they are of."""
     groups, group = _common_groups(rosters)
     everything = Accepted(
+        row=np.arange(len(decoded.samples)),
         samples=decoded.samples,
         groups=groups,
         group=group,

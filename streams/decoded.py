@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from schema import checks, samples, wire
-from schema.samples import Ints, Rows, Samples
+from schema.samples import DESCRIPTION, Ints, Rows, Samples
 from streams.blocks import LogMessage
 
 
@@ -26,7 +26,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Decoded:
-    """M messages that could be decoded, with their n rows joined end to end.
+    """M messages that could be decoded, with their n rows joined end to end, without the identity labels.
 
     `message_of` [n] indexes `messages` and `received`; message m has the rows from `first[m]` on.
     """
@@ -66,7 +66,9 @@ def decode(messages: Sequence[LogMessage]) -> tuple[Decoded, list[Refusal]]:
     decoded = Decoded(
         messages=[message for message, _ in pairs],
         received=[batch for _, batch in pairs],
-        samples=samples.concat([wire.columns([batch for _, batch in same]) for same in by_schema.values()]),
+        samples=samples.concat(
+            [wire.columns([batch for _, batch in same], DESCRIPTION) for same in by_schema.values()]
+        ),
         first=np.cumsum(counts) - counts,
         message_of=np.repeat(np.arange(len(counts)), counts),
     )

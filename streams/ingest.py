@@ -19,7 +19,7 @@ from streams.blocks import Block, LogMessage, PartitionCutter
 from streams.decoded import Refusal
 from streams.process import Processor, Stored
 
-_MAX_WAITING_BYTES: Final = 96 * 2**20
+_MAX_WAITING_BYTES: Final = 64 * 2**20
 _LOOK_AGAIN_S: Final = 0.05
 _ASK_AGAIN_S: Final = 1.0
 _ASK_AT_MOST: Final = 3
@@ -84,7 +84,7 @@ class Ingest:
         *,
         processor: Processor | None = None,
         now_s: Callable[[], float] = time.time,
-        parallel: int = 2,
+        parallel: int = 6,
     ) -> None:
         self._store = store
         self._reader = reader

@@ -1,8 +1,8 @@
 """Accepted samples to rows of `chip_series`: which chips there are, and when each was last seen.
 
 A chip is told at its first sample. After that its time of last being seen is renewed every ten seconds, or as often as
-a bounded number of rows a block allows, those longest unrenewed first: every twenty seconds for a million chips. Rows
-only ever widen the span from first to last seen, so telling a chip twice changes nothing.
+a bounded number of rows a block allows, those longest unrenewed first: every two or three minutes for a million chips.
+Rows only ever widen the span from first to last seen, so telling a chip twice changes nothing.
 """
 
 from collections.abc import Sequence
@@ -11,37 +11,52 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from schema.samples import Bools, Ints, Label, Rows
+from schema import wire
+from schema.samples import Bools, Ints, Rows
 from streams.accepted import Accepted
+from streams.decoded import Decoded
 from streams.rosters import Roster
 
-RENEWED_ROWS: Final = 4_096
+RENEWED_ROWS: Final = 512
 RENEWED_EVERY_MS: Final = 10_000
 
 
-def rows(accepted: Accepted, rosters: Sequence[Roster], budget: int = RENEWED_ROWS) -> pa.Table | None:
+def rows(
+    accepted: Accepted, decoded: Decoded, rosters: Sequence[Roster], budget: int = RENEWED_ROWS
+) -> pa.Table | None:
     """Return the rows to tell now, and note in the rosters that they were told; None when there are none."""
     due = _due(rosters, budget, int(accepted.appended_ms.max()))
     samples = np.flatnonzero(due[accepted.message])
     if not len(samples):
         return None
-    series = accepted.series[samples]
-    order = samples[np.argsort(series, kind="stable")]
-    series = accepted.series[order]
+    samples = samples[np.argsort(accepted.series[samples], kind="stable")]
+    series, ts_ms = accepted.series[samples], accepted.samples.ts_ms[samples]
     begins = np.ones(len(series), bool)
     begins[1:] = series[1:] != series[:-1]
     starts = np.flatnonzero(begins)
-    one, ts_ms = order[starts], accepted.samples.ts_ms[order]
+    one = samples[starts]
     return pa.table(
         {
             "series": pa.array(accepted.series[one]),
             **accepted.group_columns(accepted.group[one]),
-            "host": _text(accepted.samples.labels["host"], one),
-            "chip": _text(accepted.samples.labels["chip"], one),
+            **_names(accepted, decoded, one),
             "first_seen": _time(np.minimum.reduceat(ts_ms, starts)),
             "last_seen": _time(np.maximum.reduceat(ts_ms, starts)),
         }
     )
+
+
+def _names(accepted: Accepted, decoded: Decoded, samples: Rows) -> dict[str, pa.Array]:
+    """Return host and chip of some samples, from the batches that they came in."""
+    by_message = np.argsort(accepted.message[samples], kind="stable")
+    back = np.argsort(by_message)
+    row, message = accepted.row[samples][by_message], accepted.message[samples][by_message]
+    parts: dict[str, list[pa.Array]] = {"host": [], "chip": []}
+    for index in np.unique(message).tolist():
+        own = row[message == index] - decoded.first[index]
+        for name, label in wire.labels(decoded.received[index], tuple(parts)).items():
+            parts[name].append(label.values.take(pa.array(label.codes[own])))
+    return {name: pa.concat_arrays(arrays).take(pa.array(back)) for name, arrays in parts.items()}
 
 
 def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:
@@ -56,10 +71,6 @@ def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:
         roster.written_ms = appended_ms
         due[index] = True
     return due
-
-
-def _text(label: Label, rows: Rows) -> pa.Array:
-    return label.values.take(pa.array(label.codes[rows]))
 
 
 def _time(ts_ms: Ints) -> pa.Array:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from schema import checks
 from streams import inventory, power, raw
 from streams.accepted import accept
 from streams.blocks import Block, LogMessage
-from streams.decoded import Decoded, Refusal, decode, refuse, undecodable
+from streams.decoded import Refusal, decode, refuse, undecodable
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 
@@ -60,18 +61,23 @@ class Processor:
     def _process(self, block: Block, messages: Sequence[LogMessage], broken: list[Refusal]) -> Stored:
         decoded, refusals = decode(messages)
         refusals += broken
-        reasons = checks.refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages]))
+        rosters = [self._roster(batch) for batch in decoded.received]
+        if not rosters:
+            return Stored(block, refusals=refusals)
+        reasons = checks.first_reason(
+            np.concatenate([roster.reasons for roster in rosters]),
+            checks.reading_refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages])),
+        )
         refusals += refuse(decoded, reasons)
         if (reasons != checks.ACCEPTED).all():
             return Stored(block, refusals=refusals)
-        rosters = [self._roster(decoded, index) for index in range(len(decoded.messages))]
         accepted = accept(decoded, rosters, reasons)
         sums = power.rows(accepted)
         return Stored(
             block,
             power=sums,
             raw=raw.rows(accepted, block.partition),
-            series=inventory.rows(accepted, rosters),
+            series=inventory.rows(accepted, decoded, rosters),
             refusals=refusals,
             samples=len(accepted),
             late_samples=int(power.by_second(sums, "late_samples")),
@@ -79,10 +85,10 @@ class Processor:
             newest_ts_ms=int(accepted.samples.ts_ms.max()),
         )
 
-    def _roster(self, decoded: Decoded, index: int) -> Roster:
-        key = digest(decoded.received[index])
+    def _roster(self, batch: pa.RecordBatch) -> Roster:
+        key = digest(batch)
         found = self._rosters.get(key)
         if found is None:
-            found = make_roster(decoded.samples.take(decoded.rows_of(index)))
+            found = make_roster(batch)
             self._rosters.put(key, found)
         return found

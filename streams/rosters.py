@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schema.samples import IDENTITY, Codes, Label, Samples
+from schema import checks, wire
+from schema.samples import IDENTITY, Codes, Label
 
 _SEPARATOR = "\0"
 
@@ -32,11 +33,12 @@ class Group(NamedTuple):
 class Roster:
     """The identity of a batch of n rows.
 
-    `group_of` [n] indexes `groups`. `series` [n] is XXH64 over the six labels joined by NUL, the number by which the
-    store knows a chip in its place; `host_key` is XXH64 of the first host. `written_ms` is when the roster's chips
-    were last told to the inventory (append time), 0 for never.
+    `reasons` [n] says which rows are refused for their labels. `group_of` [n] indexes `groups`. `series` [n] is XXH64
+    over the six labels joined by NUL, the number by which the store knows a chip in its place; `host_key` is XXH64 of
+    the first host. `written_ms` is when the roster's chips were last told to the inventory (append time), 0 for never.
     """
 
+    reasons: checks.Reasons
     groups: list[Group]
     group_of: Codes
     series: npt.NDArray[np.uint64]
@@ -46,7 +48,7 @@ class Roster:
     @property
     def nbytes(self) -> int:
         """How much memory this roster takes, about."""
-        return self.group_of.nbytes + self.series.nbytes + 600
+        return self.reasons.nbytes + self.group_of.nbytes + self.series.nbytes + 600
 
 
 def digest(batch: pa.RecordBatch) -> bytes:
@@ -69,19 +71,18 @@ def digest(batch: pa.RecordBatch) -> bytes:
     return state.digest()
 
 
-def make_roster(samples: Samples) -> Roster:
-    """Make the roster of n rows; a missing label counts as empty, for such rows are refused anyway."""
-    labels = {name: _strings(samples.labels[name]) for name in IDENTITY}
-    joined = pc.binary_join_element_wise(*labels.values(), _SEPARATOR)
-    series = np.fromiter(
-        (xxhash.xxh64_intdigest(text) for text in joined.cast(pa.binary()).to_pylist()), np.uint64, len(samples)
-    )
+def make_roster(batch: pa.RecordBatch) -> Roster:
+    """Make the roster of a batch; a missing label counts as empty, for such rows are refused anyway."""
+    found = wire.labels(batch, IDENTITY)
+    labels = {name: _strings(label) for name, label in found.items()}
+    joined = pc.binary_join_element_wise(*labels.values(), _SEPARATOR).cast(pa.binary())
     groups = pc.binary_join_element_wise(*(labels[name] for name in Group._fields), _SEPARATOR).dictionary_encode()
     return Roster(
-        [Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary.to_pylist()],
-        groups.indices.to_numpy().astype(np.int32, copy=False),
-        series,
-        xxhash.xxh64_intdigest(labels["host"][0].as_py().encode()) if len(samples) else 0,
+        reasons=checks.identity_refusals(found),
+        groups=[Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary.to_pylist()],
+        group_of=groups.indices.to_numpy().astype(np.int32, copy=False),
+        series=np.fromiter((xxhash.xxh64_intdigest(text) for text in joined.to_pylist()), np.uint64, batch.num_rows),
+        host_key=xxhash.xxh64_intdigest(labels["host"][0].as_py().encode()) if batch.num_rows else 0,
     )
 
 

@@ -25,25 +25,26 @@ from schema.clickhouse import ClickHouseAwayError
 from schema.errors import GigawattError
 
 _UNKNOWN: Final = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
+_TIMES: Final = {"window_s": WINDOW_S, "history_s": HISTORY_S, "step_s": HISTORY_STEP_S}
 
 _NOW = "SELECT toFloat64(now64(3))"
 _BUDGETS = "SELECT site, fleet, platform, budget_w, toFloat64(chips_expected) FROM budgets"
 # Without the percentiles: the engine then leaves the histograms unread.
-_SECONDS = f"""
+_SECONDS = """
 SELECT site, fleet, platform, toUInt32(time), power_w, power_estimated_w, power_error_w, chips_reporting,
     chips_expected, coverage, utilization, tensor_utilization, modelled_share
-FROM fleet_power WHERE time >= now() - {WINDOW_S} AND time <= now() ORDER BY time
+FROM fleet_power WHERE time >= now() - {window_s:UInt32} AND time <= now() ORDER BY time
 """
-_METHODS = f"""
+_METHODS = """
 SELECT site, fleet, platform, power_method, sum(energy_j), sum(chip_seconds), sum(samples)
-FROM power_by_second WHERE time >= now() - {WINDOW_S} AND time <= now() AND power_method != ''
+FROM power_by_second WHERE time >= now() - {window_s:UInt32} AND time <= now() AND power_method != ''
 GROUP BY site, fleet, platform, power_method
 """
-_HISTORY = f"""
-SELECT site, fleet, platform, toUInt32(intDiv(toUInt32(time), {HISTORY_STEP_S}) * {HISTORY_STEP_S}) AS step,
+_HISTORY = """
+SELECT site, fleet, platform, toUInt32(intDiv(toUInt32(time), {step_s:UInt32}) * {step_s:UInt32}) AS step,
     sum(energy_j) / sum(chip_seconds)
 FROM power_by_second
-WHERE time >= now() - {HISTORY_S + HISTORY_STEP_S} AND time <= now() AND power_method != ''
+WHERE time >= now() - {history_s:UInt32} - {step_s:UInt32} AND time <= now() AND power_method != ''
 GROUP BY site, fleet, platform, step HAVING sum(chip_seconds) > 0
 """
 _FLOW = """
@@ -107,7 +108,7 @@ def read_rows(client: Client) -> Rows:
     """Read all rows of the summary. Raises the client's `ClickHouseError`."""
 
     def ask(sql: str) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]] = client.query(sql).result_rows
+        rows: Sequence[Sequence[Any]] = client.query(sql, parameters=_TIMES).result_rows
         return rows
 
     seconds: dict[Key, list[Second]] = {}

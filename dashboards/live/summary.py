@@ -245,13 +245,18 @@ def _error_w(lines: Sequence[Line]) -> float | None:
 
 
 def _sum_of_histories(histories: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """Add histories up. A line whose newest steps are not whole yet stands with its last value till then."""
+    """Add histories up where all of them are known: a sum over some would look like a swing of the load.
+
+    A line whose newest steps are not whole yet stands with its last value till then.
+    """
     longest = WINDOW_S // HISTORY_STEP_S
     filled = [_carried(history, longest) for history in histories if any(value is not None for value in history)]
-    return [
-        math.fsum(value for value in step if value is not None) if any(value is not None for value in step) else None
-        for step in zip(*filled, strict=True)
-    ]
+    return [_sum_of_known(step) for step in zip(*filled, strict=True)]
+
+
+def _sum_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if len(known) == len(values) else None
 
 
 def _carried(history: Sequence[float | None], steps: int) -> list[float | None]:

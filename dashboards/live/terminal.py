@@ -20,7 +20,8 @@ def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableT
     """Return the summary as something that rich prints in `height` lines of `width` cells."""
     most = max(height - _HEADER_LINES, 1)
     by_power = sorted(summary.lines, key=lambda line: line.second.power_w if line.second else 0.0, reverse=True)
-    shown = [line for line in summary.lines if line in by_power[:most]]
+    largest = {(line.site, line.fleet, line.platform) for line in by_power[:most]}
+    shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in largest]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     wide = width >= 100  # noqa: PLR2004 - what all the columns take
     table.add_column("site / fleet / platform", no_wrap=True)
@@ -124,7 +125,7 @@ def sparkline(values: Sequence[float | None], cells: int) -> str:
     if not known:
         return " " * len(means)
     high = max(known)
-    low = min(min(known), 0.98 * high)
+    low = min(*known, 0.98 * high)
     scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
     return "".join(" " if value is None else BLOCKS[round((value - low) * scale)] for value in means)
 

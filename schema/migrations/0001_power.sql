@@ -31,7 +31,7 @@ PARTITION BY toYYYYMM(time)
 ORDER BY (resolution_s, time, site, fleet, platform, model, power_method)
 TTL time + INTERVAL 32 DAY DELETE WHERE resolution_s = 1,
     time + INTERVAL 2 YEAR DELETE WHERE resolution_s = 60
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 30;
 
 CREATE VIEW power_by_second AS
 SELECT

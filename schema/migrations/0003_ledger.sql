@@ -14,7 +14,7 @@ CREATE TABLE block_cuts
 ENGINE = MergeTree
 ORDER BY (log, kafka_partition, offset_from)
 TTL toDateTime(cut_at) + INTERVAL 7 DAY
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 30;
 
 CREATE TABLE ingest_blocks
 (
@@ -39,7 +39,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(stored_at)
 ORDER BY (log, topic, kafka_partition, offset_from)
 TTL toDateTime(stored_at) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 30;
 
 CREATE TABLE rejected_rows
 (
@@ -55,4 +55,4 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (time, reason)
 TTL toDateTime(time) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 30;

@@ -18,7 +18,10 @@ import psutil
 import pytest
 import urllib3
 
+from local.stack import Plan
+from local.up import bypass_proxy, require_ports
 from schema.clickhouse import connect
+from schema.errors import GigawattError
 from tests.gigawatt.running import gigawatt
 
 LONGEST_S = 60
@@ -75,6 +78,22 @@ class Up:
     @property
     def clickhouse(self) -> str:
         return f"http://127.0.0.1:{self.ports[1]}"
+
+
+def test_proxy_is_bypassed_on_loopback_only():
+    """A machine's proxy stays for the rest; who goes without any proxy stays so."""
+    some, none = {"NO_PROXY": "example.org"}, {"no_proxy": "*"}
+    bypass_proxy(some)
+    bypass_proxy(none)
+
+    assert some["no_proxy"] == some["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+    assert none == {"no_proxy": "*"}
+
+
+def test_two_ports_alike_are_refused(tmp_path: Path):
+    """Three parts need three ports."""
+    with pytest.raises(GigawattError, match="three different ports"):
+        require_ports(Plan(tmp_path, kafka_port=4000, page_port=4000))
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,16 @@ def test_history_ends_with_complete_seconds_and_counts_missing_chips_in():
     assert summary.total.history_w[-3:] == [90_000.0, 100_000.0, 100_000.0]
 
 
+def test_total_is_unknown_where_one_line_is():
+    """A fleet that was not there yet leaves no ramp in the total's history."""
+    step = NOW // HISTORY_STEP_S * HISTORY_STEP_S
+    whole = rows(gpu=[second(NOW + 8, 100)], trn=[second(NOW + 8, 100)])
+    early, late = Mean(step - 2 * HISTORY_STEP_S, 1000.0), Mean(step - HISTORY_STEP_S, 1000.0)
+    given = dataclasses.replace(whole, now=NOW + 10.5, history={GPU: [early, late], TRN: [late]})
+
+    assert summarize(given).total.history_w[-3:] == [None, 200_000.0, 200_000.0]
+
+
 def test_summary_is_plain_json():
     """The page gets plain values, with nulls for what nobody knows."""
     given = summarize(rows(gpu=[second(NOW - 2, 100)])).as_json()

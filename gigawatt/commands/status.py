@@ -1,0 +1,29 @@
+"""`gigawatt status`."""
+
+import sys
+
+import click
+
+from gigawatt import health, options
+from gigawatt.looking import quiet_clients
+from schema.clickhouse import connect
+from schema.kafka import KafkaAdmin
+
+
+@click.command()
+@options.kafka
+@options.clickhouse
+def command(*, kafka: str, clickhouse: str) -> None:
+    """Say of each part whether it is up, how far behind workers are, and what was refused.
+
+    Exit status 1 when a part is down.
+    """
+    quiet_clients()
+    down = False
+    for finding in health.look(
+        lambda: KafkaAdmin(kafka, timeout_s=5.0), lambda: connect(clickhouse, database=None, timeout_s=10)
+    ):
+        down |= not finding.up
+        click.echo(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<11} {finding.detail}")
+    if down:
+        sys.exit(1)

@@ -1,0 +1,72 @@
+"""`gigawatt up`."""
+
+from pathlib import Path
+
+import click
+
+from gigawatt.looking import quiet_clients
+from local import stack, up
+from local.broker import Kind
+
+_PORT = click.IntRange(1, 65535)
+
+
+@click.command()
+@click.option(
+    "--chips",
+    type=click.IntRange(min=0),
+    help=f"Size of the simulated fleet, 0 for none.  [default: {stack.DEFAULT_CHIPS}]",
+)
+@click.option(
+    "--fleet-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Budgets and chips (TOML), scaled to --chips; as it stands with --chips 0.  [default: a picture of a lab]",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=up.state_directory,
+    show_default="gigawatt in the user's state home",
+    help="Where data and logs are kept; a second start finds them again.",
+)
+@click.option("--kafka-port", type=_PORT, default=9092, show_default=True, help="Kafka, on loopback.")
+@click.option("--clickhouse-port", type=_PORT, default=8123, show_default=True, help="ClickHouse HTTP, on loopback.")
+@click.option("--page-port", type=_PORT, default=8080, show_default=True, help="The live page, on loopback.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop so long after it is ready.")
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the addresses here as JSON (kafka, clickhouse, page) once samples are accepted.",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Faust workers.")
+@click.option(
+    "--broker",
+    type=click.Choice(Kind, case_sensitive=False),
+    default="auto",
+    show_default=True,
+    help="Apache Kafka, or Tansu, which keeps its log in memory; auto is Kafka where it can be had.",
+)
+def command(
+    *,
+    chips: int | None,
+    fleet_file: Path | None,
+    state: Path,
+    kafka_port: int,
+    clickhouse_port: int,
+    page_port: int,
+    seconds: float | None,
+    ready_file: Path | None,
+    workers: int,
+    broker: Kind,
+) -> None:
+    """Run the whole stack on this machine, without Docker.
+
+    A Kafka broker, ClickHouse, the schema, workers, a simulated fleet, and a live page. All ports are on loopback.
+    What crashes is started again; everything ends with this command, on SIGINT or SIGTERM.
+    """
+    quiet_clients()
+    plan = stack.Plan(
+        state=state.absolute(), chips=chips, fleet_file=fleet_file, workers=workers, broker=broker,
+        kafka_port=kafka_port, clickhouse_port=clickhouse_port, page_port=page_port,
+    )  # fmt: skip
+    up.run(plan, seconds=seconds, ready_file=ready_file)

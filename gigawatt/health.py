@@ -1,0 +1,148 @@
+"""Is each part up: what `gigawatt status` asks, one finding for each part."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin
+from schema.migrate import load, pending
+from schema.topics import REJECTED, SAMPLES
+
+STALLED_S: Final = 30
+"""A log that has messages to store, and of which nothing was stored for so long, has no worker."""
+SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is found of one part: whether it is up, and the line that says so."""
+
+    part: str
+    up: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A worker as the ledger has it: blocks of the last quarter of an hour, seconds since the last."""
+
+    worker: str
+    blocks: int
+    ago_s: float
+
+
+def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iterator[Finding]:
+    """Yield a finding for each part as it is known; what rests on a part that is down is left out."""
+    log, ends = "", None
+    try:
+        with admin() as kafka:
+            yield Finding("kafka", up=True, detail="answers")
+            log, ends = kafka.log_id(SAMPLES), kafka.log_ends(SAMPLES)
+            kafka.log_id(REJECTED)
+            kept = sum(end - first for first, end in ends.values())
+            yield Finding("topics", up=True, detail=f"{SAMPLES} keeps {kept:,} messages in {len(ends)} partitions")
+    except GigawattError as error:
+        yield Finding("topics" if log or "topic" in str(error) else "kafka", up=False, detail=str(error))
+    try:
+        client = connect()
+        yield Finding("clickhouse", up=True, detail=f"answers, version {client.server_version}")
+    except GigawattError as error:
+        yield Finding("clickhouse", up=False, detail=str(error))
+        return
+    schema = schema_finding(applied(client))
+    yield schema
+    if not schema.up:
+        return
+    if ends is not None:
+        yield workers_finding(seen(client), behind := behind_by(ends, stored(client, log)))
+        yield behind_finding(behind)
+    yield refused_finding(refused(client))
+
+
+def applied(client: Client) -> dict[int, tuple[str, str]]:
+    """Return name and checksum of the migrations that were applied; empty where there is no schema."""
+    exists = client.query(
+        "SELECT count() FROM system.tables WHERE database = 'gigawatt' AND name = 'schema_migrations'"
+    )
+    if not exists.result_rows[0][0]:
+        return {}
+    rows = client.query("SELECT version, name, checksum FROM gigawatt.schema_migrations").result_rows
+    return {version: (name, checksum) for version, name, checksum in rows}
+
+
+def stored(client: Client, log: str) -> dict[int, int]:
+    """Return the highest stored offset of each partition of a log."""
+    rows = client.query(
+        "SELECT kafka_partition, max(offset_to) FROM gigawatt.ingest_blocks "
+        "WHERE log = {log:String} AND topic = {topic:String} GROUP BY kafka_partition",
+        parameters={"log": log, "topic": SAMPLES},
+    ).result_rows
+    return {int(number): int(offset) for number, offset in rows}
+
+
+def seen(client: Client) -> list[Seen]:
+    """Return the workers that stored something lately, the latest first."""
+    rows = client.query(
+        "SELECT worker, count(), toFloat64(now64(3)) - max(toFloat64(stored_at)) AS ago_s FROM gigawatt.ingest_blocks "
+        "WHERE stored_at >= now64(3) - INTERVAL 15 MINUTE GROUP BY worker ORDER BY ago_s"
+    ).result_rows
+    return [Seen(*row) for row in rows]
+
+
+def refused(client: Client) -> dict[str, int]:
+    """Return the rows refused in the last hour, by reason, most first."""
+    rows = client.query(
+        "SELECT reason, sum(rows) FROM gigawatt.rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR "
+        "GROUP BY reason ORDER BY sum(rows) DESC"
+    ).result_rows
+    return {reason: int(count) for reason, count in rows}
+
+
+def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
+    """Return per partition how many of its kept messages are not stored; `ends` are first and next offsets."""
+    return {number: max(end - max(stored.get(number, -1) + 1, first), 0) for number, (first, end) in ends.items()}
+
+
+def schema_finding(applied: Mapping[int, tuple[str, str]]) -> Finding:
+    """Compare what was applied with the migrations of this Gigawatt."""
+    try:
+        todo = pending(load(), dict(applied))
+    except GigawattError as error:
+        return Finding("schema", up=False, detail=str(error))
+    if todo:
+        return Finding("schema", up=False, detail=f"{len(todo)} migrations are missing; run: gigawatt migrate")
+    return Finding("schema", up=True, detail=f"version {max(applied)}, current")
+
+
+def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
+    """Say who stores. Nobody is needed where nothing is to be stored."""
+    waiting = sum(behind.values())
+    lately = [worker for worker in workers if worker.ago_s < STALLED_S]
+    if not lately:
+        last = f"the last block was stored {workers[0].ago_s:.0f} s ago" if workers else "no block in 15 minutes"
+        if waiting:
+            return Finding("workers", up=False, detail=f"{last}, {waiting:,} messages wait; run: gigawatt worker")
+        return Finding("workers", up=True, detail=f"{last}, and nothing waits")
+    names = ", ".join(f"{worker.worker} ({worker.ago_s:.1f} s ago)" for worker in lately[:SHOWN])
+    more = f" and {len(lately) - SHOWN} more" if len(lately) > SHOWN else ""
+    return Finding("workers", up=True, detail=f"{len(lately)} storing: {names}{more}")
+
+
+def behind_finding(behind: Mapping[int, int]) -> Finding:
+    """Say how far behind each partition is that is; the second that is being filled always waits."""
+    waiting = {number: count for number, count in behind.items() if count}
+    if not waiting:
+        return Finding("behind", up=True, detail="all messages are stored")
+    each = ", ".join(f"{number}: {count:,}" for number, count in sorted(waiting.items()))
+    return Finding("behind", up=True, detail=f"{sum(waiting.values()):,} messages; by partition {each}")
+
+
+def refused_finding(refused: Mapping[str, int]) -> Finding:
+    """Say what was refused."""
+    if not refused:
+        return Finding("refused", up=True, detail="nothing in the last hour")
+    each = ", ".join(f"{count:,} {reason}" for reason, count in refused.items())
+    return Finding("refused", up=True, detail=f"in the last hour: {each}")

@@ -1,0 +1,53 @@
+"""What `gigawatt up` shows: what happens as lines, and on a terminal the live summary below them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from dashboards.live.summary import Summary
+from dashboards.live.terminal import one_line, show
+
+LINE_EVERY_S = 10.0
+
+
+class Screen:
+    """Lines to the operator, with the time of day; where there is no terminal, a status line now and then."""
+
+    def __init__(self, console: Console, *, line_every_s: float = LINE_EVERY_S) -> None:
+        self.console = console
+        self._line_every_s = line_every_s
+        self._live: Live | None = None
+        self._line_at_s = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Print one line, above the live summary."""
+        self.console.print(f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False, soft_wrap=True)
+
+    @property
+    def look_every_s(self) -> float:
+        """How often it is worth to look: nobody sees more than the status line where there is no terminal."""
+        return 1.0 if self._live else self._line_every_s
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show the summary in place until the block ends, where there is a terminal."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(console=self.console, auto_refresh=False) as self._live:
+            yield
+        self._live = None
+
+    def show(self, summary: Summary, footer: str) -> None:
+        """Show what there is now."""
+        if self._live:
+            size = self.console.size
+            shown = show(summary, height=size.height - 4, width=size.width)
+            self._live.update(Group(Text(), shown, Text(), Text(footer, style="dim")), refresh=True)
+        elif time.monotonic() - self._line_at_s >= self._line_every_s:
+            self._line_at_s = time.monotonic()
+            self.say(one_line(summary))

@@ -1,0 +1,178 @@
+"""The parts of the stack on one machine, in the order in which they can start, under one supervisor."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from local.broker import Broker, Kind, prepare
+from local.broker.kafka import Retention
+from local.broker.running import accepts
+from local.supervisor import Child, Supervisor
+from schema import fleet as fleets
+from schema.clickhouse import connect
+from schema.kafka import KafkaAdmin
+from schema.migrate import load, migrate, set_budgets
+from schema.settings import Settings
+
+HOST: Final = "127.0.0.1"
+DEFAULT_CHIPS: Final = 5_000
+DEFAULT_CHIPS_IN_MEMORY: Final = 500
+"""For a broker that keeps its log in memory and never lets go of it: about 150 MB an hour."""
+LOG_BYTES: Final = 3 * 2**29
+"""All partitions of the samples topic together, besides one segment each."""
+SEGMENT_BYTES: Final = 16 * 2**20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted. `chips` None is as many as suit the broker; `fleet_file` None is the default fleet."""
+
+    state: Path
+    chips: int | None = None
+    fleet_file: Path | None = None
+    kafka_port: int = 9092
+    clickhouse_port: int = 8123
+    page_port: int = 8080
+    workers: int = 1
+    broker: Kind = Kind.AUTO
+
+    @property
+    def kafka(self) -> str:
+        """As GIGAWATT_KAFKA has it."""
+        return f"{HOST}:{self.kafka_port}"
+
+    @property
+    def clickhouse(self) -> str:
+        """As GIGAWATT_CLICKHOUSE has it."""
+        return f"http://{HOST}:{self.clickhouse_port}"
+
+    @property
+    def clickhouse_to_read(self) -> str:
+        """The same, as the user who may only read."""
+        return f"http://grafana@{HOST}:{self.clickhouse_port}"
+
+    @property
+    def page(self) -> str:
+        """The page's address."""
+        return f"http://{HOST}:{self.page_port}"
+
+
+async def start(
+    plan: Plan,
+    supervisor: Supervisor,
+    *,
+    said: Callable[[str], None],
+    downloaded: Callable[[int, int], None],
+) -> int:
+    """Start everything but the page; return how many chips are simulated once samples are accepted.
+
+    Raises `GigawattError` when a part cannot be started.
+    """
+    settings = Settings()
+    broker, _ = await asyncio.gather(
+        _start_log(plan, supervisor, settings.partitions, said, downloaded), _start_store(plan, supervisor, said)
+    )
+    fleet, chips = fleet_of(plan, broker.kind)
+    if fleet is not None:
+        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet)))
+    for number in range(plan.workers):
+        await supervisor.start(worker(plan, number))
+    if chips:
+        await supervisor.start(simulated_fleet(plan, chips))
+    return chips
+
+
+async def _start_log(
+    plan: Plan,
+    supervisor: Supervisor,
+    partitions: int,
+    said: Callable[[str], None],
+    downloaded: Callable[[int, int], None],
+) -> Broker:
+    retention = Retention(partition_bytes=LOG_BYTES // partitions, segment_bytes=SEGMENT_BYTES)
+    broker = await in_thread(
+        lambda: prepare(plan.state, plan.kafka_port, kind=plan.broker, retention=retention, downloaded=downloaded)
+    )
+    if broker.notice:
+        said(broker.notice)
+    await supervisor.start(
+        Child("broker", broker.argv, env=broker.env, is_ready=broker.is_ready, stop_within_s=broker.stop_within_s)
+    )
+
+    def create_topics() -> None:
+        with KafkaAdmin(plan.kafka) as admin:
+            admin.ensure(partitions, 1, said)
+
+    await in_thread(create_topics)
+    return broker
+
+
+async def _start_store(plan: Plan, supervisor: Supervisor, said: Callable[[str], None]) -> None:
+    argv = (
+        sys.executable, "-m", "local.clickhouse",
+        "--path", str(plan.state / "clickhouse"), "--port", str(plan.clickhouse_port),
+    )  # fmt: skip
+    await supervisor.start(Child("clickhouse", argv, is_ready=lambda: accepts(HOST, plan.clickhouse_port)))
+    await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
+
+
+def fleet_of(plan: Plan, broker: str) -> tuple[fleets.Fleet | None, int]:
+    """Return the fleet whose budgets stand, and the number of its chips that are simulated.
+
+    Without simulated chips, only a fleet file that was named sets budgets: those of the real chips.
+    """
+    if plan.chips == 0:
+        return (fleets.load(plan.fleet_file) if plan.fleet_file else None), 0
+    fleet = fleets.load(plan.fleet_file)
+    most = DEFAULT_CHIPS if broker == "kafka" else DEFAULT_CHIPS_IN_MEMORY
+    chips = min(most, fleet.count) if plan.chips is None else plan.chips
+    return fleets.scaled(fleet, chips), chips
+
+
+def worker(plan: Plan, number: int) -> Child:
+    """Return one worker; it waits by itself for what it needs."""
+    argv = (
+        sys.executable, "-m", "gigawatt", "worker", "--kafka", plan.kafka, "--clickhouse", plan.clickhouse,
+    )  # fmt: skip
+    return Child(f"worker-{number + 1}", argv)
+
+
+def simulated_fleet(plan: Plan, chips: int) -> Child:
+    """Return the simulated fleet as a producer."""
+    file = ("--fleet-file", str(plan.fleet_file)) if plan.fleet_file else ()
+    argv = (
+        sys.executable, "-m", "gigawatt", "produce", "simulated", "--chips", str(chips), *file, "--to", plan.kafka,
+    )  # fmt: skip
+    return Child("fleet", argv)
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Run `call` in a daemon thread: unlike an executor's, nobody waits for it when the stack is to stop."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if answer.cancelled():
+            return
+        if error:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]  # it is a T when there is no error
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except Exception as caught:  # noqa: BLE001 - raised again where it is awaited
+            error = caught
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await answer

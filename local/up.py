@@ -1,0 +1,186 @@
+"""`gigawatt up`: the whole stack on one machine, from the first check to the last child's end."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from dashboards.live.reader import SummaryReader
+from dashboards.live.summary import Summary
+from local import page, stack
+from local.broker.progress import download_shown
+from local.instance import only_one
+from local.ports import require_free
+from local.screen import Screen
+from local.supervisor import Event, GivenUpError, Happened, Supervisor
+from schema.clickhouse import connect
+from schema.errors import GigawattError
+
+UNTIL_LIVE_S = 0.5
+
+
+def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the stack keeps its data: `gigawatt` in the user's state home (XDG base directories)."""
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "gigawatt")
+
+
+def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | None = None) -> None:
+    """Run the stack until SIGINT or SIGTERM, or for `seconds` from when it is ready.
+
+    Raises `GigawattError` when it cannot go on.
+    """
+    screen = Screen(Console(stderr=True))
+    try:
+        plan.state.mkdir(parents=True, exist_ok=True)
+        if ready_file:
+            ready_file.unlink(missing_ok=True)  # of an earlier run
+    except OSError as error:
+        raise GigawattError(f"cannot write to {error.filename}: {error.strerror}") from error
+    bypass_proxy(os.environ)
+    with only_one(plan.state):
+        require_ports(plan)
+        try:
+            abandoned = asyncio.run(_until_stopped(_Run(plan, screen, ready_file), seconds))
+        except GivenUpError as error:
+            for line in error.tail:
+                screen.say(f"  | {line}")
+            raise
+        if abandoned:  # a download cannot be interrupted: what it has of a file is thrown away by the next start
+            sys.stderr.flush()
+            os._exit(0)
+
+
+def bypass_proxy(environ: MutableMapping[str, str]) -> None:
+    """Have clients, ours and the children's, reach loopback directly where a proxy is set for the rest."""
+    given = [host.strip() for name in ("no_proxy", "NO_PROXY") for host in environ.get(name, "").split(",")]
+    if "*" not in given:
+        hosts = dict.fromkeys([*filter(None, given), stack.HOST, "localhost"])
+        environ["no_proxy"] = environ["NO_PROXY"] = ",".join(hosts)
+
+
+def require_ports(plan: stack.Plan) -> None:
+    """Raise `GigawattError` when the ports are not three or one of them is taken."""
+    ports = {
+        "--kafka-port": plan.kafka_port, "--clickhouse-port": plan.clickhouse_port, "--page-port": plan.page_port,
+    }  # fmt: skip
+    if len(set(ports.values())) < len(ports):
+        raise GigawattError(f"{', '.join(ports)} must be three different ports")
+    for flag, port in ports.items():
+        require_free(port, flag=flag, host=stack.HOST)
+
+
+async def _until_stopped(run: "_Run", seconds: float | None) -> bool:
+    """Return when the stack was asked to stop and has; True when a download was left behind."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    running = asyncio.create_task(run.run(seconds))
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait([running, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not running.done():
+        run.screen.say("stopping")
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    run.screen.say("stopped")
+    return run.starting
+
+
+class _Run:
+    """One run of the stack and what is told of it."""
+
+    def __init__(self, plan: stack.Plan, screen: Screen, ready_file: Path | None) -> None:
+        self.screen = screen
+        self.starting = True
+        self._plan = plan
+        self._ready_file = ready_file
+        self._began = psutil.Process().create_time()
+        self._crashes = 0
+        self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
+
+    async def run(self, seconds: float | None) -> None:
+        """Start all, then show what there is; raises what ends it."""
+        plan = self._plan
+        self.screen.say(f"starting broker and ClickHouse; data in {plan.state}")
+        async with Supervisor(plan.state / "logs", on_event=self._tell) as supervisor:
+            with download_shown(self.screen.console) as downloaded:
+                chips = await stack.start(plan, supervisor, said=self.screen.say, downloaded=downloaded)
+            self.starting = False
+            async with page.serving(self._reader.read, stack.HOST, plan.page_port):
+                self._ready(chips)
+                with self.screen.live(), suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._show(supervisor, waiting=chips > 0)
+
+    async def _show(self, supervisor: Supervisor, *, waiting: bool) -> None:
+        """Show the summary until a child cannot be kept, which raises."""
+        kept = asyncio.create_task(supervisor.run())
+        shown = asyncio.create_task(self._look(waiting=waiting))
+        try:
+            await asyncio.wait([kept, shown], return_when=asyncio.FIRST_COMPLETED)
+            for task in (kept, shown):
+                if task.done():
+                    task.result()
+        finally:
+            kept.cancel()
+            shown.cancel()
+
+    async def _look(self, *, waiting: bool) -> None:
+        """Show the summary for ever, and say when what is `waiting` to be seen is live."""
+        trouble = ""
+        while True:
+            try:
+                summary = await stack.in_thread(self._reader.read)
+            except GigawattError as error:
+                if str(error) != trouble:
+                    trouble = str(error)
+                    self.screen.say(f"waiting: {trouble}")
+            else:
+                trouble = ""
+                if waiting and is_live(summary, self._began):
+                    waiting = False
+                    self.screen.say(f"live after {self._age_s():.1f} s")
+                self.screen.show(summary, self._footer())
+            await asyncio.sleep(UNTIL_LIVE_S if waiting or trouble else self.screen.look_every_s)
+
+    def _ready(self, chips: int) -> None:
+        plan = self._plan
+        addresses = {"kafka": plan.kafka, "clickhouse": plan.clickhouse, "page": plan.page}
+        if self._ready_file:
+            write_whole(self._ready_file, json.dumps(addresses) + "\n")
+        fleet = f"a simulated fleet of {chips:,} chips" if chips else "no simulated fleet"
+        self.screen.say(f"ready after {self._age_s():.1f} s, with {fleet}")
+        self.screen.say(f"page {plan.page}  kafka {plan.kafka}  clickhouse {plan.clickhouse}")
+
+    def _age_s(self) -> float:
+        return time.time() - self._began
+
+    def _footer(self) -> str:
+        crashes = f"  {self._crashes} crashes" if self._crashes else ""
+        return f"page {self._plan.page}  logs {self._plan.state / 'logs'}{crashes}  Ctrl-C stops"
+
+    def _tell(self, event: Event) -> None:
+        self._crashes += event.happened is Happened.CRASHED
+        if event.happened is not Happened.STARTED:
+            self.screen.say(event.line)
+
+
+def is_live(summary: Summary, since: float) -> bool:
+    """Whether power of after `since` (epoch seconds) is known."""
+    return any(line.second is not None and line.second.time >= since for line in summary.lines)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that others wait for: they see all of it or none."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
