@@ -9,12 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schema import checks
-from schema.samples import POWER_METHODS, Bools, Ints, Label, Rows, Samples
+from schema.samples import POWER_METHODS, Bools, Floats, Ints, Label, Rows, Samples
 from streams.decoded import Decoded
 from streams.rosters import Group, Roster
 
 METHODS: Final = ("", *POWER_METHODS)
 """Power methods by code; 0 is for samples whose power is not known."""
+LATE_AFTER_MS: Final = 30_000
+"""A sample is late when the broker appended it more than this after its end."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Accepted:
 
     `row` is the sample's row among those of the block as decoded, `message` the number of its message. `group` indexes
     `groups`, `method` indexes `METHODS`, `series` names the chip in its place, `host_key` is a hash of the message's
-    first host; `offset` and `appended_ms` are its place and time in the log.
+    first host; `partition`, `offset` and `appended_ms` are its place and time in the log.
     """
 
     row: Rows
@@ -34,6 +36,7 @@ class Accepted:
     series: npt.NDArray[np.uint64]
     message: Ints
     host_key: npt.NDArray[np.uint64]
+    partition: Ints
     offset: Ints
     appended_ms: Ints
 
@@ -51,9 +54,21 @@ class Accepted:
             self.series[rows],
             self.message[rows],
             self.host_key[rows],
+            self.partition[rows],
             self.offset[rows],
             self.appended_ms[rows],
         )
+
+    @property
+    def late(self) -> Bools:
+        """Which samples are late."""
+        return self.samples.ts_ms < self.appended_ms - LATE_AFTER_MS
+
+    @property
+    def energy_j(self) -> Floats:
+        """The energy of each sample: power_w x interval_ms / 1000, 0 where the power is not known."""
+        power_w = np.where(self.samples.given["power_w"], self.samples.measures["power_w"], 0).astype(np.float64)
+        return power_w * self.samples.interval_ms / 1000
 
     def group_columns(self, group: Ints) -> dict[str, pa.Array]:
         """Return the four label columns of a table whose rows are of these groups."""
@@ -78,6 +93,7 @@ def accept(decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons)
         series=np.concatenate([roster.series for roster in rosters]),
         message=decoded.message_of,
         host_key=np.array([roster.host_key for roster in rosters], np.uint64)[decoded.message_of],
+        partition=decoded.per_row([message.partition for message in decoded.messages]),
         offset=decoded.per_row([message.offset for message in decoded.messages]),
         appended_ms=decoded.per_row([message.appended_ms for message in decoded.messages]),
     )

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import faust
@@ -19,8 +19,9 @@ from clickhouse_connect.driver.client import Client
 from faust.types import TP, EventT, StreamT
 
 from schema import wire
+from schema.kafka import read_log
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
-from streams.blocks import LogMessage
+from streams.blocks import LogMessage, Span
 from streams.decoded import Refusal
 from streams.ingest import Ingest
 from streams.store import Store
@@ -35,8 +36,9 @@ log = structlog.get_logger()
 class FaustLog:
     """The log's reader and the dead letters, as `Ingest` asks for them."""
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: faust.App, kafka: str) -> None:
         self._app = app
+        self._kafka = kafka
         self._rejected = app.topic(
             REJECTED, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
         )
@@ -51,7 +53,17 @@ class FaustLog:
         offsets = await self._app.consumer.earliest_offsets(tp)
         return int(offsets[tp])
 
-    async def dead_letter(self, partition: int, refusal: Refusal) -> None:
+    def read(self, spans: Sequence[Span]) -> list[LogMessage]:
+        """Read spans back, of any partition; blocks."""
+        records = read_log(
+            self._kafka, SAMPLES, {span.partition: (span.offset_from, span.offset_to + 1) for span in spans}
+        )
+        return [
+            LogMessage(record.partition, record.offset, record.appended_ms, record.value, _content_type(record.headers))
+            for record in records
+        ]
+
+    async def dead_letter(self, refusal: Refusal) -> None:
         """Keep what was refused; return when the broker has it."""
         value, detail = refusal.value, refusal.detail
         if value is not None and len(value) > _MAX_DEAD_LETTER_BYTES:
@@ -61,7 +73,7 @@ class FaustLog:
             "reason": refusal.reason.encode(),
             "detail": detail.encode(),
             "source-topic": SAMPLES.encode(),
-            "source-partition": str(partition).encode(),
+            "source-partition": str(refusal.partition).encode(),
             "source-offset": str(refusal.offset).encode(),
         }
         if refusal.content_type:
@@ -102,7 +114,7 @@ def make_app(
         broker_client_id=worker,
     )
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-    reader = FaustLog(app)
+    reader = FaustLog(app, kafka)
     ingest: list[Ingest] = []
 
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
@@ -121,7 +133,7 @@ def make_app(
     async def store_samples(stream: StreamT[bytes]) -> None:
         async for event in stream.noack().events():
             for one in ingest:
-                await one.add(event.message.partition, _message(event), event.ack)
+                await one.add(_message(event), event.ack)
 
     # Called, not used as decorators, which are untyped.
     app.on_partitions_assigned.connect(assigned)
@@ -132,13 +144,18 @@ def make_app(
 
 def _message(event: EventT) -> LogMessage:
     message = event.message
-    content_type = dict(message.headers or ()).get(wire.CONTENT_TYPE_HEADER)
     return LogMessage(
+        partition=message.partition,
         offset=message.offset,
         appended_ms=round(message.timestamp * 1000),
         value=message.value,
-        content_type=content_type.decode("utf-8", "replace") if content_type else None,
+        content_type=_content_type(dict(message.headers or ())),
     )
+
+
+def _content_type(headers: Mapping[str, bytes]) -> str | None:
+    value = headers.get(wire.CONTENT_TYPE_HEADER)
+    return value.decode("utf-8", "replace") if value else None
 
 
 def worker_name() -> str:

@@ -166,12 +166,13 @@ def check_sums(read: Callable[[], dict[str, tuple[float, int]]], wait: Callable[
 
 
 def unfinished(client: Client, log: str) -> list[Any]:
-    """Return partition, first and last offset of blocks that were agreed and not yet stored."""
+    """Return partition, first and last offset of blocks that were agreed and are not stored yet."""
     return list(
         client.query(
             "SELECT kafka_partition, offset_from, min(offset_to) FROM block_cuts WHERE log = {log:String}"
             " AND (kafka_partition, offset_from) NOT IN"
             " (SELECT kafka_partition, offset_from FROM ingest_blocks WHERE log = {log:String})"
+            " AND cut_at > now() - INTERVAL 1 DAY"
             " GROUP BY kafka_partition, offset_from ORDER BY 1, 2",
             parameters={"log": log},
         ).result_rows

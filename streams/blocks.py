@@ -1,22 +1,25 @@
-"""Cutting a partition's log into blocks.
+"""Cutting a partition's log into blocks, and bringing blocks together for one commit.
 
-A block is a run of messages with neighbouring offsets, stored under the name of its first offset. Any cut will do for
-exactness as long as all workers agree on it (`streams.store` sees to that); this one follows the broker's clock, a
-block a second, so that a block is worth an insert and is still fresh.
+A block is a run of messages with neighbouring offsets of one partition, and one row of the ledger. A commit stores
+blocks of several partitions at once, because what an insert costs is the insert. Any cut will do for exactness as
+long as all workers agree on it (`streams.store` sees to that); this one follows the broker's clock, second by second,
+so that what is stored is fresh and worth an insert.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-MAX_BLOCK_BYTES: Final = 48 * 2**20
-"""A block that grows beyond this is cut at once, so that a backlog cannot fill the memory."""
+MAX_BLOCK_BYTES: Final = 16 * 2**20
+"""A block is cut when it grows beyond this, so that a backlog cannot fill the memory."""
+_BEHIND_MS: Final = 2_000
 
 
 @dataclass(frozen=True)
 class LogMessage:
     """A message as it lies in the log; `appended_ms` is the broker's clock, in epoch milliseconds."""
 
+    partition: int
     offset: int
     appended_ms: int
     value: bytes | None
@@ -29,27 +32,45 @@ class LogMessage:
 
 
 @dataclass(frozen=True)
-class Block:
-    """A run of messages of one partition, to be stored as one, under the name of `offset_from`.
-
-    `offset_from` follows the block before; the first message may lie later, where transaction marks took offsets.
-    """
+class Span:
+    """The offsets of a block: from its first to its last one."""
 
     partition: int
     offset_from: int
+    offset_to: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """The messages of a span. The first may lie after `offset_from`, where transaction marks took offsets."""
+
+    span: Span
     messages: list[LogMessage]
 
     @property
-    def offset_to(self) -> int:
-        """Offset of the last message."""
-        return self.messages[-1].offset
+    def nbytes(self) -> int:
+        """Size of all its messages."""
+        return sum(message.nbytes for message in self.messages)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Blocks of different partitions that are stored together, under one name."""
+
+    commit_id: str
+    blocks: list[Block]
+
+    @property
+    def messages(self) -> list[LogMessage]:
+        """All messages, block by block."""
+        return [message for block in self.blocks for message in block.messages]
 
 
 class PartitionCutter:
     """Holds back one partition's messages until a block of them is complete.
 
     `stored` is the last offset that is already stored. `due` says whether a block may be cut, `peek` proposes it, and
-    `take` removes what was stored.
+    `stored_to` lets go of what was stored.
     """
 
     def __init__(self, partition: int, stored: int, grace_ms: int = 150) -> None:
@@ -74,34 +95,36 @@ class PartitionCutter:
         self._bytes += message.nbytes
 
     def due(self, now_ms: int) -> bool:
-        """Say whether a block is complete: its second is over by the log, or by the clock and some grace."""
+        """Say whether a block is complete: its second is over by the clock and some grace, or long over by the log."""
         if not self._waiting:
             return False
-        second = self._waiting[0].appended_ms // 1000
-        over_by_log = self._waiting[-1].appended_ms // 1000 > second
-        return over_by_log or now_ms >= (second + 1) * 1000 + self._grace_ms or self._bytes > MAX_BLOCK_BYTES
+        first_ms = self._waiting[0].appended_ms
+        return (
+            self._over(first_ms, now_ms)
+            or self._waiting[-1].appended_ms - first_ms > _BEHIND_MS
+            or self._bytes > MAX_BLOCK_BYTES
+        )
 
-    def peek(self, offset_to: int | None = None) -> Block:
-        """Propose the next block, or make the one that ends at `offset_to`, as another worker agreed it."""
+    def _over(self, appended_ms: int, now_ms: int) -> bool:
+        return now_ms >= (appended_ms // 1000 + 1) * 1000 + self._grace_ms
+
+    def peek(self, now_ms: int) -> Block:
+        """Propose the next block: all seconds that are over, as far as they fit, and at least the first message."""
         messages: list[LogMessage] = []
-        second = self._waiting[0].appended_ms // 1000
         nbytes = 0
         for message in self._waiting:
-            if offset_to is not None:
-                if message.offset > offset_to:
-                    break
-            elif message.appended_ms // 1000 > second or nbytes > MAX_BLOCK_BYTES:
+            full = nbytes + message.nbytes > MAX_BLOCK_BYTES
+            if messages and (full or not self._over(message.appended_ms, now_ms)):
                 break
             messages.append(message)
             nbytes += message.nbytes
-        return Block(self.partition, self.stored + 1, messages)
+        return Block(Span(self.partition, self.stored + 1, messages[-1].offset), messages)
 
-    def holds(self, offset: int) -> bool:
-        """Say whether the log up to `offset` has arrived."""
-        return bool(self._waiting) and self._waiting[-1].offset >= offset
-
-    def take(self, block: Block) -> None:
-        """Let go of a block that is stored."""
-        self.stored = block.offset_to
-        while self._waiting and self._waiting[0].offset <= self.stored:
-            self._bytes -= self._waiting.popleft().nbytes
+    def stored_to(self, offset: int) -> list[LogMessage]:
+        """Let go of the messages up to `offset`, which are stored; return them."""
+        self.stored = offset
+        gone = []
+        while self._waiting and self._waiting[0].offset <= offset:
+            gone.append(self._waiting.popleft())
+            self._bytes -= gone[-1].nbytes
+        return gone

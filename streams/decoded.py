@@ -15,6 +15,7 @@ from streams.blocks import LogMessage
 class Refusal:
     """What was refused of one message for one reason: `rows` rows, and what goes to the dead letters."""
 
+    partition: int
     offset: int
     appended_ms: int
     reason: str
@@ -93,6 +94,7 @@ def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
         batch = batch.drop_columns(["reason"])
     batch = batch.append_column("reason", pa.array([reason] * len(rows), pa.utf8()))
     return Refusal(
+        partition=message.partition,
         offset=message.offset,
         appended_ms=message.appended_ms,
         reason=reason,
@@ -106,6 +108,7 @@ def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
 def undecodable(message: LogMessage, detail: str) -> Refusal:
     """Return the refusal of a whole message."""
     return Refusal(
+        partition=message.partition,
         offset=message.offset,
         appended_ms=message.appended_ms,
         reason=checks.UNDECODABLE,

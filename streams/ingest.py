@@ -1,25 +1,29 @@
-"""From messages of the log to stored blocks, partition by partition. Knows neither Faust nor ClickHouse.
+"""From messages of the log to stored commits. Knows neither Faust nor ClickHouse.
 
-Messages of assigned partitions are given to `add`; each partition has a task that cuts blocks, has them processed and
-stored in threads, and only then acknowledges. Where a partition begins is what the ledger says, whatever offsets the
-group has committed: what is stored already is skipped, and a hole is asked for again.
+Messages of assigned partitions are given to `add` and held back by partition until their second is over. What is due
+then goes into one commit, is processed and stored in threads, and only then acknowledged. Where a partition begins is
+what the ledger says, whatever offsets the group has committed: what is stored already is skipped, a hole is asked for
+again, and a commit that another worker left unfinished is finished first, from the log.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
-from streams.blocks import Block, LogMessage, PartitionCutter
+from streams.blocks import Block, Commit, LogMessage, PartitionCutter, Span
 from streams.decoded import Refusal
 from streams.process import Processor, Stored
+from streams.store import Cut
 
 _MAX_WAITING_BYTES: Final = 64 * 2**20
+_MAX_COMMIT_BYTES: Final = 24 * 2**20
 _LOOK_AGAIN_S: Final = 0.05
 _ASK_AGAIN_S: Final = 1.0
 _ASK_AT_MOST: Final = 3
@@ -30,24 +34,27 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class BlockStore(Protocol):
+class CommitStore(Protocol):
     """What ingest asks of the store; calls block, and may be repeated."""
 
-    def stored_offset(self, partition: int) -> int | None:
-        """Return the highest stored offset."""
+    def stored_offsets(self) -> dict[int, int]:
+        """Return the highest stored offset of each partition."""
 
-    def agreed_cut(self, partition: int, offset_from: int) -> int | None:
-        """Return the agreed end of a block, if there is one."""
+    def agreed(self, names: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Cut]:
+        """Return what stands for blocks of these names."""
 
-    def agree_cut(self, block: Block) -> int:
-        """Agree on the end of a block."""
+    def agree(self, commit: Commit) -> dict[tuple[int, int], Cut]:
+        """Propose cuts and return those that stand."""
+
+    def members(self, commit_id: str) -> list[Span]:
+        """Return the blocks of a commit."""
 
     def store(self, stored: Stored) -> None:
-        """Store a block."""
+        """Store a commit."""
 
 
 class Log(Protocol):
-    """What ingest asks of the log's reader."""
+    """What ingest asks of the log."""
 
     async def seek(self, partition: int, offset: int) -> None:
         """Go on reading at `offset`."""
@@ -55,44 +62,45 @@ class Log(Protocol):
     async def first_offset(self, partition: int) -> int:
         """Return the oldest offset that the log still has."""
 
-    async def dead_letter(self, partition: int, refusal: Refusal) -> None:
+    async def dead_letter(self, refusal: Refusal) -> None:
         """Keep what was refused; return when it is kept."""
+
+    def read(self, spans: Sequence[Span]) -> list[LogMessage]:
+        """Read spans back, of any partition; blocks."""
 
 
 @dataclass
 class _Partition:
-    """One assigned partition; `cutter` is there once the ledger has been read."""
+    """One assigned partition; `cutter` is there once the ledger has been read. `busy` while a commit has a block."""
 
     number: int
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     early: list[tuple[LogMessage, Callable[[], None]]] = field(default_factory=list)
     acknowledge: dict[int, Callable[[], None]] = field(default_factory=dict)
     cutter: PartitionCutter | None = None
-    agreed: int | None = None
+    busy: bool = False
     asked_at_s: float = 0.0
     asked: int = 0
-    task: asyncio.Task[None] | None = None
 
 
 class Ingest:
-    """Stores what is added. `now_s` is the wall clock, which closes a block when no later message does."""
+    """Stores what is added. `now_s` is the wall clock, which says when a second is over."""
 
     def __init__(
         self,
-        store: BlockStore,
+        store: CommitStore,
         reader: Log,
         *,
         processor: Processor | None = None,
         now_s: Callable[[], float] = time.time,
-        parallel: int = 6,
+        parallel: int = 2,
     ) -> None:
         self._store = store
         self._reader = reader
         self._processor = processor or Processor()
         self._now_s = now_s
-        self._working = asyncio.Semaphore(parallel)
-        self._processing = asyncio.Lock()
+        self._parallel = parallel
         self._partitions: dict[int, _Partition] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._waiting_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -105,55 +113,54 @@ class Ingest:
 
     def assign(self, partitions: Sequence[int]) -> None:
         """Begin with these partitions; call `revoke` first."""
-        for number in partitions:
-            state = self._partitions[number] = _Partition(number)
-            state.task = asyncio.create_task(self._run(state), name=f"partition {number}")
+        self._partitions = {number: _Partition(number) for number in partitions}
+        if partitions:
+            self._spawn(self._run(self._partitions, asyncio.Semaphore(self._parallel)))
 
     async def revoke(self) -> None:
-        """Let go of all partitions. A block that is being stored may still be stored: that harms nobody."""
-        states, self._partitions = list(self._partitions.values()), {}
-        for state in states:
-            if state.task is not None:
-                state.task.cancel()
-        for state in states:
-            if state.task is not None:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await state.task
+        """Let go of all partitions. A commit that is being stored may still be stored: that harms nobody."""
+        self._partitions = {}
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         self._waiting_bytes = 0
         self._room.set()
 
-    async def add(self, partition: int, message: LogMessage, acknowledge: Callable[[], None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def add(self, message: LogMessage, acknowledge: Callable[[], None]) -> None:
         """Take in a message; waits while too much is held back."""
         await self._room.wait()
-        state = self._partitions.get(partition)
+        state = self._partitions.get(message.partition)
         if state is None:
             return  # of an assignment that is over; whoever has the partition now reads it again
         if state.cutter is None:
             state.early.append((message, acknowledge))
             self._count(message.nbytes)
         else:
-            await self._take_in(state, message, acknowledge)
-        state.arrived.set()
+            await self._take_in(state, state.cutter, message, acknowledge)
 
-    async def _take_in(self, state: _Partition, message: LogMessage, acknowledge: Callable[[], None]) -> None:
-        cutter = state.cutter
-        if cutter is None:
-            return
+    async def _take_in(
+        self, state: _Partition, cutter: PartitionCutter, message: LogMessage, acknowledge: Callable[[], None]
+    ) -> None:
         if message.offset <= cutter.last:
             acknowledge()  # stored already, or held already
             return
-        if message.offset > cutter.last + 1 and not await self._hole_is_real(state, message.offset):
+        if message.offset > cutter.last + 1 and not await self._hole_is_real(state, cutter, message.offset):
             return
         state.asked = 0
         cutter.add(message)
         state.acknowledge[message.offset] = acknowledge
         self._count(message.nbytes)
 
-    async def _hole_is_real(self, state: _Partition, offset: int) -> bool:
+    async def _hole_is_real(self, state: _Partition, cutter: PartitionCutter, offset: int) -> bool:
         """Decide about missing offsets: the log lost them, or it never had them, or they must be read again."""
-        cutter = state.cutter
-        if cutter is None:
-            return False
         expected = cutter.last + 1
         first = await self._reader.first_offset(state.number)
         if first > expected and cutter.last == cutter.stored:
@@ -178,49 +185,87 @@ class Ingest:
         else:
             self._room.set()
 
-    async def _run(self, state: _Partition) -> None:
-        """Cut and store one partition's blocks until it is revoked."""
-        stored = await self._insist(self._store.stored_offset, state.number)
-        if stored is None:
-            stored = await self._reader.first_offset(state.number) - 1
-        state.agreed = await self._insist(self._store.agreed_cut, state.number, stored + 1)
-        state.cutter = cutter = PartitionCutter(state.number, stored)
-        early, state.early = state.early, []
-        for message, acknowledge in early:
-            self._count(-message.nbytes)
-            await self._take_in(state, message, acknowledge)
+    async def _run(self, states: dict[int, _Partition], working: asyncio.Semaphore) -> None:
+        """Begin where the ledger says, then store what is due until the partitions are revoked."""
+        stored = await self._insist(self._store.stored_offsets)
+        begin = {}
+        for number in states:
+            begin[number] = stored.get(number, await self._insist_on(partial(self._reader.first_offset, number)) - 1)
+        unfinished = await self._insist(self._store.agreed, [(number, last + 1) for number, last in begin.items()])
+        for commit_id in sorted({cut.commit_id for cut in unfinished.values()}):
+            await self._finish(commit_id)
+        for number, state in states.items():
+            cut = unfinished.get((number, begin[number] + 1))
+            state.cutter = PartitionCutter(number, cut.span.offset_to if cut else begin[number])
+            early, state.early = state.early, []
+            for message, acknowledge in early:
+                self._count(-message.nbytes)
+                await self._take_in(state, state.cutter, message, acknowledge)
         while True:
-            block = self._next_block(state, cutter)
-            if block is None:
-                state.arrived.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(state.arrived.wait(), _LOOK_AGAIN_S)
+            blocks = self._due(states)
+            if not blocks:
+                await asyncio.sleep(_LOOK_AGAIN_S)
                 continue
-            async with self._working:
-                await self._store_block(state, cutter, block)
+            for block in blocks:
+                states[block.span.partition].busy = True
+            await working.acquire()
+            self._spawn(self._commit(states, Commit(str(uuid.uuid4()), blocks), working))
 
-    def _next_block(self, state: _Partition, cutter: PartitionCutter) -> Block | None:
-        if state.agreed is not None:
-            return cutter.peek(state.agreed) if cutter.holds(state.agreed) else None
-        return cutter.peek() if cutter.due(int(self._now_s() * 1000)) else None
+    def _due(self, states: dict[int, _Partition]) -> list[Block]:
+        """Return the blocks for the next commit."""
+        now_ms = int(self._now_s() * 1000)
+        blocks: list[Block] = []
+        nbytes = 0
+        for state in states.values():
+            if state.cutter is None or state.busy or not state.cutter.due(now_ms):
+                continue
+            block = state.cutter.peek(now_ms)
+            if blocks and nbytes + block.nbytes > _MAX_COMMIT_BYTES:
+                break
+            blocks.append(block)
+            nbytes += block.nbytes
+        return blocks
 
-    async def _store_block(self, state: _Partition, cutter: PartitionCutter, block: Block) -> None:
-        if state.agreed is None:
-            state.agreed = await self._insist(self._store.agree_cut, block)
-        if state.agreed != block.offset_to:
-            if not cutter.holds(state.agreed):
-                return  # the other worker's block is longer: wait for the rest of it
-            block = cutter.peek(state.agreed)
-        async with self._processing:  # the cache of rosters is not for two threads
-            stored = await asyncio.to_thread(self._processor.process, block)
-        for refusal in stored.refusals:
-            await self._insist_on(partial(self._reader.dead_letter, state.number, refusal))
-        await self._insist(self._store.store, stored)
-        state.agreed = None
-        cutter.take(block)
-        self._count(-sum(message.nbytes for message in block.messages))
-        for message in block.messages:
+    async def _commit(self, states: dict[int, _Partition], commit: Commit, working: asyncio.Semaphore) -> None:
+        """Store the blocks that are agreed to be ours; where another worker was first, finish what it began."""
+        try:
+            cuts = await self._insist(self._store.agree, commit)
+            ours = [block for block in commit.blocks if cuts[_name(block.span)].commit_id == commit.commit_id]
+            if ours:
+                await self._process_and_store(Commit(commit.commit_id, ours))
+            for commit_id in sorted({cut.commit_id for cut in cuts.values()} - {commit.commit_id}):
+                await self._finish(commit_id)
+        finally:
+            working.release()
+        for block in commit.blocks:
+            state = states[block.span.partition]
+            self._let_go(state, cuts[_name(block.span)].span.offset_to)
+            state.busy = False
+
+    def _let_go(self, state: _Partition, offset: int) -> None:
+        if state.cutter is None:
+            return
+        for message in state.cutter.stored_to(offset):
+            self._count(-message.nbytes)
             state.acknowledge.pop(message.offset)()
+
+    async def _finish(self, commit_id: str) -> None:
+        """Do a commit of another worker again, from the log: whatever it had stored is not stored twice."""
+        spans = await self._insist(self._store.members, commit_id)
+        log.info("finishing what another worker began", blocks=len(spans))
+        messages = await self._insist(self._reader.read, spans)
+        blocks = [Block(span, [m for m in messages if _lies_in(m, span)]) for span in spans]
+        held = [block for block in blocks if block.messages]
+        if len(held) < len(blocks):
+            log.error("the log lost messages before they were stored", blocks=len(blocks) - len(held))
+        if held:
+            await self._process_and_store(Commit(commit_id, held))
+
+    async def _process_and_store(self, commit: Commit) -> None:
+        stored = await asyncio.to_thread(self._processor.process, commit)
+        for refusal in stored.refusals:
+            await self._insist_on(partial(self._reader.dead_letter, refusal))
+        await self._insist(self._store.store, stored)
 
     async def _insist(self, call: Callable[..., T], *args: Any) -> T:
         """Call in a thread until it works: whoever is away is waited for, and nothing is lost."""
@@ -243,6 +288,14 @@ class Ingest:
                     self._away = False
                     log.info("storing again", attempts=attempt)
                 return result
+
+
+def _name(span: Span) -> tuple[int, int]:
+    return span.partition, span.offset_from
+
+
+def _lies_in(message: LogMessage, span: Span) -> bool:
+    return message.partition == span.partition and span.offset_from <= message.offset <= span.offset_to
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,8 +10,6 @@ from streams.rectangles import rectangles
 from streams.seconds import Seconds, coarser, seconds
 
 RESOLUTIONS_S: Final = (1, 60, 3600)
-LATE_AFTER_MS: Final = 30_000
-"""A sample is late when the broker appended it more than this after its end."""
 
 _SUMS: Final = (
     "energy_j",
@@ -30,8 +28,8 @@ _SUMS: Final = (
 
 def rows(accepted: Accepted) -> pa.Table:
     """Return one row per second, minute and hour, group and power method that the samples touch."""
-    late = accepted.samples.ts_ms < accepted.appended_ms - LATE_AFTER_MS
-    by_second = seconds(rectangles(accepted.samples, accepted.group * len(METHODS) + accepted.method, late))
+    group = accepted.group * len(METHODS) + accepted.method
+    by_second = seconds(rectangles(accepted.samples, group, accepted.late))
     return pa.concat_tables([_table(accepted, coarser(by_second, length_s), length_s) for length_s in RESOLUTIONS_S])
 
 
@@ -55,8 +53,3 @@ def _table(accepted: Accepted, cells: Seconds, resolution_s: int) -> pa.Table:
             "late_samples": pa.array(cells.late_samples.astype(np.uint64)),
         }
     )
-
-
-def by_second(sums: pa.Table, column: str) -> float:
-    """Return the total of a column; every resolution has the same."""
-    return float(sums[column].to_numpy()[sums["resolution_s"].to_numpy() == 1].sum())

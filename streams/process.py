@@ -1,5 +1,6 @@
-"""A block of messages to what is stored of it. Reads nothing and writes nothing: bytes in, tables out."""
+"""The messages of a commit to what is stored of them. Reads nothing and writes nothing: bytes in, tables out."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,81 +9,86 @@ import pyarrow as pa
 
 from schema import checks
 from streams import inventory, power, raw
-from streams.accepted import accept
-from streams.blocks import Block, LogMessage
+from streams.accepted import Accepted, accept
+from streams.blocks import Block, Commit, LogMessage
 from streams.decoded import Refusal, decode, refuse, undecodable
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What is stored of a block. A table is None when there is nothing for it."""
+class BlockTotals:
+    """What one block holds, for the ledger; an undecodable message counts as one refused row."""
 
     block: Block
+    samples: int
+    late_samples: int
+    rejected: int
+    energy_j: float
+    newest_ts_ms: int | None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored of a commit. A table is None when there is nothing for it."""
+
+    commit: Commit
+    totals: list[BlockTotals]
     power: pa.Table | None = None
     raw: pa.Table | None = None
     series: pa.Table | None = None
     refusals: Sequence[Refusal] = field(default_factory=list)
-    samples: int = 0
-    late_samples: int = 0
-    energy_j: float = 0.0
-    newest_ts_ms: int | None = None
-
-    @property
-    def rejected(self) -> int:
-        """Refused rows; a message that could not be decoded counts as one."""
-        return sum(refusal.rows for refusal in self.refusals)
 
 
 class Processor:
-    """Turns blocks into tables. Its only state is the cache of rosters, which changes no result but `series`."""
+    """Turns commits into tables. Its only state is the cache of rosters, which changes no result but `series`."""
 
     def __init__(self, rosters: RosterCache | None = None) -> None:
         self._rosters = rosters or RosterCache()
+        self._one_at_a_time = threading.Lock()
 
-    def process(self, block: Block) -> Stored:
-        """Return what is to be stored of a block; the sums depend on nothing but its messages.
+    def process(self, commit: Commit) -> Stored:
+        """Return what is to be stored of a commit; the sums depend on nothing but its messages.
 
         Nothing in a message stops this: one that breaks our own code is found, and refused like undecodable ones.
         """
+        with self._one_at_a_time:  # the cache of rosters is not for two threads
+            return self._process_whatever_comes(commit, commit.messages)
+
+    def _process_whatever_comes(self, commit: Commit, messages: list[LogMessage]) -> Stored:
         try:
-            return self._process(block, block.messages, [])
+            return self._process(commit, messages, [])
         except Exception:  # noqa: BLE001  whatever it is, it must not stop the worker
             sound, broken = [], []
-            for message in block.messages:
+            for message in messages:
                 try:
-                    self._process(block, [message], [])
+                    self._process(commit, [message], [])
                 except Exception as error:  # noqa: BLE001  the same
                     broken.append(undecodable(message, f"unexpected {type(error).__name__}: {error}"[:300]))
                 else:
                     sound.append(message)
-            return self._process(block, sound, broken)
+            return self._process(commit, sound, broken)
 
-    def _process(self, block: Block, messages: Sequence[LogMessage], broken: list[Refusal]) -> Stored:
+    def _process(self, commit: Commit, messages: Sequence[LogMessage], broken: list[Refusal]) -> Stored:
         decoded, refusals = decode(messages)
         refusals += broken
         rosters = [self._roster(batch) for batch in decoded.received]
         if not rosters:
-            return Stored(block, refusals=refusals)
+            return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         reasons = checks.first_reason(
             np.concatenate([roster.reasons for roster in rosters]),
             checks.reading_refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages])),
         )
         refusals += refuse(decoded, reasons)
         if (reasons != checks.ACCEPTED).all():
-            return Stored(block, refusals=refusals)
+            return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         accepted = accept(decoded, rosters, reasons)
-        sums = power.rows(accepted)
         return Stored(
-            block,
-            power=sums,
-            raw=raw.rows(accepted, block.partition),
+            commit,
+            _totals(commit, refusals, accepted),
+            power=power.rows(accepted),
+            raw=raw.rows(accepted),
             series=inventory.rows(accepted, decoded, rosters),
             refusals=refusals,
-            samples=len(accepted),
-            late_samples=int(power.by_second(sums, "late_samples")),
-            energy_j=float(power.by_second(sums, "energy_j")),
-            newest_ts_ms=int(accepted.samples.ts_ms.max()),
         )
 
     def _roster(self, batch: pa.RecordBatch) -> Roster:
@@ -92,3 +98,26 @@ class Processor:
             found = make_roster(batch)
             self._rosters.put(key, found)
         return found
+
+
+def _totals(commit: Commit, refusals: Sequence[Refusal], accepted: Accepted | None) -> list[BlockTotals]:
+    """Add up what was accepted and refused, block by block; a commit has one block of a partition."""
+    rejected: dict[int, int] = {}
+    for refusal in refusals:
+        rejected[refusal.partition] = rejected.get(refusal.partition, 0) + refusal.rows
+    totals = []
+    energy_j, late = (accepted.energy_j, accepted.late) if accepted is not None else (None, None)
+    for block in commit.blocks:
+        partition = block.span.partition
+        mine = np.flatnonzero(accepted.partition == partition) if accepted is not None else np.zeros(0, np.intp)
+        totals.append(
+            BlockTotals(
+                block,
+                samples=len(mine),
+                late_samples=0 if late is None else int(late[mine].sum()),
+                rejected=rejected.get(partition, 0),
+                energy_j=0.0 if energy_j is None else float(energy_j[mine].sum()),
+                newest_ts_ms=int(accepted.samples.ts_ms[mine].max()) if accepted is not None and len(mine) else None,
+            )
+        )
+    return totals

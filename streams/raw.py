@@ -30,23 +30,21 @@ _SCALED: Final[Mapping[str, tuple[str, type[np.integer], float]]] = {
 }
 
 
-def rows(accepted: Accepted, partition: int) -> pa.Table:
+def rows(accepted: Accepted) -> pa.Table:
     """Return rows of `sample_batches`, each of one group, with neighbouring hosts side by side."""
     ordered, starts = _in_rows(accepted)
     samples = ordered.samples
     counts = np.diff(np.append(starts, len(samples)))
     time_s = np.minimum.reduceat(samples.ts_ms, starts) // 1000
-    first_offset = np.minimum.reduceat(ordered.offset, starts)
     jobs, job_index = _jobs(samples.labels["job"], starts, counts)
     columns = {
         "time": pa.array(time_s, pa.int64()).cast(pa.timestamp("s", "UTC")),
         **ordered.group_columns(ordered.group[starts]),
         "host_key": pa.array(ordered.host_key[starts]),
-        "kafka_partition": pa.array(np.full(len(starts), partition, np.uint16)),
-        "first_offset": pa.array(first_offset.astype(np.uint64)),
         "rows": pa.array(counts.astype(np.uint32)),
         "jobs": jobs,
-        "offset_delta": _lists((ordered.offset - np.repeat(first_offset, counts)).astype(np.uint32), starts),
+        "kafka_partition": _lists(ordered.partition.astype(np.uint16), starts),
+        "kafka_offset": _lists(ordered.offset.astype(np.uint64), starts),
         "ts_delta_ms": _lists((samples.ts_ms - np.repeat(time_s * 1000, counts)).astype(np.int32), starts),
         "interval_ms": _lists(samples.interval_ms.astype(np.uint32), starts),
         "series": _lists(ordered.series, starts),

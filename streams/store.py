@@ -1,22 +1,22 @@
-"""Blocks into ClickHouse, each exactly once.
+"""Commits into ClickHouse, each exactly once.
 
-Three things make it so. A block's end is agreed before anything of it is stored: the first insert into `block_cuts`
-under a block's name wins by its deduplication token, and everyone then reads what stands there. Every insert of a
-block carries a token made of the block's name and the table, so that a retry, a zombie or a second worker adds
-nothing. And the ledger row comes last: a worker starts after the highest stored
-offset of the ledger, so an unfinished block is done again, with the same cut and the same tokens.
+Three things make it so. Which blocks a commit has is agreed before anything of it is stored: cuts are inserted into
+`block_cuts`, the first one inserted under a block's name counts, and everyone reads what stands there. Every insert of
+a commit carries a token made of its name and the table, so that a retry, a zombie or a second worker adds nothing. And
+the ledger comes last, in one insert for all blocks of the commit: a worker starts after the highest stored offset of
+the ledger, and where a cut stands there already it does that whole commit again, with the same messages and tokens.
 """
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from streams.blocks import Block
+from streams.blocks import Commit, Span
 from streams.process import Stored
 
 _INSERT_SETTINGS: Final = {
@@ -27,8 +27,15 @@ _INSERT_SETTINGS: Final = {
 _INSTANT: Final = pa.timestamp("ms", "UTC")
 
 
+class Cut(NamedTuple):
+    """What was agreed of a block: where it ends, and which commit stores it."""
+
+    span: Span
+    commit_id: str
+
+
 class Store:
-    """Where blocks of one log are stored. May be used by several threads: each has its own client."""
+    """Where commits of one log are stored. May be used by several threads: each has its own client."""
 
     def __init__(self, connect: Callable[[], Client], *, topic: str, log: str, worker: str) -> None:
         self._connect = connect
@@ -37,50 +44,58 @@ class Store:
         self._worker = worker
         self._local = threading.local()
 
-    def stored_offset(self, partition: int) -> int | None:
-        """Return the highest offset of a partition that is stored, or None when nothing of it is."""
+    def stored_offsets(self) -> dict[int, int]:
+        """Return the highest stored offset of each partition of which anything is stored."""
         rows = self._query(
-            "SELECT max(offset_to), count() FROM ingest_blocks"
-            " WHERE log = %(log)s AND topic = %(topic)s AND kafka_partition = %(partition)s",
-            partition=partition,
+            "SELECT kafka_partition, max(offset_to) FROM ingest_blocks"
+            " WHERE log = %(log)s AND topic = %(topic)s GROUP BY kafka_partition"
         )
-        highest, count = rows[0]
-        return int(highest) if count else None
+        return {int(partition): int(offset) for partition, offset in rows}
 
-    def agreed_cut(self, partition: int, offset_from: int) -> int | None:
-        """Return where the block of this name ends, if any worker has said so; None otherwise."""
+    def agreed(self, names: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Cut]:
+        """Return what stands for the blocks of these names (partition and first offset), where anything does."""
+        wanted = sorted(names)
+        if not wanted:
+            return {}
         rows = self._query(
-            "SELECT min(offset_to), count() FROM block_cuts"
-            " WHERE log = %(log)s AND kafka_partition = %(partition)s AND offset_from = %(offset_from)s",
-            partition=partition,
-            offset_from=offset_from,
+            "SELECT kafka_partition, offset_from, argMin((offset_to, commit_id), _block_number) FROM block_cuts"
+            " WHERE log = %(log)s AND kafka_partition IN %(partitions)s AND offset_from IN %(offsets)s"
+            " GROUP BY kafka_partition, offset_from",
+            partitions=tuple({partition for partition, _ in wanted}),
+            offsets=tuple({offset for _, offset in wanted}),
         )
-        offset_to, count = rows[0]
-        return int(offset_to) if count else None
+        cuts = {
+            (int(partition), int(first)): Cut(Span(int(partition), int(first), int(last)), str(commit_id))
+            for partition, first, (last, commit_id) in rows
+        }
+        return {name: cuts[name] for name in wanted if name in cuts}
 
-    def agree_cut(self, block: Block) -> int:
-        """Propose the block's end and return the one that stands: this, or that of whoever was first."""
-        self._insert(
-            "block_cuts",
-            _row(
-                log=self._log,
-                topic=self._topic,
-                kafka_partition=block.partition,
-                offset_from=block.offset_from,
-                offset_to=block.offset_to,
-                worker=self._worker,
-                cut_at=datetime.now(UTC),
-            ),
-            block,
+    def agree(self, commit: Commit) -> dict[tuple[int, int], Cut]:
+        """Propose the cuts of a commit and return those that stand: these, or whoever was first."""
+        spans = [block.span for block in commit.blocks]
+        cuts = {
+            "log": self._log,
+            "topic": self._topic,
+            "commit_id": commit.commit_id,
+            "worker": self._worker,
+            "cut_at": datetime.now(UTC),
+        }
+        self._insert("block_cuts", _rows([{**_span(span), **cuts} for span in spans]), commit.commit_id)
+        return self.agreed((span.partition, span.offset_from) for span in spans)
+
+    def members(self, commit_id: str) -> list[Span]:
+        """Return the blocks that a commit has, by what was agreed, in order."""
+        rows = self._query(
+            "SELECT DISTINCT kafka_partition, offset_from FROM block_cuts"
+            " WHERE log = %(log)s AND commit_id = %(commit_id)s",
+            commit_id=commit_id,
         )
-        agreed = self.agreed_cut(block.partition, block.offset_from)
-        if agreed is None:
-            raise RuntimeError(f"no cut stands for offset {block.offset_from} of partition {block.partition}")
-        return agreed
+        cuts = self.agreed((int(partition), int(first)) for partition, first in rows)
+        return [cut.span for _, cut in sorted(cuts.items()) if cut.commit_id == commit_id]
 
     def store(self, stored: Stored) -> None:
-        """Store all of a block, its ledger row last. May be called again after any failure."""
-        block = stored.block
+        """Store all of a commit, its ledger rows last. May be called again after any failure."""
+        commit_id = stored.commit.commit_id
         for table, rows in (
             ("power_sums", stored.power),
             ("sample_batches", stored.raw),
@@ -88,48 +103,54 @@ class Store:
             ("rejected_rows", self._rejected(stored)),
         ):
             if rows is not None and rows.num_rows:
-                self._insert(table, rows, block)
-        self._insert("ingest_blocks", self._ledger_row(stored), block)
+                self._insert(table, rows, commit_id)
+        self._insert("ingest_blocks", self._ledger(stored), commit_id)
 
     def _rejected(self, stored: Stored) -> pa.Table | None:
         if not stored.refusals:
             return None
-        refusals = stored.refusals
-        return pa.table(
-            {
-                "time": pa.array([refusal.appended_ms for refusal in refusals]).cast(_INSTANT),
-                "reason": pa.array([refusal.reason for refusal in refusals]),
-                "rows": pa.array([refusal.rows for refusal in refusals], pa.uint64()),
-                "kafka_partition": pa.array([stored.block.partition] * len(refusals), pa.uint16()),
-                "kafka_offset": pa.array([refusal.offset for refusal in refusals], pa.uint64()),
-                "detail": pa.array([refusal.detail for refusal in refusals]),
-                "log": pa.array([self._log] * len(refusals)),
-            }
+        return _rows(
+            [
+                {
+                    "time": _instant(refusal.appended_ms),
+                    "reason": refusal.reason,
+                    "rows": refusal.rows,
+                    "kafka_partition": refusal.partition,
+                    "kafka_offset": refusal.offset,
+                    "detail": refusal.detail,
+                    "log": self._log,
+                }
+                for refusal in stored.refusals
+            ]
         )
 
-    def _ledger_row(self, stored: Stored) -> pa.Table:
-        block = stored.block
-        return _row(
-            topic=self._topic,
-            kafka_partition=block.partition,
-            offset_from=block.offset_from,
-            offset_to=block.offset_to,
-            samples=stored.samples,
-            rejected=stored.rejected,
-            energy_j=stored.energy_j,
-            stored_at=datetime.now(UTC),
-            worker=self._worker,
-            log=self._log,
-            messages=len(block.messages),
-            wire_bytes=sum(message.nbytes for message in block.messages),
-            late_samples=stored.late_samples,
-            newest_ts=_instant(stored.newest_ts_ms),
-            appended_from=_instant(block.messages[0].appended_ms),
-            appended_to=_instant(block.messages[-1].appended_ms),
+    def _ledger(self, stored: Stored) -> pa.Table:
+        now = datetime.now(UTC)
+        return _rows(
+            [
+                {
+                    "topic": self._topic,
+                    **_span(totals.block.span),
+                    "samples": totals.samples,
+                    "rejected": totals.rejected,
+                    "energy_j": totals.energy_j,
+                    "stored_at": now,
+                    "worker": self._worker,
+                    "log": self._log,
+                    "commit_id": stored.commit.commit_id,
+                    "messages": len(totals.block.messages),
+                    "wire_bytes": totals.block.nbytes,
+                    "late_samples": totals.late_samples,
+                    "newest_ts": _instant(totals.newest_ts_ms),
+                    "appended_from": _instant(totals.block.messages[0].appended_ms),
+                    "appended_to": _instant(totals.block.messages[-1].appended_ms),
+                }
+                for totals in stored.totals
+            ]
         )
 
-    def _insert(self, table: str, rows: pa.Table, block: Block) -> None:
-        token = f"{self._topic}:{self._log}:{block.partition}:{block.offset_from}:{table}"
+    def _insert(self, table: str, rows: pa.Table, commit_id: str) -> None:
+        token = f"{self._topic}:{self._log}:{commit_id}:{table}"
         sink = io.BytesIO()
         with pa.ipc.new_stream(sink, rows.schema) as writer:
             writer.write_table(rows.combine_chunks())
@@ -142,7 +163,7 @@ class Store:
         )
 
     def _query(self, sql: str, **parameters: Any) -> list[Any]:
-        # Asked for every block, and for one row: more threads than one would cost more than they read.
+        # Asked for every commit, and for few rows: more threads than one would cost more than they read.
         values = {"log": self._log, "topic": self._topic, **parameters}
         return list(self._client().query(sql, parameters=values, settings={"max_threads": 1}).result_rows)
 
@@ -153,13 +174,20 @@ class Store:
         return client
 
 
+def _span(span: Span) -> dict[str, int]:
+    return {"kafka_partition": span.partition, "offset_from": span.offset_from, "offset_to": span.offset_to}
+
+
 def _instant(epoch_ms: int | None) -> datetime | None:
     return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
-def _row(**values: Any) -> pa.Table:
-    table = pa.Table.from_pylist([values])
-    times = [name for name, value in values.items() if isinstance(value, datetime) or name.endswith("_ts")]
-    for name in times:
-        table = table.set_column(table.column_names.index(name), name, table[name].cast(_INSTANT, safe=False))
+_TIMES: Final = {"time", "cut_at", "stored_at", "newest_ts", "appended_from", "appended_to"}
+
+
+def _rows(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    table = pa.Table.from_pylist(list(rows))
+    for name in _TIMES.intersection(table.column_names):
+        cast = table[name].cast(_INSTANT, safe=False)
+        table = table.set_column(table.column_names.index(name), name, cast)
     return table

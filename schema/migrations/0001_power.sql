@@ -27,11 +27,10 @@ CREATE TABLE power_sums
     late_samples SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)) COMMENT 'of these, appended more than 30 s after their end'
 )
 ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(time)
 ORDER BY (resolution_s, time, site, fleet, platform, model, power_method)
 TTL time + INTERVAL 32 DAY DELETE WHERE resolution_s = 1,
     time + INTERVAL 2 YEAR DELETE WHERE resolution_s = 60
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 30;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
 
 CREATE VIEW power_by_second AS
 SELECT

@@ -10,11 +10,10 @@ CREATE TABLE sample_batches
     platform LowCardinality(String),
     model LowCardinality(String),
     host_key UInt64 COMMENT 'hash of the first host, so that a host stays with its neighbours',
-    kafka_partition UInt16,
-    first_offset UInt64 CODEC(Delta, ZSTD(1)),
     rows UInt32 COMMENT 'samples in this row',
     jobs Array(String) CODEC(ZSTD(1)),
-    offset_delta Array(UInt32) CODEC(T64, ZSTD(1)),
+    kafka_partition Array(UInt16) CODEC(T64, ZSTD(1)),
+    kafka_offset Array(UInt64) CODEC(T64, ZSTD(1)),
     ts_delta_ms Array(Int32) CODEC(T64, ZSTD(1)) COMMENT 'end of the interval, since time',
     interval_ms Array(UInt32) CODEC(T64, ZSTD(1)),
     series Array(UInt64) CODEC(ZSTD(1)) COMMENT 'whose sample: chip_series',
@@ -33,7 +32,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(time)
 ORDER BY (toStartOfTenMinutes(time), site, fleet, platform, model, host_key, time)
 TTL time + INTERVAL 3 DAY
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 30, ttl_only_drop_parts = 1, index_granularity = 64;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12, ttl_only_drop_parts = 1, index_granularity = 64;
 
 CREATE TABLE chip_series
 (
@@ -75,20 +74,21 @@ SELECT
     if(sample_memory_total_mib = 4294967295, NULL, toUInt64(sample_memory_total_mib) * 1048576) AS memory_total_bytes,
     if(sample_temperature_dc = 32767, NULL, toFloat32(sample_temperature_dc / 10)) AS temperature_c,
     if(sample_throttle = 255, NULL, sample_throttle) AS throttle,
-    kafka_partition,
-    first_offset + sample_offset_delta AS kafka_offset,
+    sample_kafka_partition AS kafka_partition,
+    sample_kafka_offset AS kafka_offset,
     time AS batch_time
 FROM
 (
     SELECT
-        time, site, fleet, platform, model, kafka_partition, first_offset, jobs,
-        sample_series AS series, sample_offset_delta, sample_ts_delta_ms, sample_interval_ms, sample_job_index,
+        time, site, fleet, platform, model, jobs,
+        sample_series AS series, sample_kafka_partition, sample_kafka_offset, sample_ts_delta_ms, sample_interval_ms, sample_job_index,
         sample_power_dw, sample_power_method, sample_power_error_dw, sample_utilization_pm, sample_tensor_pm,
         sample_memory_used_mib, sample_memory_total_mib, sample_temperature_dc, sample_throttle
     FROM sample_batches
     ARRAY JOIN
         series AS sample_series,
-        arrayResize(offset_delta, rows, offset_delta[1]) AS sample_offset_delta,
+        arrayResize(kafka_partition, rows, kafka_partition[1]) AS sample_kafka_partition,
+        arrayResize(kafka_offset, rows, kafka_offset[1]) AS sample_kafka_offset,
         arrayResize(ts_delta_ms, rows, ts_delta_ms[1]) AS sample_ts_delta_ms,
         arrayResize(interval_ms, rows, interval_ms[1]) AS sample_interval_ms,
         arrayResize(job_index, rows, job_index[1]) AS sample_job_index,

@@ -25,7 +25,9 @@ FROM
     SELECT site, fleet, platform, true AS planned, toUInt64(chips_expected) AS chips FROM budgets
     UNION ALL
     SELECT site, fleet, platform, false AS planned, uniqExact(chip) AS chips
-    FROM chip_series WHERE last_seen >= now() - INTERVAL 1 DAY
+    FROM chip_series
+    WHERE last_seen >= now() - INTERVAL 1 DAY
+        AND (site, fleet, platform) NOT IN (SELECT site, fleet, platform FROM budgets)
     GROUP BY site, fleet, platform
 )
 GROUP BY site, fleet, platform;

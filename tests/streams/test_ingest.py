@@ -1,55 +1,70 @@
 """Messages become stored blocks exactly once, whatever is repeated, lost, late or away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import pytest
 
 from schema import wire
-from streams.blocks import Block, LogMessage
+from streams.blocks import Block, Commit, LogMessage, Span
 from streams.decoded import Refusal
-from streams.ingest import Ingest
+from streams.ingest import Ingest, _name
 from streams.process import Stored
+from streams.store import Cut
 from tests.batches import NOW_MS, batch
 
 
 @dataclass
 class MemoryStore:
-    """A store in memory that keeps the promises of the real one: the first write under a name wins."""
+    """A store in memory that keeps the promises of the real one: the first cut under a name counts."""
 
-    cuts: dict[tuple[int, int], int] = field(default_factory=dict)
-    blocks: dict[tuple[int, int], Stored] = field(default_factory=dict)
+    cuts: dict[tuple[int, int], Cut] = field(default_factory=dict)
+    commits: dict[str, Stored] = field(default_factory=dict)
     fails: int = 0
 
-    def stored_offset(self, partition: int) -> int | None:
-        return max((stored.block.offset_to for (of, _), stored in self.blocks.items() if of == partition), default=None)
+    @property
+    def blocks(self) -> list[Block]:
+        return [totals.block for stored in self.commits.values() for totals in stored.totals]
 
-    def agreed_cut(self, partition: int, offset_from: int) -> int | None:
-        return self.cuts.get((partition, offset_from))
+    def stored_offsets(self) -> dict[int, int]:
+        highest: dict[int, int] = {}
+        for block in self.blocks:
+            highest[block.span.partition] = max(highest.get(block.span.partition, -1), block.span.offset_to)
+        return highest
 
-    def agree_cut(self, block: Block) -> int:
-        return self.cuts.setdefault((block.partition, block.offset_from), block.offset_to)
+    def agreed(self, names: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Cut]:
+        return {name: self.cuts[name] for name in names if name in self.cuts}
+
+    def agree(self, commit: Commit) -> dict[tuple[int, int], Cut]:
+        spans = [block.span for block in commit.blocks]
+        return {_name(span): self.cuts.setdefault(_name(span), Cut(span, commit.commit_id)) for span in spans}
+
+    def members(self, commit_id: str) -> list[Span]:
+        return [cut.span for cut in self.cuts.values() if cut.commit_id == commit_id]
 
     def store(self, stored: Stored) -> None:
         if self.fails:
             self.fails -= 1
             raise ConnectionError("ClickHouse is away")
-        self.blocks.setdefault((stored.block.partition, stored.block.offset_from), stored)
+        before = self.commits.setdefault(stored.commit.commit_id, stored)
+        assert [b.span for b in before.commit.blocks] == [b.span for b in stored.commit.blocks]
+        assert [m.offset for m in before.commit.messages] == [m.offset for m in stored.commit.messages]
 
     @property
     def offsets(self) -> list[int]:
-        return sorted(m.offset for stored in self.blocks.values() for m in stored.block.messages)
+        return sorted(m.offset for block in self.blocks for m in block.messages)
 
 
 @dataclass
 class MemoryLog:
-    """A log that notes what it is asked."""
+    """A log that notes what it is asked; `kept` is what can be read back."""
 
     first: int = 0
     sought: list[int] = field(default_factory=list)
     letters: list[Refusal] = field(default_factory=list)
+    kept: list[LogMessage] = field(default_factory=list)
 
     async def seek(self, partition: int, offset: int) -> None:
         self.sought.append(offset)
@@ -57,12 +72,15 @@ class MemoryLog:
     async def first_offset(self, partition: int) -> int:
         return self.first
 
-    async def dead_letter(self, partition: int, refusal: Refusal) -> None:
+    async def dead_letter(self, refusal: Refusal) -> None:
         self.letters.append(refusal)
+
+    def read(self, spans: Sequence[Span]) -> list[LogMessage]:
+        return [m for m in self.kept for span in spans if span.offset_from <= m.offset <= span.offset_to]
 
 
 def message(offset: int, second: int = 0, value: bytes | None = None) -> LogMessage:
-    return LogMessage(offset, NOW_MS + 1000 * second, value or wire.encode(batch(power_w=1.0)), None)
+    return LogMessage(0, offset, NOW_MS + 1000 * second, value or wire.encode(batch(power_w=1.0)), None)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -88,7 +106,7 @@ class Run:
 
     async def add(self, *messages: LogMessage) -> None:
         for one in messages:
-            await self.ingest.add(0, one, lambda offset=one.offset: self.acknowledged.append(offset))
+            await self.ingest.add(one, lambda offset=one.offset: self.acknowledged.append(offset))
 
 
 def test_messages_are_acknowledged_once_their_block_is_stored():
@@ -116,29 +134,45 @@ def test_a_worker_begins_after_what_the_ledger_has():
     asyncio.run(scenario())
 
 
-def test_a_cut_that_another_worker_agreed_is_obeyed():
+def test_what_another_worker_began_is_finished_first_from_the_log():
     async def scenario():
-        store = MemoryStore(cuts={(0, 0): 1})
-        async with Run(store) as run:
+        log = MemoryLog(kept=[message(0), message(1), message(2)])
+        store = MemoryStore(cuts={(0, 0): Cut(Span(0, 0, 1), "theirs")})
+        async with Run(store, log) as run:
             await run.add(message(0), message(1), message(2))
             await until(lambda: store.offsets == [0, 1, 2])
-        assert sorted(store.blocks) == [(0, 0), (0, 2)]
+            await until(lambda: sorted(run.acknowledged) == [0, 1, 2])
+        assert [m.offset for m in store.commits["theirs"].commit.messages] == [0, 1]
 
     asyncio.run(scenario())
 
 
-def test_a_cut_agreed_behind_our_back_waits_for_the_rest_of_its_block():
+def test_a_commit_of_a_rival_that_was_quicker_is_finished_as_the_rival_cut_it():
     async def scenario():
+        log = MemoryLog(kept=[message(offset) for offset in range(4)])
         store = MemoryStore()
-        async with Run(store) as run:
+        async with Run(store, log) as run:
             await until(lambda: run.ingest._partitions[0].cutter is not None)  # it has looked for cuts already
-            store.cuts[0, 0] = 2
+            store.cuts[0, 0] = Cut(Span(0, 0, 2), "theirs")
             await run.add(message(0))
-            await asyncio.sleep(0.2)
-            assert store.offsets == []
+            await until(lambda: store.offsets == [0, 1, 2])
             await run.add(message(1), message(2), message(3))
             await until(lambda: store.offsets == [0, 1, 2, 3])
-        assert sorted(store.blocks) == [(0, 0), (0, 3)]
+
+    asyncio.run(scenario())
+
+
+def test_partitions_that_are_due_together_are_stored_together():
+    async def scenario():
+        store, acknowledged = MemoryStore(), []
+        ingest = Ingest(store, MemoryLog(), now_s=lambda: NOW_MS / 1000 + 3600)
+        ingest.assign([0, 1, 2])
+        for number in range(3):
+            one = LogMessage(number, 0, NOW_MS, wire.encode(batch()), None)
+            await ingest.add(one, lambda number=number: acknowledged.append(number))
+        await until(lambda: sorted(acknowledged) == [0, 1, 2])
+        await ingest.revoke()
+        assert len(store.commits) == 1
 
     asyncio.run(scenario())
 
@@ -158,9 +192,9 @@ def test_while_the_store_is_away_nothing_is_lost_and_nothing_acknowledged():
 def test_messages_that_come_twice_are_stored_once():
     async def scenario():
         store = MemoryStore()
-        async with Run(store, now_s=0) as run:
-            await run.add(message(0), message(1), message(0), message(1), message(2, second=1))
-            await until(lambda: store.offsets == [0, 1])
+        async with Run(store) as run:
+            await run.add(message(0), message(1), message(0), message(1), message(2))
+            await until(lambda: store.offsets == [0, 1, 2])
 
     asyncio.run(scenario())
 
@@ -186,7 +220,7 @@ def test_what_the_log_lost_is_left_out_of_the_ledger():
             run.log.first = 5
             await run.add(message(5))
             await until(lambda: store.offsets == [0, 5])
-        assert sorted(store.blocks) == [(0, 0), (0, 5)]
+        assert [block.span for block in store.blocks] == [Span(0, 0, 0), Span(0, 5, 5)]
 
     asyncio.run(scenario())
 
@@ -219,7 +253,8 @@ def test_two_workers_that_both_believe_to_own_a_partition_store_it_once(seed):
     async def scenario():
         store = MemoryStore()
         messages = [message(offset, second=offset // (2 + seed)) for offset in range(40)]
-        async with Run(store) as zombie, Run(store) as owner:
+        log = MemoryLog(kept=messages)
+        async with Run(store, log) as zombie, Run(store, log) as owner:
             for index, one in enumerate(messages):
                 await (zombie if index % (seed + 2) == 0 else owner).add(one)
                 await zombie.add(*messages[: index + 1])

@@ -5,17 +5,26 @@ import pyarrow.compute
 import pytest
 
 from schema import wire
-from streams.blocks import Block, LogMessage
+from streams.blocks import Block, Commit, LogMessage, Span
 from streams.process import Processor, Stored
 from tests.batches import NOW_MS, batch
 
 
-def process(*values: bytes | pa.RecordBatch, processor: Processor | None = None) -> Stored:
+def process(*values: bytes | pa.RecordBatch, processor: Processor | None = None, partition: int = 3) -> Stored:
+    return (processor or Processor()).process(Commit("one", [block(*values, partition=partition)]))
+
+
+def block(*values: bytes | pa.RecordBatch, partition: int = 3) -> Block:
     messages = [
-        LogMessage(100 + index, NOW_MS, value if isinstance(value, bytes) else wire.encode(value), None)
+        LogMessage(partition, 100 + index, NOW_MS, value if isinstance(value, bytes) else wire.encode(value), None)
         for index, value in enumerate(values)
     ]
-    return (processor or Processor()).process(Block(3, 100, messages))
+    return Block(Span(partition, 100, 99 + len(messages)), messages)
+
+
+def totals(stored: Stored) -> tuple[int, int, float]:
+    (only,) = stored.totals
+    return only.samples, only.rejected, only.energy_j
 
 
 def unfold(raw: pa.Table, column: str) -> list:
@@ -29,8 +38,8 @@ def unfold(raw: pa.Table, column: str) -> list:
 def test_accepted_samples_are_counted_with_their_joules():
     stored = process(batch(power_w=[100.0, 200.0]), batch(power_w=300.0, interval_ms=500))
 
-    assert (stored.samples, stored.rejected, stored.energy_j) == (3, 0, 450.0)
-    assert stored.newest_ts_ms == NOW_MS
+    assert totals(stored) == (3, 0, 450.0)
+    assert stored.totals[0].newest_ts_ms == NOW_MS
 
 
 def test_sums_are_kept_apart_by_group_and_power_method():
@@ -88,20 +97,23 @@ def test_raw_values_are_integers_at_the_sensors_resolution():
 def test_a_raw_sample_knows_its_message():
     stored = process(batch(host="b"), batch(host=["a", "a"]), batch(host="c"))
 
-    by_offset = sorted(
-        first + delta
-        for first, deltas in zip(
-            stored.raw["first_offset"].to_pylist(), [unfold(stored.raw, "offset_delta")], strict=True
-        )
-        for delta in deltas
-    )
-    assert by_offset == [100, 101, 101, 102]
+    assert sorted(unfold(stored.raw, "kafka_offset")) == [100, 101, 101, 102]
+    assert set(unfold(stored.raw, "kafka_partition")) == {3}
+
+
+def test_blocks_of_a_commit_have_totals_of_their_own():
+    commit = Commit("one", [block(batch(power_w=1.0), b"garbage", partition=0), block(batch(power_w=4.0), partition=7)])
+
+    stored = Processor().process(commit)
+
+    assert [(t.samples, t.rejected, t.energy_j) for t in stored.totals] == [(1, 1, 1.0), (1, 0, 4.0)]
+    assert sorted(unfold(stored.raw, "kafka_partition")) == [0, 7]
 
 
 def test_refused_rows_are_kept_as_received_with_their_reason():
     stored = process(batch(power_w=[1.0, -1.0, 3.0], host=["a", "b", None]))
 
-    assert (stored.samples, stored.rejected) == (1, 2)
+    assert totals(stored) == (1, 2, 1.0)
     letters = {refusal.reason: wire.decode(refusal.value) for refusal in stored.refusals}
     assert letters["bad_power"]["power_w"].to_pylist() == [-1.0]
     assert letters["bad_power"]["reason"].to_pylist() == ["bad_power"]
@@ -113,7 +125,7 @@ def test_an_undecodable_message_is_kept_as_it_was_and_the_others_go_on():
 
     (refusal,) = stored.refusals
     assert (refusal.reason, refusal.value, refusal.offset) == ("undecodable", b"garbage", 101)
-    assert stored.energy_j == 3.0
+    assert totals(stored) == (2, 1, 3.0)
 
 
 def test_messages_of_different_schemas_share_a_block():
@@ -121,13 +133,14 @@ def test_messages_of_different_schemas_share_a_block():
 
     stored = process(batch(power_w=1.0), narrow, wire.encode_ndjson(batch(power_w=4.0)))
 
-    assert stored.energy_j == 7.0
+    assert totals(stored) == (3, 0, 7.0)
 
 
 def test_a_message_without_rows_is_no_refusal():
     stored = process(batch().slice(0, 0))
 
-    assert (stored.samples, stored.rejected, stored.power) == (0, 0, None)
+    assert totals(stored) == (0, 0, 0.0)
+    assert stored.power is None
 
 
 def test_every_chip_is_told_to_the_inventory_at_its_first_sample():
@@ -153,8 +166,8 @@ def test_a_chip_is_the_same_series_in_every_batch_and_another_on_another_host():
 def test_late_samples_are_summed_where_they_belong_and_counted():
     stored = process(batch(power_w=[5.0, 7.0], ts=[NOW_MS, NOW_MS - 600_000]))
 
-    assert stored.late_samples == 1
-    assert stored.energy_j == 12.0
+    assert stored.totals[0].late_samples == 1
+    assert totals(stored) == (2, 0, 12.0)
 
 
 def test_a_message_of_strange_types_costs_only_itself(strange_batch):
@@ -162,8 +175,9 @@ def test_a_message_of_strange_types_costs_only_itself(strange_batch):
 
     stored = process(sound, broken, sound)
 
-    assert stored.energy_j == 2.0
-    assert stored.rejected >= 1
+    samples, rejected, energy_j = totals(stored)
+    assert (samples, energy_j) == (2, 2.0)
+    assert rejected >= 1
 
 
 @pytest.fixture
