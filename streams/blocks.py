@@ -12,7 +12,6 @@ from typing import Final
 
 MAX_BLOCK_BYTES: Final = 16 * 2**20
 """A block is cut when it grows beyond this, so that a backlog cannot fill the memory."""
-_BEHIND_MS: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,10 @@ class PartitionCutter:
         self._bytes += message.nbytes
 
     def due(self, now_ms: int) -> bool:
-        """Say whether a block is complete: its second is over by the clock and some grace, or long over by the log."""
+        """Say whether a block is complete: its second is over by the clock and some grace, or it is full."""
         if not self._waiting:
             return False
-        first_ms = self._waiting[0].appended_ms
-        return (
-            self._over(first_ms, now_ms)
-            or self._waiting[-1].appended_ms - first_ms > _BEHIND_MS
-            or self._bytes > MAX_BLOCK_BYTES
-        )
+        return self._over(self._waiting[0].appended_ms, now_ms) or self._bytes > MAX_BLOCK_BYTES
 
     def _over(self, appended_ms: int, now_ms: int) -> bool:
         return now_ms >= (appended_ms // 1000 + 1) * 1000 + self._grace_ms

@@ -11,22 +11,19 @@ import contextlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
-from streams.blocks import Block, Commit, LogMessage, PartitionCutter, Span
-from streams.decoded import Refusal
+from streams.blocks import Block, Commit, LogMessage, Span
+from streams.partition import Log, Partition
 from streams.process import Processor, Stored
 from streams.store import Cut
 
-_MAX_WAITING_BYTES: Final = 64 * 2**20
+_MAX_HELD_BYTES: Final = 64 * 2**20
 _MAX_COMMIT_BYTES: Final = 24 * 2**20
 _LOOK_AGAIN_S: Final = 0.05
-_ASK_AGAIN_S: Final = 1.0
-_ASK_AT_MOST: Final = 3
 _RETRY_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 
 T = TypeVar("T")
@@ -53,35 +50,6 @@ class CommitStore(Protocol):
         """Store a commit."""
 
 
-class Log(Protocol):
-    """What ingest asks of the log."""
-
-    async def seek(self, partition: int, offset: int) -> None:
-        """Go on reading at `offset`."""
-
-    async def first_offset(self, partition: int) -> int:
-        """Return the oldest offset that the log still has."""
-
-    async def dead_letter(self, refusal: Refusal) -> None:
-        """Keep what was refused; return when it is kept."""
-
-    def read(self, spans: Sequence[Span]) -> list[LogMessage]:
-        """Read spans back, of any partition; blocks."""
-
-
-@dataclass
-class _Partition:
-    """One assigned partition; `cutter` is there once the ledger has been read. `busy` while a commit has a block."""
-
-    number: int
-    early: list[tuple[LogMessage, Callable[[], None]]] = field(default_factory=list)
-    acknowledge: dict[int, Callable[[], None]] = field(default_factory=dict)
-    cutter: PartitionCutter | None = None
-    busy: bool = False
-    asked_at_s: float = 0.0
-    asked: int = 0
-
-
 class Ingest:
     """Stores what is added. `now_s` is the wall clock, which says when a second is over."""
 
@@ -99,21 +67,19 @@ class Ingest:
         self._processor = processor or Processor()
         self._now_s = now_s
         self._parallel = parallel
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, Partition] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting_bytes = 0
-        self._room = asyncio.Event()
-        self._room.set()
         self._away = False
+        self._log_ms = 0
 
     @property
-    def waiting_bytes(self) -> int:
+    def held_bytes(self) -> int:
         """How many bytes of messages are held back."""
-        return self._waiting_bytes
+        return sum(partition.held_bytes for partition in self._partitions.values())
 
     def assign(self, partitions: Sequence[int]) -> None:
         """Begin with these partitions; call `revoke` first."""
-        self._partitions = {number: _Partition(number) for number in partitions}
+        self._partitions = {number: Partition(number, self._reader) for number in partitions}
         if partitions:
             self._spawn(self._run(self._partitions, asyncio.Semaphore(self._parallel)))
 
@@ -126,8 +92,6 @@ class Ingest:
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._waiting_bytes = 0
-        self._room.set()
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -136,56 +100,14 @@ class Ingest:
 
     async def add(self, message: LogMessage, acknowledge: Callable[[], None]) -> None:
         """Take in a message; waits while too much is held back."""
-        await self._room.wait()
-        state = self._partitions.get(message.partition)
-        if state is None:
-            return  # of an assignment that is over; whoever has the partition now reads it again
-        if state.cutter is None:
-            state.early.append((message, acknowledge))
-            self._count(message.nbytes)
-        else:
-            await self._take_in(state, state.cutter, message, acknowledge)
+        self._log_ms = max(self._log_ms, message.appended_ms)
+        while self.held_bytes > _MAX_HELD_BYTES:  # noqa: ASYNC110  many things make room, and none is in a hurry
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        partition = self._partitions.get(message.partition)
+        if partition is not None:  # else of an assignment that is over; whoever has it now reads it again
+            await partition.take_in(message, acknowledge)
 
-    async def _take_in(
-        self, state: _Partition, cutter: PartitionCutter, message: LogMessage, acknowledge: Callable[[], None]
-    ) -> None:
-        if message.offset <= cutter.last:
-            acknowledge()  # stored already, or held already
-            return
-        if message.offset > cutter.last + 1 and not await self._hole_is_real(state, cutter, message.offset):
-            return
-        state.asked = 0
-        cutter.add(message)
-        state.acknowledge[message.offset] = acknowledge
-        self._count(message.nbytes)
-
-    async def _hole_is_real(self, state: _Partition, cutter: PartitionCutter, offset: int) -> bool:
-        """Decide about missing offsets: the log lost them, or it never had them, or they must be read again."""
-        expected = cutter.last + 1
-        first = await self._reader.first_offset(state.number)
-        if first > expected and cutter.last == cutter.stored:
-            log.error("the log lost messages before they were stored", partition=state.number, lost=first - expected)
-            cutter.lost(first)
-            if offset == first:
-                return True
-            await self._reader.seek(state.number, first)
-            return False
-        if state.asked >= _ASK_AT_MOST and time.monotonic() - state.asked_at_s >= _ASK_AGAIN_S:
-            return True  # asked often enough: no message has these offsets (transaction marks take some)
-        if state.asked == 0 or time.monotonic() - state.asked_at_s >= _ASK_AGAIN_S:
-            state.asked += 1
-            state.asked_at_s = time.monotonic()
-            await self._reader.seek(state.number, expected)
-        return False
-
-    def _count(self, nbytes: int) -> None:
-        self._waiting_bytes += nbytes
-        if self._waiting_bytes > _MAX_WAITING_BYTES:
-            self._room.clear()
-        else:
-            self._room.set()
-
-    async def _run(self, states: dict[int, _Partition], working: asyncio.Semaphore) -> None:
+    async def _run(self, states: dict[int, Partition], working: asyncio.Semaphore) -> None:
         """Begin where the ledger says, then store what is due until the partitions are revoked."""
         stored = await self._insist(self._store.stored_offsets)
         begin = {}
@@ -196,11 +118,7 @@ class Ingest:
             await self._finish(commit_id)
         for number, state in states.items():
             cut = unfinished.get((number, begin[number] + 1))
-            state.cutter = PartitionCutter(number, cut.span.offset_to if cut else begin[number])
-            early, state.early = state.early, []
-            for message, acknowledge in early:
-                self._count(-message.nbytes)
-                await self._take_in(state, state.cutter, message, acknowledge)
+            await state.begin(cut.span.offset_to if cut else begin[number])
         while True:
             blocks = self._due(states)
             if not blocks:
@@ -211,9 +129,9 @@ class Ingest:
             await working.acquire()
             self._spawn(self._commit(states, Commit(str(uuid.uuid4()), blocks), working))
 
-    def _due(self, states: dict[int, _Partition]) -> list[Block]:
+    def _due(self, states: dict[int, Partition]) -> list[Block]:
         """Return the blocks for the next commit."""
-        now_ms = int(self._now_s() * 1000)
+        now_ms = max(int(self._now_s() * 1000), self._log_ms)  # our clock may be behind the broker's
         blocks: list[Block] = []
         nbytes = 0
         for state in states.values():
@@ -226,7 +144,7 @@ class Ingest:
             nbytes += block.nbytes
         return blocks
 
-    async def _commit(self, states: dict[int, _Partition], commit: Commit, working: asyncio.Semaphore) -> None:
+    async def _commit(self, states: dict[int, Partition], commit: Commit, working: asyncio.Semaphore) -> None:
         """Store the blocks that are agreed to be ours; where another worker was first, finish what it began."""
         try:
             cuts = await self._insist(self._store.agree, commit)
@@ -239,15 +157,8 @@ class Ingest:
             working.release()
         for block in commit.blocks:
             state = states[block.span.partition]
-            self._let_go(state, cuts[_name(block.span)].span.offset_to)
+            state.let_go(cuts[_name(block.span)].span.offset_to)
             state.busy = False
-
-    def _let_go(self, state: _Partition, offset: int) -> None:
-        if state.cutter is None:
-            return
-        for message in state.cutter.stored_to(offset):
-            self._count(-message.nbytes)
-            state.acknowledge.pop(message.offset)()
 
     async def _finish(self, commit_id: str) -> None:
         """Do a commit of another worker again, from the log: whatever it had stored is not stored twice."""

@@ -31,13 +31,6 @@ def test_a_backlog_makes_one_block_of_many_seconds():
     assert held.peek(12_500).span == Span(3, 0, 6)
 
 
-def test_a_block_is_due_when_the_log_is_far_ahead_of_our_clock():
-    held = cutter(message(0, 5_100), message(1, 7_200))
-
-    assert held.due(0)
-    assert held.peek(0).span == Span(3, 0, 0)
-
-
 def test_a_block_that_grows_too_large_is_cut_at_once():
     held = cutter(message(0, 5_000, bytes(MAX_BLOCK_BYTES)), message(1, 5_000), message(2, 5_000))
 

@@ -162,6 +162,16 @@ def test_a_commit_of_a_rival_that_was_quicker_is_finished_as_the_rival_cut_it():
     asyncio.run(scenario())
 
 
+def test_a_clock_that_is_behind_the_brokers_delays_nothing():
+    async def scenario():
+        store = MemoryStore()
+        async with Run(store, now_s=0) as run:
+            await run.add(message(0), message(1, second=2))
+            await until(lambda: store.offsets == [0])
+
+    asyncio.run(scenario())
+
+
 def test_partitions_that_are_due_together_are_stored_together():
     async def scenario():
         store, acknowledged = MemoryStore(), []
@@ -242,7 +252,7 @@ def test_messages_of_a_revoked_partition_are_left_to_its_new_owner():
         store = MemoryStore()
         run = Run(store)
         await run.add(message(0))
-        assert run.ingest.waiting_bytes == 0
+        assert run.ingest.held_bytes == 0
         assert run.acknowledged == []
 
     asyncio.run(scenario())
