@@ -31,10 +31,10 @@ class Engine:
         return client
 
 
-def start(path: Path) -> Engine:
-    """Start an engine on a directory and a free port."""
+def start(path: Path, port: int = 0) -> Engine:
+    """Start an engine on a directory and a port; 0 is a free one."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", "0"],
+        [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", str(port)],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -1,0 +1,89 @@
+"""Whatever comes in the samples topic: a counted reason, a dead letter, and the next message goes on."""
+
+import time
+
+import pyarrow as pa
+import pytest
+from kafka import KafkaProducer
+from kafka.errors import MessageSizeTooLargeError
+
+from schema import wire
+from schema.kafka import KafkaAdmin, LogRecord, read_log
+from schema.topics import REJECTED, SAMPLES
+from tests import engine as engines
+from tests.batches import batch
+from tests.stack import Stack, wait_for
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def send(stack: Stack, *values: bytes, compression: str | None = None, headers: list[tuple[str, bytes]] | None = None):
+    producer = KafkaProducer(
+        bootstrap_servers=stack.kafka, compression_type=compression, max_request_size=100_000_000, retries=0
+    )
+    try:
+        for value in values:
+            producer.send(SAMPLES, key=b"h", value=value, headers=headers).get(30)
+    finally:
+        producer.close()
+
+
+def dead_letters(stack: Stack) -> list[LogRecord]:
+    with KafkaAdmin(stack.kafka) as admin:
+        ends = admin.log_ends(REJECTED)
+    return list(read_log(stack.kafka, REJECTED, ends))
+
+
+def test_the_worker_outlives_every_message(stack: Stack):
+    stack.start("one")
+    future = batch(ts=now_ms(), power_w=7.0).append_column("from_the_future", pa.array([[{"a": 1}]]))
+    deep = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    refused = batch(ts=now_ms(), power_w=[1.0, -1.0, float("nan")], host=["a", "b", None])
+    send(stack, b"garbage", b"", b"null", deep, wire.encode(future), wire.encode(refused), wire.encode(batch(ts=1)))
+    send(stack, bytes(50 * 2**20), compression="lz4")  # fifty megabytes of nothing, small on the wire
+    send(stack, b"x", headers=[("content-type", b"application/avro")])
+    send(stack, b'{"ts": %d, "interval_ms": 1000, "power_w": "much"}\n' % now_ms())
+    last = batch(ts=now_ms(), power_w=100.0)
+    send(stack, wire.encode(last))
+
+    wait_for(lambda: stack.stored()[0] == 3, 60)
+
+    assert stack.workers["one"].poll() is None
+    assert stack.stored() == (3, 108.0)
+    counted = dict(stack.rows("SELECT reason, sum(rows) FROM rejected_rows GROUP BY reason"))
+    assert counted == {"undecodable": 5, "bad_power": 1, "missing_label": 3, "too_late": 1}
+    letters = dead_letters(stack)
+    assert len(letters) == 5 + 1 + 3 + 1
+    for letter in letters:
+        assert letter.headers.keys() >= {"reason", "detail", "source-topic", "source-partition", "source-offset"}
+    garbage = next(letter for letter in letters if letter.value == b"garbage")
+    assert garbage.headers["reason"] == b"undecodable"
+    rows = wire.decode(next(letter.value for letter in letters if letter.headers["reason"] == b"bad_power"))
+    assert rows["power_w"].to_pylist() == [-1.0]
+    audit = stack.run("audit")
+    assert audit.returncode == 0, audit.stdout
+
+
+def test_a_message_that_is_too_large_for_the_topic_is_the_producers_error(stack: Stack):
+    with pytest.raises(MessageSizeTooLargeError):
+        send(stack, bytes(50 * 2**20))
+
+
+def test_while_clickhouse_is_away_the_worker_waits_and_loses_nothing(stack: Stack, tmp_path):
+    engine = engines.start(tmp_path / "clickhouse")
+    client = engine.migrated_client()
+    alone = Stack(stack.kafka, engine.url, client)
+    port = int(engine.url.rsplit(":", 1)[1])
+    try:
+        alone.start("one")
+        send(alone, wire.encode(batch(ts=now_ms(), power_w=1.0)))
+        wait_for(lambda: alone.stored() == (1, 1.0), 60)
+        engines.stop(engine)
+        send(alone, wire.encode(batch(ts=now_ms(), power_w=2.0)))
+        engine = engines.start(tmp_path / "clickhouse", port)
+        wait_for(lambda: alone.stored() == (2, 3.0), 60)
+    finally:
+        alone.stop()
+        engines.stop(engine)
