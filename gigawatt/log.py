@@ -23,3 +23,7 @@ def configure(*, verbose: bool = False) -> None:
         level=logging.INFO if verbose else logging.ERROR,
         format="%(asctime)s %(name)s %(levelname)s %(message)s",
     )
+    if not verbose:
+        logging.getLogger("kafka").setLevel(
+            logging.CRITICAL
+        )  # it tells of every attempt, where we tell what is missing

@@ -74,35 +74,37 @@ async def start(
 
     Raises `GigawattError` when a part cannot be started.
     """
-    settings = Settings()
-    broker, _ = await asyncio.gather(
-        _start_log(plan, supervisor, settings.partitions, said, downloaded), _start_store(plan, supervisor, said)
-    )
-    fleet, chips = fleet_of(plan, broker.kind)
-    if fleet is not None:
-        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet)))
-    for number in range(plan.workers):
-        await supervisor.start(worker(plan, number))
-    if chips:
-        await supervisor.start(simulated_fleet(plan, chips))
-    return chips
-
-
-async def _start_log(
-    plan: Plan,
-    supervisor: Supervisor,
-    partitions: int,
-    said: Callable[[str], None],
-    downloaded: Callable[[int, int], None],
-) -> Broker:
+    partitions = Settings().partitions
     retention = Retention(partition_bytes=LOG_BYTES // partitions, segment_bytes=SEGMENT_BYTES)
     broker = await in_thread(
         lambda: prepare(plan.state, plan.kafka_port, kind=plan.broker, retention=retention, downloaded=downloaded)
     )
     if broker.notice:
         said(broker.notice)
+    fleet, chips = fleet_of(plan, broker.kind)
+    # Workers and fleet wait by themselves for what they need, and have their libraries loaded by then.
+    for number in range(plan.workers):
+        await supervisor.start(worker(plan, number))
+    if chips:
+        await supervisor.start(simulated_fleet(plan, chips))
+    await asyncio.gather(
+        _start_log(plan, broker, supervisor, partitions, said), _start_store(plan, fleet, supervisor, said)
+    )
+    return chips
+
+
+async def _start_log(
+    plan: Plan, broker: Broker, supervisor: Supervisor, partitions: int, said: Callable[[str], None]
+) -> None:
     await supervisor.start(
-        Child("broker", broker.argv, env=broker.env, is_ready=broker.is_ready, stop_within_s=broker.stop_within_s)
+        Child(
+            "broker",
+            broker.argv,
+            env=broker.env,
+            is_ready=broker.is_ready,
+            stop_within_s=broker.stop_within_s,
+            stops_last=True,
+        )
     )
 
     def create_topics() -> None:
@@ -110,16 +112,21 @@ async def _start_log(
             admin.ensure(partitions, 1, said)
 
     await in_thread(create_topics)
-    return broker
 
 
-async def _start_store(plan: Plan, supervisor: Supervisor, said: Callable[[str], None]) -> None:
+async def _start_store(
+    plan: Plan, fleet: fleets.Fleet | None, supervisor: Supervisor, said: Callable[[str], None]
+) -> None:
     argv = (
         sys.executable, "-m", "local.clickhouse",
         "--path", str(plan.state / "clickhouse"), "--port", str(plan.clickhouse_port),
     )  # fmt: skip
-    await supervisor.start(Child("clickhouse", argv, is_ready=lambda: accepts(HOST, plan.clickhouse_port)))
+    await supervisor.start(
+        Child("clickhouse", argv, is_ready=lambda: accepts(HOST, plan.clickhouse_port), stops_last=True)
+    )
     await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
+    if fleet is not None:
+        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet)))
 
 
 def fleet_of(plan: Plan, broker: str) -> tuple[fleets.Fleet | None, int]:
@@ -139,6 +146,7 @@ def worker(plan: Plan, number: int) -> Child:
     """Return one worker; it waits by itself for what it needs."""
     argv = (
         sys.executable, "-m", "gigawatt", "worker", "--kafka", plan.kafka, "--clickhouse", plan.clickhouse,
+        "--name", f"up-{number + 1}",
     )  # fmt: skip
     return Child(f"worker-{number + 1}", argv)
 

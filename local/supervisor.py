@@ -34,7 +34,8 @@ TAIL_LINES = 10
 class Child:
     """One process to run. `is_ready` is called in a thread, may block for a few seconds, must not raise.
 
-    `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL.
+    `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL. What others need `stops_last`, whenever
+    it was started.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Child:
     is_ready: Callable[[], bool] = lambda: True
     ready_within_s: float = 60.0
     stop_within_s: float = 10.0
+    stops_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for run in reversed(self._runs):
+        runs = list(reversed(self._runs))
+        runs.sort(key=lambda run: run.child.stops_last)
+        for run in runs:
             run.stop.set()
             if run.keeper:
                 await asyncio.wait([run.keeper])

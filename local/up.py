@@ -21,6 +21,7 @@ from local.instance import only_one
 from local.ports import require_free
 from local.screen import Screen
 from local.supervisor import Event, GivenUpError, Happened, Supervisor
+from schema import fleet
 from schema.clickhouse import connect
 from schema.errors import GigawattError
 
@@ -44,6 +45,8 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
             ready_file.unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
         raise GigawattError(f"cannot write to {error.filename}: {error.strerror}") from error
+    if plan.fleet_file:
+        fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
     bypass_proxy(os.environ)
     with only_one(plan.state):
         require_ports(plan)
@@ -157,8 +160,8 @@ class _Run:
         addresses = {"kafka": plan.kafka, "clickhouse": plan.clickhouse, "page": plan.page}
         if self._ready_file:
             write_whole(self._ready_file, json.dumps(addresses) + "\n")
-        fleet = f"a simulated fleet of {chips:,} chips" if chips else "no simulated fleet"
-        self.screen.say(f"ready after {self._age_s():.1f} s, with {fleet}")
+        with_what = f"a simulated fleet of {chips:,} chips" if chips else "no simulated fleet"
+        self.screen.say(f"ready after {self._age_s():.1f} s, with {with_what}")
         self.screen.say(f"page {plan.page}  kafka {plan.kafka}  clickhouse {plan.clickhouse}")
 
     def _age_s(self) -> float:

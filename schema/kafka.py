@@ -20,6 +20,10 @@ class KafkaAwayError(GigawattError):
     """The broker does not answer."""
 
 
+class TopicMissingError(GigawattError):
+    """The broker answers and has no such topic."""
+
+
 class KafkaAdmin:
     """What Gigawatt asks of a cluster besides messages. Use as a context manager."""
 
@@ -95,7 +99,7 @@ class KafkaAdmin:
         """
         described = self._client.describe_topics([topic])
         if not described or described[0].get("error_code"):
-            raise GigawattError(f"topic {topic} is missing at {self._bootstrap}; run: gigawatt migrate")
+            raise TopicMissingError(f"topic {topic} is missing at {self._bootstrap}; run: gigawatt migrate")
         return str(described[0].get("topic_id") or topic)
 
     def partitions(self, topic: str) -> list[int]:

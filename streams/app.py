@@ -6,6 +6,7 @@ no Faust tables or windows: they expire by the wall clock and lose data on a reb
 """
 
 import asyncio
+import io
 import logging
 import os
 import socket
@@ -166,5 +167,5 @@ def worker_name() -> str:
 def run(app: faust.App, *, verbose: bool = False) -> None:
     """Run the app until it is told to stop; ends the process."""
     level = logging.INFO if verbose else logging.ERROR
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  Faust draws a spinner, terminal or not
-        faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=nowhere).execute_from_commandline()
+    spinner = io.StringIO()  # Faust draws one, terminal or not
+    faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=spinner).execute_from_commandline()

@@ -112,7 +112,10 @@ class Ingest:
         stored = await self._insist(self._store.stored_offsets)
         begin = {}
         for number in states:
-            begin[number] = stored.get(number, await self._insist_on(partial(self._reader.first_offset, number)) - 1)
+            if number in stored:
+                begin[number] = stored[number]
+            else:
+                begin[number] = await self._insist_on(partial(self._reader.first_offset, number)) - 1
         unfinished = await self._insist(self._store.agreed, [(number, last + 1) for number, last in begin.items()])
         for commit_id in sorted({cut.commit_id for cut in unfinished.values()}):
             await self._finish(commit_id)

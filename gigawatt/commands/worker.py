@@ -7,7 +7,7 @@ import structlog
 
 from gigawatt import log, options
 from schema.clickhouse import ClickHouseAwayError, connect
-from schema.kafka import KafkaAdmin, KafkaAwayError
+from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
 from schema.topics import SAMPLES
 
 
@@ -46,8 +46,8 @@ def _wait_until_up(kafka: str, clickhouse: str) -> str:
             connect(clickhouse).close()
             with KafkaAdmin(kafka) as admin:
                 return admin.log_id(SAMPLES)
-        except (ClickHouseAwayError, KafkaAwayError) as error:
+        except (ClickHouseAwayError, KafkaAwayError, TopicMissingError) as error:
             if str(error) != said:
                 said = str(error)
                 logger.warning("waiting", until=said)
-            time.sleep(1.0)
+            time.sleep(0.5)
