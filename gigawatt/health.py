@@ -1,6 +1,7 @@
 """Is each part up: what `gigawatt status` asks, one finding for each part."""
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,8 @@ from schema.topics import REJECTED, SAMPLES
 
 STALLED_S: Final = 30
 """A log that has messages to store, and of which nothing was stored for so long, has no worker."""
+STANDS_S: Final = 4.0
+"""A partition of which nothing was stored lately may just have woken up: it is looked at again after so long."""
 SHOWN: Final = 5
 
 
@@ -57,8 +60,9 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
     if not schema.up:
         return
     if ends is not None:
-        yield workers_finding(seen(client), behind := behind_by(ends, stored(client, log)))
-        yield behind_finding(behind)
+        behind = behind_by(ends, stored(client, log))
+        yield (workers := workers_finding(seen(client), behind))
+        yield behind_finding(behind, standing(client, log, behind) if workers.up else [])
     yield refused_finding(refused(client))
 
 
@@ -81,6 +85,26 @@ def stored(client: Client, log: str) -> dict[int, int]:
         parameters={"log": log, "topic": SAMPLES},
     ).result_rows
     return {int(number): int(offset) for number, offset in rows}
+
+
+def standing(
+    client: Client, log: str, behind: Mapping[int, int], wait: Callable[[], None] = lambda: time.sleep(STANDS_S)
+) -> list[int]:
+    """Return the partitions that have messages to store and do not move, neither lately nor while `wait` waits."""
+    rows = client.query(
+        "SELECT DISTINCT kafka_partition FROM gigawatt.ingest_blocks "
+        "WHERE log = {log:String} AND topic = {topic:String} "
+        "AND stored_at >= now64(3) - INTERVAL {stalled_s:UInt32} SECOND",
+        parameters={"log": log, "topic": SAMPLES, "stalled_s": STALLED_S},
+    ).result_rows
+    moving = {int(number) for (number,) in rows}
+    suspects = [number for number, count in behind.items() if count and number not in moving]
+    if not suspects:
+        return []
+    before = stored(client, log)
+    wait()
+    after = stored(client, log)
+    return sorted(number for number in suspects if before.get(number) == after.get(number))
 
 
 def seen(client: Client) -> list[Seen]:
@@ -131,13 +155,20 @@ def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
     return Finding("workers", up=True, detail=f"{len(lately)} storing: {names}{more}")
 
 
-def behind_finding(behind: Mapping[int, int]) -> Finding:
-    """Say how far behind each partition is that is; the second that is being filled always waits."""
+def behind_finding(behind: Mapping[int, int], standing: Sequence[int] = ()) -> Finding:
+    """Say how far behind each partition is that is; the second that is being filled always waits.
+
+    Down when a partition stands still while others move: something of it cannot be stored.
+    """
     waiting = {number: count for number, count in behind.items() if count}
     if not waiting:
         return Finding("behind", up=True, detail="all messages are stored")
     each = ", ".join(f"{number}: {count:,}" for number, count in sorted(waiting.items()))
-    return Finding("behind", up=True, detail=f"{sum(waiting.values()):,} messages; by partition {each}")
+    detail = f"{sum(waiting.values()):,} messages; by partition {each}"
+    if standing:
+        which = ", ".join(map(str, standing))
+        return Finding("behind", up=False, detail=f"no progress in partition {which}, see the worker's log; {detail}")
+    return Finding("behind", up=True, detail=detail)
 
 
 def refused_finding(refused: Mapping[str, int]) -> Finding:

@@ -58,7 +58,10 @@ _REFUSED = """
 SELECT reason, sum(rows) FROM rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR
 GROUP BY reason ORDER BY sum(rows) DESC
 """
-_ENERGY_DAY = "SELECT sum(energy_j) FROM power_by_hour WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR)"
+_ENERGY_DAY = """
+SELECT site, fleet, platform, sum(energy_j)
+FROM power_by_hour WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR) GROUP BY site, fleet, platform
+"""
 
 
 class SummaryReader:
@@ -130,5 +133,5 @@ def read_rows(client: Client) -> Rows:
         history=history,
         flow=Flow(samples_per_second, newest_ts, p50_s if stored else None, p99_s if stored else None, workers),
         refused_rows={reason: int(count) for reason, count in ask(_REFUSED)},
-        energy_day_j=ask(_ENERGY_DAY)[0][0],
+        energy_day_j={Key(*row[:3]): row[3] for row in ask(_ENERGY_DAY)},
     )

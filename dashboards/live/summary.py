@@ -84,7 +84,8 @@ class Rows:
     flow: Flow = Flow()
     refused_rows: dict[str, int] = field(default_factory=dict)
     """By reason, of the last hour."""
-    energy_day_j: float = 0.0
+    energy_day_j: dict[Key, float] = field(default_factory=dict)
+    """Of each fleet that said anything in the last day."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def summarize(rows: Rows) -> Summary:
     """Make the summary of what was read."""
     end = int(rows.now) // HISTORY_STEP_S * HISTORY_STEP_S
     horizon = min(rows.now, rows.flow.newest_ts or rows.now)
-    keys = sorted(rows.budgets.keys() | rows.seconds.keys())
+    keys = sorted(rows.budgets.keys() | rows.seconds.keys() | rows.energy_day_j.keys())
     lines = [_line(key, rows, horizon, end) for key in keys]
     newest = rows.flow.newest_ts
     return Summary(
@@ -152,7 +153,7 @@ def summarize(rows: Rows) -> Summary:
         flow=rows.flow,
         freshness_s=None if newest is None else rows.now - newest,
         refused_rows=rows.refused_rows,
-        energy_day_j=rows.energy_day_j,
+        energy_day_j=math.fsum(rows.energy_day_j.values()),
         history_end=end,
     )
 

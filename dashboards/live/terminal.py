@@ -1,9 +1,10 @@
 """The summary in a terminal: a table of at most one screen, and the same in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,17 @@ from dashboards.live.summary import Line, Summary, Total
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _SPARK_CELLS: Final = 20
 _HEADER_LINES: Final = 8
+_COLUMNS: Final[Mapping[str, JustifyMethod]] = {
+    "site / fleet / platform": "left",
+    **dict.fromkeys(("power", "± error", "budget", "headroom", "chips", "busy", "age"), "right"),
+    "known by": "left",
+    "10 min": "left",
+}
+_FIRST_TO_GO: Final = ("10 min", "budget", "age", "known by", "± error", "busy", "headroom")
+"""Columns that are left out, one after the other, until the rest fits the screen."""
+_GAP: Final = 2
+_REASONS: Final = 2
+"""So many reasons of refused rows are named."""
 _TIGHT: Final = 0.05
 """Headroom below this share of the budget is shown in yellow; over budget in red."""
 
@@ -22,17 +34,7 @@ def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableT
     by_power = sorted(summary.lines, key=lambda line: line.second.power_w if line.second else 0.0, reverse=True)
     largest = {(line.site, line.fleet, line.platform) for line in by_power[:most]}
     shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in largest]
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    wide = width >= 100  # noqa: PLR2004 - what all the columns take
-    table.add_column("site / fleet / platform", no_wrap=True)
-    for name in ("power", "± error", "budget", "headroom", "chips", "busy", "age"):
-        if wide or name not in {"± error", "budget", "age"}:
-            table.add_column(name, justify="right", no_wrap=True)
-    if wide:
-        table.add_column("known by", no_wrap=True)
-    table.add_column("10 min", no_wrap=True)
-    for line in shown:
-        table.add_row(*_cells(line, wide=wide))
+    table = _table([_cells(line) for line in shown], width)
     hidden = len(summary.lines) - len(shown)
     more = [Text(f"and {hidden} smaller ones", style="dim")] if hidden else []
     return Group(_headline(summary.total), Text(flow_line(summary), style="dim"), Text(), table, *more)
@@ -60,8 +62,9 @@ def flow_line(summary: Summary) -> str:
     if flow.delay_p50_s is not None and flow.delay_p99_s is not None:
         parts.append(f"stored after {flow.delay_p50_s:.2f} s (p99 {flow.delay_p99_s:.2f} s)")
     parts.append(f"{energy(summary.energy_day_j)} in 24 h")
-    refused = ", ".join(f"{count:,} {reason}" for reason, count in summary.refused_rows.items())
-    parts.append(f"refused in 1 h: {refused}" if refused else "none refused")
+    refused = [f"{count:,} {reason}" for reason, count in summary.refused_rows.items()]
+    more = [f"{len(refused) - _REASONS} more"] if len(refused) > _REASONS else []
+    parts.append(f"refused in 1 h: {', '.join(refused[:_REASONS] + more)}" if refused else "none refused")
     return " · ".join(parts)
 
 
@@ -79,23 +82,43 @@ def _headline(total: Total) -> Text:
     return text
 
 
-def _cells(line: Line, *, wide: bool) -> Sequence[RenderableType]:
-    name = f"{line.site} / {line.fleet} / {line.platform}"
-    spark = Text(sparkline(line.history_w, _SPARK_CELLS), style="cyan")
+def _table(rows: Sequence[Mapping[str, Text]], width: int) -> Table:
+    """Return the table without the columns for which there is no room: a figure that is cut says something else."""
+    names = list(_COLUMNS)
+    widths = {name: max(cell_len(name), *(row[name].cell_len for row in rows), 0) for name in names}
+    for name in _FIRST_TO_GO:
+        if sum(widths[name] + _GAP for name in names) - _GAP <= width:
+            break
+        names.remove(name)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
+    for name in names:
+        table.add_column(name, justify=_COLUMNS[name], no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[name] for name in names))
+    return table
+
+
+def _cells(line: Line) -> dict[str, Text]:
+    """Return a cell for each column."""
+    cells = dict.fromkeys(_COLUMNS, Text())
+    cells["site / fleet / platform"] = Text(f"{line.site} / {line.fleet} / {line.platform}")
+    cells["budget"] = Text(watts(line.budget_w))
+    cells["10 min"] = Text(sparkline(line.history_w, _SPARK_CELLS), style="cyan")
     second = line.second
     if second is None or line.age_s is None:
-        silent = Text("silent", style="red")
-        budget = watts(line.budget_w)
-        return (name, silent, "", budget, "", "", "", "", "", spark) if wide else (name, silent, "", "", "", spark)
+        return {**cells, "power": Text("silent", style="red")}
     power = watts(second.power_w if second.power_estimated_w is None else second.power_estimated_w)
     chips = f"{percent(second.coverage)} of {line.chips_expected:,.0f}" if second.coverage is not None else "?"
-    busy = percent(second.utilization)
-    if not wide:
-        return (name, power, _headroom(line), chips, busy, spark)
-    return (
-        name, power, watts(second.power_error_w), watts(line.budget_w), _headroom(line), chips, busy,
-        seconds(line.age_s), known_by(line.method_shares), spark,
-    )  # fmt: skip
+    return {
+        **cells,
+        "power": Text(power),
+        "± error": Text(watts(second.power_error_w)),
+        "headroom": _headroom(line),
+        "chips": Text(chips),
+        "busy": Text(percent(second.utilization)),
+        "age": Text(seconds(line.age_s)),
+        "known by": Text(known_by(line.method_shares)),
+    }
 
 
 def _headroom(line: Line) -> Text:

@@ -21,12 +21,13 @@ from streams import audit
 )
 @click.option("--patience", default=30, show_default=True, help="Seconds to look for a moment at rest.")
 def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> None:
-    r"""Prove the invariants on a running stack; exit status 1 when one fails.
+    """Prove the invariants on a running stack; exit status 1 when one fails.
 
-    \b
-    ledger  no gap and no overlap in what of the log is stored
-    log     each block read back from Kafka holds what the ledger says of it, joules to 1e-9
-    sums    the same joules and samples by second, minute and hour, and in the ledger
+    Ledger: no gap and no overlap in what of the log is stored.
+
+    Log: each block read back from Kafka holds what the ledger says of it, joules to 1e-9.
+
+    Sums: the same joules and samples by second, minute and hour, and in the ledger; of all that was ever stored.
     """
     client = connect(clickhouse, timeout_s=300)
     with KafkaAdmin(kafka) as admin:

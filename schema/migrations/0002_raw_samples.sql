@@ -32,7 +32,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(time)
 ORDER BY (toStartOfTenMinutes(time), site, fleet, platform, model, host_key, time)
 TTL time + INTERVAL 3 DAY
-SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12, ttl_only_drop_parts = 1, index_granularity = 64;
+SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 40, ttl_only_drop_parts = 1, index_granularity = 64;
 
 CREATE TABLE chip_series
 (

@@ -1,9 +1,14 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from gigawatt.health import (
     Seen,
     behind_by,
     behind_finding,
     refused_finding,
     schema_finding,
+    standing,
     workers_finding,
 )
 from schema.migrate import load
@@ -54,6 +59,30 @@ def test_partitions_that_wait_are_named():
     """Partitions that are behind are named with their messages."""
     assert behind_finding({0: 0, 3: 1200}).detail == "1,200 messages; by partition 3: 1,200"
     assert behind_finding({0: 0}).detail == "all messages are stored"
+
+
+def test_a_partition_that_stands_still_is_down():
+    """One partition that cannot be stored is not hidden by the others that can."""
+    finding = behind_finding({3: 7, 4: 1}, [3])
+
+    assert not finding.up
+    assert finding.detail.startswith("no progress in partition 3, see the worker's log; 8 messages")
+
+
+def test_what_just_woke_up_does_not_stand_still(client):
+    """A partition that is behind counts as standing when neither time nor a second look shows that it moves."""
+
+    def store(partition, offset, ago_s):
+        row = ["chip.samples", partition, 0, offset, datetime.now(UTC) - timedelta(seconds=ago_s), "one"]
+        names = ["topic", "kafka_partition", "offset_from", "offset_to", "stored_at", "log"]
+        client.insert("ingest_blocks", [row], column_names=names)
+
+    for partition, ago_s in enumerate([1, 90, 90, 90]):
+        store(partition, 10, ago_s)
+
+    behind = {0: 5, 1: 5, 2: 5, 3: 0, 4: 1}
+    assert standing(client, "one", behind, wait=lambda: store(1, 20, 0)) == [2, 4]
+    assert standing(client, "one", {0: 5}, wait=lambda: pytest.fail("nothing to wait for")) == []
 
 
 def test_refused_rows_stand_by_reason():

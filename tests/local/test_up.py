@@ -226,3 +226,14 @@ def test_ends_by_itself(up: Up):
 
     assert up.process.wait(timeout=LONGEST_S) == 0
     assert "no simulated fleet" in up.said.read_text()
+
+
+def test_a_mistake_in_the_fleet_file_is_told_before_anything_starts(tmp_path):
+    """One line with file, line and field, and no state directory's worth of servers first."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("[[pool]]\ncuont = 3\n")
+    done = gigawatt("up", "--state", str(tmp_path / "state"), "--fleet-file", str(file))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"gigawatt: {file}:")
+    assert len(done.stderr.splitlines()) == 1

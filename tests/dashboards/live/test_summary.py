@@ -144,3 +144,13 @@ def test_summary_is_plain_json():
 
     assert json.loads(json.dumps(given, allow_nan=False)) == given
     assert given["freshness_s"] == pytest.approx(1.5)
+
+
+def test_a_fleet_without_budget_that_falls_silent_is_still_there():
+    """What said something in the last day has a line, budget or not."""
+    lab = Key("home", "lab", "nvidia")
+    summary = summarize(dataclasses.replace(rows(), energy_day_j={lab: 7200.0, GPU: 3600.0}))
+    (line,) = (line for line in summary.lines if line.site == "home")
+
+    assert (line.second, line.budget_w) == (None, None)
+    assert summary.energy_day_j == 10_800.0

@@ -58,6 +58,14 @@ def test_one_line_for_logs():
     assert text.startswith("100.00 kW ± 30 W of 180.00 kW, 100 of 200 chips, busy 50%; 100 samples/s")
 
 
+def test_many_reasons_are_counted():
+    """The reasons that stand for most refused rows are named, the others counted."""
+    refused = {"bad_power": 3, "bad_time": 2, "too_late": 1, "bad_value": 1}
+    text = one_line(dataclasses.replace(summarize(rows()), refused_rows=refused))
+
+    assert text.endswith("refused in 1 h: 3 bad_power, 2 bad_time, 2 more")
+
+
 def test_sparkline_spans_low_to_high():
     """The lowest and highest blocks are the lowest and highest values; what is unknown is blank."""
     assert sparkline([1.0, 2.0, None, 8.0], 4) == "▁▂ █"

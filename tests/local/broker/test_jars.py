@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local.broker.jars import Advance, Jar, JarsMissingError, class_path, pinned
+from local.broker.jars import BUNDLE, Advance, Jar, JarsMissingError, class_path, download_trusting, pinned
 
 
 def jar(name: str) -> Jar:
@@ -104,3 +104,30 @@ def test_what_was_downloaded_before_a_failure_is_kept(tmp_path: Path):
     class_path(WANTED, tmp_path, fetch=counted)
 
     assert asked == ["org.example:three:1.0"]
+
+
+class SSLError(OSError):
+    """Named as that of requests, which is how it is known."""
+
+
+def test_certificates_of_this_system_are_trusted_where_those_of_requests_are_not_enough():
+    """A proxy that looks into TLS is known to the system alone; a bundle that the operator named is left as it is."""
+    environ: dict[str, str] = {}
+    asked = []
+
+    def download():
+        asked.append(dict(environ))
+        if BUNDLE not in environ:
+            raise SSLError
+
+    download_trusting(download, environ)
+    assert [BUNDLE in before for before in asked] == [False, True]
+    assert Path(environ[BUNDLE]).exists()
+
+    def refused():
+        raise SSLError
+
+    given = {BUNDLE: "/of/the/operator"}
+    with pytest.raises(SSLError):
+        download_trusting(refused, given)
+    assert given == {BUNDLE: "/of/the/operator"}
