@@ -44,10 +44,13 @@ def connect(url: str, *, database: str | None = DATABASE, timeout_s: float = 30.
         )
     except ClickHouseError as error:
         raise ClickHouseAwayError(
-            f"ClickHouse at {parts.hostname}:{parts.port or 8123} does not answer ({_first_line(error)}); "
+            f"ClickHouse at {parts.hostname}:{parts.port or 8123} does not answer ({_why(error)}); "
             "start it, or name another with GIGAWATT_CLICKHOUSE"
         ) from error
 
 
-def _first_line(error: BaseException) -> str:
+def _why(error: BaseException) -> str:
+    """Return the innermost cause in a few words, without what the libraries in between say of it."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__ or error
     return (str(error).splitlines() or [type(error).__name__])[0][:160]

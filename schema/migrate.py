@@ -85,7 +85,8 @@ def pending(migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]
             raise MigrationError(f"the database has {name}, which this Gigawatt does not know; use a newer one")
         if known[version].checksum != checksum:
             raise MigrationError(
-                f"{known[version].name} was changed after it was applied; undo the change and write a new migration"
+                f"the database was made with another {known[version].name}; use the Gigawatt that made it, or an empty"
+                " database (with `gigawatt up`, another --state). Who changed the file: write a new migration instead"
             )
     newest = max(applied, default=0)
     todo = [migration for migration in migrations if migration.version not in applied]

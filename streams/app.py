@@ -79,7 +79,7 @@ class FaustLog:
         }
         if refusal.content_type:
             headers[wire.CONTENT_TYPE_HEADER] = refusal.content_type.encode()
-        await (await self._rejected.send(value=value, headers=headers))
+        await (await self._rejected.send(value=value or b"", headers=headers))  # Faust sends no nulls
 
 
 def make_app(

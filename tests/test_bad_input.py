@@ -19,7 +19,9 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def send(stack: Stack, *values: bytes, compression: str | None = None, headers: list[tuple[str, bytes]] | None = None):
+def send(
+    stack: Stack, *values: bytes | None, compression: str | None = None, headers: list[tuple[str, bytes]] | None = None
+):
     producer = KafkaProducer(
         bootstrap_servers=stack.kafka, compression_type=compression, max_request_size=100_000_000, retries=0
     )
@@ -41,7 +43,9 @@ def test_the_worker_outlives_every_message(stack: Stack):
     future = batch(ts=now_ms(), power_w=7.0).append_column("from_the_future", pa.array([[{"a": 1}]]))
     deep = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     refused = batch(ts=now_ms(), power_w=[1.0, -1.0, float("nan")], host=["a", "b", None])
-    send(stack, b"garbage", b"", b"null", deep, wire.encode(future), wire.encode(refused), wire.encode(batch(ts=1)))
+    send(
+        stack, b"garbage", None, b"", b"null", deep, wire.encode(future), wire.encode(refused), wire.encode(batch(ts=1))
+    )
     send(stack, bytes(50 * 2**20), compression="lz4")  # fifty megabytes of nothing, small on the wire
     send(stack, b"x", headers=[("content-type", b"application/avro")])
     send(stack, b'{"ts": %d, "interval_ms": 1000, "power_w": "much"}\n' % now_ms())
@@ -53,9 +57,9 @@ def test_the_worker_outlives_every_message(stack: Stack):
     assert stack.workers["one"].poll() is None
     assert stack.stored() == (3, 108.0)
     counted = dict(stack.rows("SELECT reason, sum(rows) FROM rejected_rows GROUP BY reason"))
-    assert counted == {"undecodable": 5, "bad_power": 1, "missing_label": 3, "too_late": 1}
+    assert counted == {"undecodable": 6, "bad_power": 1, "missing_label": 3, "too_late": 1}
     letters = dead_letters(stack)
-    assert len(letters) == 5 + 1 + 3 + 1
+    assert len(letters) == 6 + 1 + 3 + 1
     for letter in letters:
         assert letter.headers.keys() >= {"reason", "detail", "source-topic", "source-partition", "source-offset"}
     garbage = next(letter for letter in letters if letter.value == b"garbage")
