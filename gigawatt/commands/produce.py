@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import click
 import structlog
 
+from gigawatt.memory import keep_freed_memory
 from gigawatt.status_line import StatusLine
 from producers import sources
 from producers.sampler import Outcome, Sampler
@@ -100,6 +101,7 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         period_s: float | None, once: bool, to: str | None, **options: Any,
     ) -> None:  # fmt: skip
         _log_to_stderr()
+        keep_freed_memory()
         settings = Settings()
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
         source = module.open_source(where, **options)

@@ -6,6 +6,7 @@ import click
 import structlog
 
 from gigawatt import log, options
+from gigawatt.memory import keep_freed_memory
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
 from schema.topics import SAMPLES
@@ -30,6 +31,7 @@ def command(*, kafka: str, clickhouse: str, name: str | None, verbose: bool) -> 
     from streams import app  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
 
     log.configure(verbose=verbose)
+    keep_freed_memory()
     log_id = _wait_until_up(kafka, clickhouse)
     worker = app.make_app(
         kafka, lambda: connect(clickhouse), lambda: log_id, name or app.worker_name(), named=name is not None
