@@ -17,6 +17,8 @@ from streams.accepted import Accepted
 ROW_SAMPLES: Final = 4096
 """About how many samples a row holds; batches that are larger stay one row."""
 
+_DENSE: Final = 4_000_000
+
 # field: column, integer type, units of it in one of the field's
 _SCALED: Final[Mapping[str, tuple[str, type[np.integer], float]]] = {
     "power_w": ("power_dw", np.uint32, 10.0),
@@ -66,15 +68,14 @@ def _in_rows(accepted: Accepted) -> tuple[Accepted, Rows]:
     new[1:] = (accepted.group[1:] != accepted.group[:-1]) | (accepted.message[1:] != accepted.message[:-1])
     begins = np.flatnonzero(new)
     sizes = np.diff(np.append(begins, len(accepted)))
-    # The engine sorts rows anyway: order matters only where small segments are to share one with their neighbours.
-    if sizes.min() * 2 > ROW_SAMPLES:
-        return accepted, begins
-    order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], accepted.group[begins]))
-    if (np.diff(order) != 1).any():
+    # The engine sorts rows anyway. Order matters only where small segments are to share rows with their neighbours, and
+    # putting everything in order for a few of them would cost more than the rows they save.
+    if sizes[sizes * 2 <= ROW_SAMPLES].sum() * 4 > len(accepted):
+        order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], accepted.group[begins]))
         accepted = accepted.take(_ranges(begins[order], sizes[order]))
-    sizes = sizes[order]
-    segments = np.cumsum(sizes) - sizes
-    return accepted, segments[_row_segments(sizes, accepted.group[segments])]
+        sizes = sizes[order]
+        begins = np.cumsum(sizes) - sizes
+    return accepted, begins[_row_segments(sizes, accepted.group[begins])]
 
 
 def _ranges(starts: Ints, sizes: Ints) -> Rows:
@@ -110,8 +111,8 @@ def _integers(values: Numbers, given: Bools, kind: type[np.integer], scale: floa
 def _jobs(label: Label, starts: Ints, counts: Ints) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
     """Return each row's distinct jobs as lists, and for each sample the place of its job in its row's, from 1."""
     width = len(label.values) + 1
-    row = np.repeat(np.arange(len(starts)), counts)
-    pairs, index = np.unique(row * width + label.codes + 1, return_inverse=True)
+    pair_of = np.repeat(np.arange(len(starts)), counts) * width + label.codes + 1  # row and job, or no job
+    pairs, index = _distinct(pair_of, len(starts) * width)
     named = pairs % width > 0
     per_row = np.bincount(pairs[named] // width, minlength=len(starts))
     first = np.cumsum(per_row) - per_row
@@ -119,6 +120,19 @@ def _jobs(label: Label, starts: Ints, counts: Ints) -> tuple[pa.Array, npt.NDArr
     values = label.values.take(pa.array(pairs[named] % width - 1))
     offsets = pa.array(np.append(first, per_row.sum()).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, values), np.where(named, place, 0).astype(np.uint32)[index]
+
+
+def _distinct(numbers: Ints, below: int) -> tuple[Ints, Ints]:
+    """Return the distinct numbers in order, and for each number its place among them; by a table where it is small."""
+    if below > _DENSE:
+        values, places = np.unique(numbers, return_inverse=True)
+        return values, places
+    found = np.zeros(below, bool)
+    found[numbers] = True
+    values = np.flatnonzero(found)
+    place = np.empty(below, np.int64)
+    place[values] = np.arange(len(values))
+    return values, place[numbers]
 
 
 def _lists(values: npt.NDArray[np.generic], starts: Ints) -> pa.ListArray:
