@@ -72,11 +72,8 @@ def _read_arrow(value: bytes) -> pa.RecordBatch:
             batches = list(_bounded(reader))
         if len(batches) == 1:
             return batches[0]
-        return (
-            pa.Table.from_batches(batches, schema).combine_chunks().to_batches()[0]
-            if batches
-            else (pa.RecordBatch.from_pylist([], schema))
-        )
+        joined = pa.Table.from_batches(batches, schema).combine_chunks().to_batches()
+        return joined[0] if joined else pa.RecordBatch.from_pylist([], schema)
     except UndecodableError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, IndexError, MemoryError) as error:

@@ -170,3 +170,13 @@ def test_numbers_beyond_every_range_become_refusable():
     assert got.ts_ms.tolist() == [0]
     assert got.interval_ms.tolist() == [0]
     assert got.measures["power_w"].tolist() == [np.inf]
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2])
+def test_a_stream_without_rows_is_a_message_without_samples(batches):
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch().schema) as writer:
+        for _ in range(batches):
+            writer.write_batch(batch().slice(0, 0))
+
+    assert len(columns(sink.getvalue().to_pybytes())) == 0
