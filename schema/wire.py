@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schema import ndjson
+from schema import ndjson, unfolding
 from schema.samples import LABELS, MEASURES, Bools, Ints, Label, Numbers, Samples, concat_labels, no_label
 
 ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
@@ -21,7 +21,10 @@ NDJSON: Final = ndjson.CONTENT_TYPE
 CONTENT_TYPE_HEADER: Final = "content-type"
 
 _ARROW_FIRST_BYTES: Final = b"\xff\xff\xff\xff"  # the continuation mark of an encapsulated IPC message
-_MAX_ROWS: Final = 4_000_000  # a run-end or dictionary trick must not unfold into all of memory
+# A message must not unfold into all of memory, whatever tricks its encoding knows.
+_MAX_ROWS: Final = 4_000_000
+_MAX_UNFOLDED_BYTES: Final = 768 * 2**20
+_MAX_TEXT_BYTES: Final = 64 * 2**20  # of one label column; views may share their text, and lose that when copied
 
 
 class UndecodableError(ValueError):
@@ -52,8 +55,13 @@ def decode(value: bytes | None, content_type: str | None = None) -> pa.RecordBat
     """
     if not value:
         raise UndecodableError("empty message")
-    if content_type is None:
-        content_type = ARROW_STREAM if value.startswith(_ARROW_FIRST_BYTES) else NDJSON
+    content_type = content_type or _told_apart(value)
+    try:
+        unfolded = unfolded_bytes(value, content_type)
+    except unfolding.MalformedError as error:
+        raise UndecodableError(f"not an Arrow stream: {error}") from error
+    if unfolded > _MAX_UNFOLDED_BYTES:
+        raise UndecodableError(f"unfolds into {unfolded / 2**20:.0f} MiB, more than a message may")
     if content_type == ARROW_STREAM:
         return _read_arrow(value)
     if content_type != NDJSON:
@@ -62,6 +70,20 @@ def decode(value: bytes | None, content_type: str | None = None) -> pa.RecordBat
         return ndjson.decode(value)
     except ValueError as error:
         raise UndecodableError(f"not newline-delimited JSON: {_one_line(error)}") from error
+
+
+def unfolded_bytes(value: bytes, content_type: str | None = None) -> int:
+    """Return how much memory a message takes once it is decoded, about, without decoding it.
+
+    Raises `schema.unfolding.MalformedError` where that cannot be told.
+    """
+    if (content_type or _told_apart(value)) == ARROW_STREAM:
+        return max(len(value), unfolding.arrow_stream_bytes(value))
+    return unfolding.ndjson_bytes(value)
+
+
+def _told_apart(value: bytes) -> str:
+    return ARROW_STREAM if value.startswith(_ARROW_FIRST_BYTES) else NDJSON
 
 
 def _read_arrow(value: bytes) -> pa.RecordBatch:
@@ -130,6 +152,8 @@ def _label(array: pa.ChunkedArray | None, n: int) -> Label:
         if array is None or pa.types.is_null(array.type):
             return no_label(n)
         if not pa.types.is_dictionary(array.type):
+            if (pc.sum(pc.binary_length(array)).as_py() or 0) > _MAX_TEXT_BYTES:
+                return no_label(n)
             array = array.cast(pa.utf8()).dictionary_encode()
         return concat_labels([_label_chunk(chunk) for chunk in array.chunks])
     except pa.ArrowException:  # not text, and not to be made text

@@ -8,10 +8,14 @@ so that what is stored is fresh and worth an insert.
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-MAX_BLOCK_BYTES: Final = 16 * 2**20
-"""A block is cut when it grows beyond this, so that a backlog cannot fill the memory."""
+from schema import wire
+from schema.unfolding import MalformedError
+
+MAX_BLOCK_WEIGHT: Final = 32 * 2**20
+"""A block is cut when what it unfolds into grows beyond this, so that a backlog cannot fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class LogMessage:
     def nbytes(self) -> int:
         """Size of the message's value."""
         return len(self.value or b"")
+
+    @cached_property
+    def weight(self) -> int:
+        """How much memory it takes to work on, about, in bytes: what its value unfolds into."""
+        try:
+            return wire.unfolded_bytes(self.value, self.content_type) if self.value else 0
+        except MalformedError:  # which is refused undecoded
+            return self.nbytes
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,11 @@ class Block:
     def nbytes(self) -> int:
         """Size of all its messages."""
         return sum(message.nbytes for message in self.messages)
+
+    @property
+    def weight(self) -> int:
+        """How much memory all its messages take to work on."""
+        return sum(message.weight for message in self.messages)
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,7 @@ class PartitionCutter:
         self.stored = stored
         self._grace_ms = grace_ms
         self._waiting: deque[LogMessage] = deque()
-        self._bytes = 0
+        self._weight = 0
 
     def lost(self, first: int) -> None:
         """Begin at `first`: the log has nothing before it any more. Nothing may be held back."""
@@ -91,13 +108,13 @@ class PartitionCutter:
     def add(self, message: LogMessage) -> None:
         """Take in the next message, whose offset is beyond `last`."""
         self._waiting.append(message)
-        self._bytes += message.nbytes
+        self._weight += message.weight
 
     def due(self, now_ms: int) -> bool:
         """Say whether a block is complete: its second is over by the clock and some grace, or it is full."""
         if not self._waiting:
             return False
-        return self._over(self._waiting[0].appended_ms, now_ms) or self._bytes > MAX_BLOCK_BYTES
+        return self._over(self._waiting[0].appended_ms, now_ms) or self._weight > MAX_BLOCK_WEIGHT
 
     def _over(self, appended_ms: int, now_ms: int) -> bool:
         return now_ms >= (appended_ms // 1000 + 1) * 1000 + self._grace_ms
@@ -105,13 +122,13 @@ class PartitionCutter:
     def peek(self, now_ms: int) -> Block:
         """Propose the next block: all seconds that are over, as far as they fit, and at least the first message."""
         messages: list[LogMessage] = []
-        nbytes = 0
+        weight = 0
         for message in self._waiting:
-            full = nbytes + message.nbytes > MAX_BLOCK_BYTES
+            full = weight + message.weight > MAX_BLOCK_WEIGHT
             if messages and (full or not self._over(message.appended_ms, now_ms)):
                 break
             messages.append(message)
-            nbytes += message.nbytes
+            weight += message.weight
         return Block(Span(self.partition, self.stored + 1, messages[-1].offset), messages)
 
     def stored_to(self, offset: int) -> list[LogMessage]:
@@ -120,5 +137,5 @@ class PartitionCutter:
         gone = []
         while self._waiting and self._waiting[0].offset <= offset:
             gone.append(self._waiting.popleft())
-            self._bytes -= gone[-1].nbytes
+            self._weight -= gone[-1].weight
         return gone

@@ -22,7 +22,7 @@ from streams.process import Processor, Stored
 from streams.store import Cut
 
 _MAX_HELD_BYTES: Final = 64 * 2**20
-_MAX_COMMIT_BYTES: Final = 24 * 2**20
+_MAX_COMMIT_WEIGHT: Final = 48 * 2**20
 _LOOK_AGAIN_S: Final = 0.05
 _RETRY_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 
@@ -136,15 +136,15 @@ class Ingest:
         """Return the blocks for the next commit."""
         now_ms = max(int(self._now_s() * 1000), self._log_ms)  # our clock may be behind the broker's
         blocks: list[Block] = []
-        nbytes = 0
+        weight = 0
         for state in states.values():
             if state.cutter is None or state.busy or not state.cutter.due(now_ms):
                 continue
             block = state.cutter.peek(now_ms)
-            if blocks and nbytes + block.nbytes > _MAX_COMMIT_BYTES:
+            if blocks and weight + block.weight > _MAX_COMMIT_WEIGHT:
                 break
             blocks.append(block)
-            nbytes += block.nbytes
+            weight += block.weight
         return blocks
 
     async def _commit(self, states: dict[int, Partition], commit: Commit, working: asyncio.Semaphore) -> None:

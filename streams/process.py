@@ -1,17 +1,17 @@
 """The messages of a commit to what is stored of them. Reads nothing and writes nothing: bytes in, tables out."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from schema import checks
+from schema import checks, wire
 from streams import inventory, power, raw
 from streams.accepted import Accepted, accept
 from streams.blocks import Block, Commit, LogMessage
-from streams.decoded import Refusal, decode, refuse, undecodable
+from streams.decoded import Decoded, Refusal, decode, refuse, undecodable
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 
@@ -29,11 +29,15 @@ class BlockTotals:
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored of a commit. A table is None when there is nothing for it."""
+    """What is stored of a commit. A table is None when there is nothing for it.
+
+    `power` is nearly always one table; long intervals of many groups unfold into several, which are made one after
+    the other whenever they are asked for.
+    """
 
     commit: Commit
     totals: list[BlockTotals]
-    power: pa.Table | None = None
+    power: Iterable[pa.Table] = ()
     raw: pa.Table | None = None
     series: pa.Table | None = None
     refusals: Sequence[Refusal] = field(default_factory=list)
@@ -78,6 +82,7 @@ class Processor:
             np.concatenate([roster.reasons for roster in rosters]),
             checks.reading_refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages])),
         )
+        reasons = _bounded(decoded, reasons)
         refusals += refuse(decoded, reasons)
         if (reasons != checks.ACCEPTED).all():
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
@@ -98,6 +103,18 @@ class Processor:
             found = make_roster(batch)
             self._rosters.put(key, found)
         return found
+
+
+def _bounded(decoded: Decoded, reasons: checks.Reasons) -> checks.Reasons:
+    """Refuse what would unfold too far, message by message where any could."""
+    if not checks.may_unfold_too_far(decoded.samples, max(batch.num_rows for batch in decoded.received)):
+        return reasons
+    parts = []
+    for index, batch in enumerate(decoded.received):
+        rows = decoded.rows_of(index)
+        labels = wire.labels(batch, checks.GROUPING)
+        parts.append(checks.unfolding_refusals(decoded.samples.take(rows), labels, reasons[rows]))
+    return np.concatenate(parts)
 
 
 def _totals(commit: Commit, refusals: Sequence[Refusal], accepted: Accepted | None) -> list[BlockTotals]:

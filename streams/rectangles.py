@@ -5,8 +5,8 @@ after this cost by the rectangle and no longer by the sample.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,19 @@ class Rectangles:
 
     def __len__(self) -> int:
         return len(self.ts_ms)
+
+    @property
+    def bins(self) -> Ints:
+        """How many bins the histogram of each rectangle [R] has."""
+        return np.bincount(self.bin_rectangle, minlength=len(self))
+
+    def part(self, first: int, last: int) -> "Rectangles":
+        """Return the rectangles from `first` to before `last`."""
+        low, high = np.searchsorted(self.bin_rectangle, (first, last))
+        columns: dict[str, Any] = {field.name: getattr(self, field.name)[first:last] for field in fields(self)}
+        columns |= {name: getattr(self, name)[low:high] for name in ("bin_rectangle", "bin_number", "bin_chips")}
+        columns["bin_rectangle"] = columns["bin_rectangle"] - first
+        return Rectangles(**columns)
 
 
 def rectangles(samples: Samples, group: npt.NDArray[np.integer], late: Bools) -> Rectangles:

@@ -146,7 +146,7 @@ def _unfold(counts: Ints) -> tuple[Ints, Ints]:
 
 def _histograms(rects: Rectangles, piece: Ints, cell: Ints, overlap_s: Floats, cells: int) -> tuple[Ints, Ints, Floats]:
     """Give every bin of a rectangle to each of its cells, weighted by the overlap."""
-    bins_of = np.bincount(rects.bin_rectangle, minlength=len(rects))
+    bins_of = rects.bins
     first_bin = np.cumsum(bins_of) - bins_of
     at, nth = _unfold(bins_of[piece])
     source = first_bin[piece[at]] + nth

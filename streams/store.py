@@ -96,8 +96,9 @@ class Store:
     def store(self, stored: Stored) -> None:
         """Store all of a commit, its ledger rows last. May be called again after any failure."""
         commit_id = stored.commit.commit_id
+        for part, rows in enumerate(stored.power):
+            self._insert("power_sums", rows, commit_id, part)
         for table, rows in (
-            ("power_sums", stored.power),
             ("sample_batches", stored.raw),
             ("chip_series", stored.series),
             ("rejected_rows", self._rejected(stored)),
@@ -149,8 +150,8 @@ class Store:
             ]
         )
 
-    def _insert(self, table: str, rows: pa.Table, commit_id: str) -> None:
-        token = f"{self._topic}:{self._log}:{commit_id}:{table}"
+    def _insert(self, table: str, rows: pa.Table, commit_id: str, part: int = 0) -> None:
+        token = f"{self._topic}:{self._log}:{commit_id}:{table}" + (f":{part}" if part else "")
         sink = io.BytesIO()
         with pa.ipc.new_stream(sink, rows.schema) as writer:
             writer.write_table(rows.combine_chunks())

@@ -2,6 +2,7 @@
 
 import time
 
+import psutil
 import pyarrow as pa
 import pytest
 from kafka import KafkaProducer
@@ -66,6 +67,22 @@ def test_the_worker_outlives_every_message(stack: Stack):
     assert garbage.headers["reason"] == b"undecodable"
     rows = wire.decode(next(letter.value for letter in letters if letter.headers["reason"] == b"bad_power"))
     assert rows["power_w"].to_pylist() == [-1.0]
+    audit = stack.run("audit")
+    assert audit.returncode == 0, audit.stdout
+
+
+def test_a_small_message_that_unfolds_very_far_costs_neither_memory_nor_the_next_message(stack: Stack):
+    stack.start("one")
+    zeros = pa.RecordBatch.from_arrays([pa.repeat(pa.scalar(0), 1_000_000)] * 200, names=[f"x{n}" for n in range(200)])
+    hours = batch(ts=now_ms(), power_w=1.0, interval_ms=3_600_000, fleet=[f"f{number}" for number in range(150)])
+    send(stack, wire.encode(zeros, compression="zstd"), wire.encode(hours), wire.encode(batch(ts=now_ms())))
+
+    wait_for(lambda: stack.stored()[0] == 151, 90)
+
+    assert stack.workers["one"].poll() is None
+    assert psutil.Process(stack.workers["one"].pid).memory_info().rss < 1e9
+    assert dict(stack.rows("SELECT reason, sum(rows) FROM rejected_rows GROUP BY reason")) == {"undecodable": 1}
+    assert stack.stored() == (151, pytest.approx(150 * 3_600 + 500, rel=1e-9))
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_bad_row_does_not_touch_its_neighbours():
 def test_each_row_is_judged_by_its_own_append_time():
     rows = wire.columns([batch(ts=[NOW_MS, NOW_MS])])
 
-    codes = checks.refusals(rows, pa.array([NOW_MS, NOW_MS - 10_000]).to_numpy())
+    codes = checks.reading_refusals(rows, pa.array([NOW_MS, NOW_MS - 10_000]).to_numpy())
 
     assert [checks.REASONS[code] for code in codes] == ["", "bad_time"]
 
@@ -90,3 +91,33 @@ def test_nothing_at_all_is_known_of_an_empty_row():
     codes = checks.refusals(wire.columns([empty]), NOW_MS)
 
     assert [checks.REASONS[code] for code in codes] == ["missing_label"]
+
+
+def hours(fleets: int, rows_of_each: int = 1, first_power_w: float = 500.0) -> pa.RecordBatch:
+    """Return rows that each last an hour, in fleets of their own."""
+    rows = fleets * rows_of_each
+    power_w = [first_power_w] + [500.0] * (rows - 1)
+    return batch(fleet=[f"f{index // rows_of_each}" for index in range(rows)], interval_ms=3_600_000, power_w=power_w)
+
+
+def test_rows_that_unfold_into_more_seconds_than_anyone_can_store_are_refused():
+    most = checks.MAX_UNFOLDED_SECONDS // 3_600
+
+    codes = checks.refusals(wire.columns([hours(most + 100)]), NOW_MS)
+
+    assert np.flatnonzero(codes).tolist() == list(range(most, most + 100))
+    assert {checks.REASONS[code] for code in codes} == {"", "bad_value"}
+
+
+def test_rows_that_are_added_up_before_they_are_spread_count_together():
+    codes = checks.refusals(wire.columns([hours(10, rows_of_each=2_000)]), NOW_MS)
+
+    assert not codes.any()
+
+
+def test_refused_rows_unfold_into_nothing():
+    rows = hours(checks.MAX_UNFOLDED_SECONDS // 3_600 + 1, first_power_w=-1.0)
+
+    codes = checks.refusals(wire.columns([rows]), NOW_MS)
+
+    assert [checks.REASONS[code] for code in codes[codes > 0]] == ["bad_power"]

@@ -1,6 +1,6 @@
 """Messages whose second is over make a block, named by the offset after the block before it."""
 
-from streams.blocks import MAX_BLOCK_BYTES, LogMessage, PartitionCutter, Span
+from streams.blocks import MAX_BLOCK_WEIGHT, LogMessage, PartitionCutter, Span
 
 
 def message(offset: int, appended_ms: int, value: bytes = b"x") -> LogMessage:
@@ -32,7 +32,7 @@ def test_a_backlog_makes_one_block_of_many_seconds():
 
 
 def test_a_block_that_grows_too_large_is_cut_at_once():
-    held = cutter(message(0, 5_000, bytes(MAX_BLOCK_BYTES)), message(1, 5_000), message(2, 5_000))
+    held = cutter(message(0, 5_000, bytes(MAX_BLOCK_WEIGHT)), message(1, 5_000), message(2, 5_000))
 
     assert held.due(0)
     assert held.peek(9_000).span == Span(3, 0, 0)
