@@ -1,13 +1,7 @@
 """One measurement: a stack of its own, a simulated fleet, and what a sample costs on its way."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +9,11 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from bench.processes import ROLES, costs
-from local.broker.kafka import free_port
+from bench.stack import stack, stored_samples
 from schema.clickhouse import connect
 from schema.errors import GigawattError
 
-_STARTS_WITHIN_S: Final = 120.0
+_STORES_WITHIN_S: Final = 120.0
 _PATH: Final = ("broker", "worker", "store")
 """Whose cost makes the total: what a sample passes after its producer."""
 
@@ -57,16 +51,17 @@ class Result:
 
 def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
     """Run a stack and a fleet of their own and measure for `load.seconds` after the warm-up."""
-    with tempfile.TemporaryDirectory(prefix="gigawatt-bench-") as folder, _stack(Path(folder), load, said) as stack:
-        client = connect(stack.clickhouse)
+    with stack(load.workers, said) as running:
+        client = connect(running.clickhouse)
+        running.produce("simulated", "--chips", str(load.chips), "--batch", str(load.batch), "--cadence", "1")
         _wait_for_samples(client)
         said(f"{load.chips:,} chips: warming up for {load.warm_up_s:.0f} s")
         time.sleep(load.warm_up_s)
-        before, began, already = costs(stack.roots), time.monotonic(), _ledger(client)
+        before, began, already = costs(running.pids), time.monotonic(), stored_samples(client)
         said(f"{load.chips:,} chips: measuring for {load.seconds:.0f} s")
         since = time.time()
         time.sleep(load.seconds)
-        after, took_s, by_then = costs(stack.roots), time.monotonic() - began, _ledger(client)
+        after, took_s, by_then = costs(running.pids), time.monotonic() - began, stored_samples(client)
         samples = by_then - already
         if not samples:
             raise GigawattError("no sample was stored while measuring; run `gigawatt up` to see why")
@@ -81,74 +76,18 @@ def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
             behind_samples=max(0, round(load.chips * took_s) - samples),
             cpu_us_per_sample=per_sample,
             freshness_s=_freshness(client, since),
-            bytes_per_sample={**_wire_bytes(Path(folder), by_then), **_disk_bytes(client)},
+            bytes_per_sample={**_wire_bytes(running.folder, by_then), **_disk_bytes(client)},
             memory_mb={role: cost.memory_mb for role, cost in after.items()},
             cores={role: used / took_s for role, used in cpu_s.items()},
         )
 
 
-@dataclass(frozen=True)
-class _Stack:
-    clickhouse: str
-    roots: list[int]
-
-
-@contextmanager
-def _stack(folder: Path, load: Load, said: Callable[[str], None]) -> Iterator[_Stack]:
-    ports = [free_port("127.0.0.1") for _ in range(3)]
-    ready = folder / "ready.json"
-    said("starting a stack of its own")
-    up = _gigawatt(
-        folder / "up.log",
-        "up", "--chips", "0", "--state", str(folder / "state"), "--ready-file", str(ready),
-        "--kafka-port", str(ports[0]), "--clickhouse-port", str(ports[1]), "--page-port", str(ports[2]),
-        "--workers", str(load.workers),
-    )  # fmt: skip
-    fleet = None
-    try:
-        parts = _wait_for(ready, up, folder / "up.log")
-        fleet = _gigawatt(
-            folder / "fleet.log",
-            "produce", "simulated", "--chips", str(load.chips), "--batch", str(load.batch), "--cadence", "1",
-            "--to", parts["kafka"],
-        )  # fmt: skip
-        yield _Stack(parts["clickhouse"], [up.pid, fleet.pid])
-    finally:
-        for process in (fleet, up):
-            if process is not None:
-                process.terminate()
-        for process in (fleet, up):
-            if process is not None:
-                process.wait(60)
-
-
-def _gigawatt(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    with log.open("wb") as file:
-        command = [sys.executable, "-m", "gigawatt", *arguments]
-        return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ)  # noqa: S603  our own command
-
-
-def _wait_for(ready: Path, up: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
-    deadline = time.monotonic() + _STARTS_WITHIN_S
-    while not ready.exists():
-        if up.poll() is not None or time.monotonic() > deadline:
-            lines = log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-            raise GigawattError(f"the stack did not start: {lines[-1]}")
-        time.sleep(0.1)
-    parts: dict[str, str] = json.loads(ready.read_text())
-    return parts
-
-
 def _wait_for_samples(client: Client) -> None:
-    deadline = time.monotonic() + _STARTS_WITHIN_S
-    while not _ledger(client):
+    deadline = time.monotonic() + _STORES_WITHIN_S
+    while not stored_samples(client):
         if time.monotonic() > deadline:
             raise GigawattError("no sample was stored; run `gigawatt up` to see why")
         time.sleep(0.2)
-
-
-def _ledger(client: Client) -> int:
-    return int(_row(client, "SELECT sum(samples) FROM ingest_blocks")[0])
 
 
 def _row(client: Client, sql: str, **parameters: Any) -> Sequence[Any]:

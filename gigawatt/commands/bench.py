@@ -1,12 +1,15 @@
 """`gigawatt bench`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.host import host_table, measure_host
 from bench.measure import Load, Result, measure, table
 
 
@@ -19,19 +22,39 @@ from bench.measure import Load, Result, measure, table
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here, too."
 )
-def command(*, chips: str, batch: int, seconds: float, warm_up: float, workers: int, json_path: Path | None) -> None:
+@click.option(
+    "--produce",
+    metavar="ARGUMENTS",
+    help="Measure instead what `gigawatt produce ARGUMENTS` costs this host, as in --produce 'nvml'.",
+)
+def command(
+    *, chips: str, batch: int, seconds: float, warm_up: float, workers: int, json_path: Path | None, produce: str | None
+) -> None:
     """Measure cost, freshness and size on this machine, each run with a stack and a simulated fleet of its own.
 
     Every chip is sampled every second. Costs are CPU time of the processes, merges included; freshness is from a
     sample's end until it is visible; bytes are as compressed on the wire and as stored raw.
     """
+    if produce is not None:
+        host = measure_host(produce, seconds, warm_up, _say)
+        _write(json_path, host.as_json())
+        _show(host_table(host))
+        return
     results: list[Result] = []
     for size in _sizes(chips):
         load = Load(size, batch, seconds, warm_up, workers)
-        results.append(measure(load, lambda line: click.echo(line, err=True)))
-        if json_path is not None:
-            json_path.write_text(json.dumps([result.as_json() for result in results], indent=2) + "\n")
-    _show(results)
+        results.append(measure(load, _say))
+        _write(json_path, [result.as_json() for result in results])
+    _show(table(results))
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _write(path: Path | None, figures: Any) -> None:
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def _sizes(text: str) -> list[int]:
@@ -41,8 +64,8 @@ def _sizes(text: str) -> list[int]:
         raise click.BadParameter(f"{text!r}: write sizes as 1000,1000000", param_hint="--chips") from None
 
 
-def _show(results: list[Result]) -> None:
-    head, *rows = table(results)
+def _show(figures: Sequence[Sequence[str]]) -> None:
+    head, *rows = figures
     shown = Table(box=None)
     shown.add_column(head[0])
     for name in head[1:]:

@@ -1,0 +1,51 @@
+"""The measurements, small: a real stack, and figures that agree with what was sent."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.producers.dcgm_page import page
+from tests.producers.exporter import Exporter, serving
+
+
+def bench(tmp_path, *arguments: str):
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "gigawatt", "bench", "--seconds", "4", "--warm-up", "2", "--json", str(figures)]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=150)
+    assert done.returncode == 0, done.stderr
+    return json.loads(figures.read_text()), done.stdout
+
+
+def test_every_figure_of_the_contract_is_measured(tmp_path):
+    (figures,), shown = bench(tmp_path, "--chips", "2000", "--batch", "500")
+
+    assert (figures["chips"], figures["batch"]) == (2000, 500)
+    assert figures["samples_per_second"] == pytest.approx(2000, rel=0.6)  # blocks of a second, over four of them
+    cost = figures["cpu_us_per_sample"]
+    assert cost.keys() == {"producer", "broker", "worker", "store", "total"}
+    assert cost["total"] == pytest.approx(cost["broker"] + cost["worker"] + cost["store"])
+    assert all(value > 0 for value in cost.values())
+    assert 0 < figures["freshness_s"]["p50"] <= figures["freshness_s"]["p99"]
+    assert figures["bytes_per_sample"]["wire"] > 0
+    assert figures["bytes_per_sample"]["disk"] > 0
+    assert all(figures["memory_mb"][role] > 0 for role in ("producer", "broker", "worker", "store"))
+    assert "2,000" in shown
+
+
+def test_what_a_host_pays_for_being_sampled_is_measured(tmp_path):
+    exporter = Exporter()
+
+    def respond(handler):
+        exporter.body = page(power=301, energy_mj=10**6 + 300_000 * exporter.requests, gpus=8, util=50)
+        exporter.page(handler)
+
+    exporter.respond = respond
+    with serving(exporter):
+        figures, shown = bench(tmp_path, "--produce", f"dcgm --url {exporter.url}")
+
+    assert figures["samples"] >= 8
+    assert 0 < figures["core_share"] < 1
+    assert figures["memory_mb"] > 0
+    assert "share of a core" in shown

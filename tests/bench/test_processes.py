@@ -1,0 +1,27 @@
+"""Whose CPU time is whose is told by command lines."""
+
+import os
+
+import pytest
+
+from bench.processes import costs, role_of
+
+
+@pytest.mark.parametrize(
+    ("command", "role"),
+    [
+        (["python", "-m", "gigawatt", "produce", "simulated"], "producer"),
+        (["/x/.venv/bin/python", "-m", "gigawatt", "worker", "--name", "one"], "worker"),
+        (["python", "-m", "local.clickhouse", "--port", "1"], "store"),
+        (["java", "-Xmx256m", "kafka.Kafka", "server.properties"], "broker"),
+        (["/x/bin/tansu", "broker"], "broker"),
+        (["python", "-m", "local.child", "python", "-m", "gigawatt", "worker"], None),
+        (["python", "-m", "gigawatt", "up"], None),
+    ],
+)
+def test_role(command, role):
+    assert role_of(command) == role
+
+
+def test_a_process_that_is_no_part_of_the_path_costs_nothing():
+    assert all(cost.cpu_s == 0 for cost in costs([os.getpid()]).values())
