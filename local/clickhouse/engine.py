@@ -13,6 +13,22 @@ from local.clickhouse.protocol import Summary
 from local.clickhouse.statements import Insert
 
 _BLOCK_BYTES = 1 << 20
+# Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself.
+_INWARD_FUNCTIONS = frozenset(
+    {
+        *(
+            "numbers",
+            "numbers_mt",
+            "zeros",
+            "zeros_mt",
+            "primes",
+            "generateseries",
+            "generate_series",
+            "generaterandom",
+        ),
+        *("values", "sqlstandardvalues", "null", "format", "view", "viewifpermitted", "viewexplain", "merge"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,9 @@ class Engine:
     def __init__(self, location: str) -> None:
         self._connections = Connections(location)
         self.setting_names = frozenset(self._column("SELECT name FROM system.settings"))
+        # What a user who may only read must not call.
+        tables = self._column("SELECT lower(name) FROM system.table_functions")
+        self.outward_functions = frozenset(tables) - _INWARD_FUNCTIONS
         self.version = self._column("SELECT version()")[0]
 
     def query(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str], *, keep: bool) -> Result:

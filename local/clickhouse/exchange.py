@@ -15,12 +15,12 @@ from local.clickhouse.bodies import Body
 from local.clickhouse.config import User
 from local.clickhouse.connections import Session, session_of
 from local.clickhouse.engine import Engine, Insertion, Result
-from local.clickhouse.errors import READONLY, SYNTAX_ERROR, EngineError, refusal
+from local.clickhouse.errors import ACCESS_DENIED, READONLY, SYNTAX_ERROR, EngineError, refusal
 from local.clickhouse.grafana import hello_block, is_hello
 from local.clickhouse.plans import Plan, deduplication_token, plan_of
 from local.clickhouse.protocol import Request, Summary, format_headers
 from local.clickhouse.sessions import Sessions
-from local.clickhouse.statements import Insert, insert_target
+from local.clickhouse.statements import Insert, calls, insert_target
 
 _T = TypeVar("_T")
 # How often a slow query looks whether its client is still there.
@@ -122,6 +122,9 @@ class Exchange:
             raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
         if session.read_only and kind not in {"READ_ONLY", "UNKNOWN"}:
             raise self._read_only_refusal()
+        if self.user.read_only and (outward := calls(plan.sql) & self.engine.outward_functions):
+            text = f"{self.user.name}: Not enough privileges to call {', '.join(sorted(outward))}."
+            raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
 
     def _read_only_refusal(self) -> EngineError:
         return refusal(READONLY, "READONLY", f"{self.user.name}: Cannot execute query in readonly mode.")

@@ -119,3 +119,14 @@ def names_a_file(sql: bytes) -> bool:
         return False
     words = (token[0].upper() for token in _TOKEN.finditer(sql) if token.lastgroup == "word")
     return any(word in {b"OUTFILE", b"INFILE"} for word in words)
+
+
+def calls(sql: bytes) -> set[str]:
+    """Give the functions that a statement calls, in small letters: words before a bracket, quoted or not."""
+    called, last = set(), b""
+    for token in _TOKEN.finditer(sql):
+        if token[0] == b"(" and last:
+            called.add(last.lower().decode("ascii", "replace"))
+        if token.lastgroup != "skip":
+            last = token[0].strip(b'`"') if token.lastgroup in {"word", "quoted"} else b""
+    return called

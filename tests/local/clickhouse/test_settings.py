@@ -80,6 +80,30 @@ def test_the_read_only_user_cannot_write(front, sql):
     assert front.ask(query=sql, method="GET").headers["X-ClickHouse-Exception-Code"] == "164"
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM file('/etc/hostname', 'LineAsString')",
+        "SELECT file('/etc/hostname')",
+        "SELECT 1 WHERE 1 IN (SELECT a FROM /* x */ `URL` ('http://127.0.0.1:1/', 'CSV', 'a Int8'))",
+        "SELECT * FROM remote('127.0.0.1:9000', 'system', 'one')",
+        "SELECT * FROM executable('id', 'CSV', 'a String')",
+    ],
+)
+def test_the_read_only_user_cannot_reach_outside(front, sql):
+    """Files, other servers and commands are not what a dashboard asks for."""
+    answer = front.ask(sql, user="grafana")
+
+    assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "497")
+
+
+def test_the_read_only_user_may_name_a_column_as_it_likes(front):
+    """Only a call is a call."""
+    answer = front.ask("SELECT 'file(' AS file, number AS url FROM numbers(1) WHERE (number) IN (0)", user="grafana")
+
+    assert answer.data == b"file(\t0\n"
+
+
 def test_the_read_only_user_has_bounds(front):
     """It may ask for less than its limit, and gets the limit when it asks for more or for none."""
     sql = "SELECT getSetting('max_execution_time')"
