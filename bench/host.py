@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.processes import costs
-from bench.stack import stack, stored_samples
+from bench.stack import stack, stored_samples, wait_for_samples
 from schema.clickhouse import connect
 from schema.errors import GigawattError
 
@@ -35,6 +35,7 @@ def measure_host(
     with stack(1, said) as running:
         client = connect(running.clickhouse)
         producer = running.produce(*command)
+        wait_for_samples(client)
         said(f"produce {arguments}: warming up for {warm_up_s:.0f} s")
         time.sleep(warm_up_s)
         before, began = costs([producer.pid])["producer"], time.monotonic()

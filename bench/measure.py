@@ -9,11 +9,10 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from bench.processes import ROLES, costs
-from bench.stack import stack, stored_samples
+from bench.stack import stack, stored_samples, wait_for_samples
 from schema.clickhouse import connect
 from schema.errors import GigawattError
 
-_STORES_WITHIN_S: Final = 120.0
 _PATH: Final = ("broker", "worker", "store")
 """Whose cost makes the total: what a sample passes after its producer."""
 
@@ -54,7 +53,7 @@ def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
     with stack(load.workers, said) as running:
         client = connect(running.clickhouse)
         running.produce("simulated", "--chips", str(load.chips), "--batch", str(load.batch), "--cadence", "1")
-        _wait_for_samples(client)
+        wait_for_samples(client)
         said(f"{load.chips:,} chips: warming up for {load.warm_up_s:.0f} s")
         time.sleep(load.warm_up_s)
         before, began, already = costs(running.pids), time.monotonic(), stored_samples(client)
@@ -80,14 +79,6 @@ def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
             memory_mb={role: cost.memory_mb for role, cost in after.items()},
             cores={role: used / took_s for role, used in cpu_s.items()},
         )
-
-
-def _wait_for_samples(client: Client) -> None:
-    deadline = time.monotonic() + _STORES_WITHIN_S
-    while not stored_samples(client):
-        if time.monotonic() > deadline:
-            raise GigawattError("no sample was stored; run `gigawatt up` to see why")
-        time.sleep(0.2)
 
 
 def _row(client: Client, sql: str, **parameters: Any) -> Sequence[Any]:

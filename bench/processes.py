@@ -28,7 +28,7 @@ def role_of(command: list[str]) -> str | None:
     if any(part.endswith("/tansu") for part in command[:1]):
         return "broker"
     for role, marks in _MARKS.items():
-        if all(any(mark in part for part in command) for mark in marks) and "local.child" not in " ".join(command):
+        if all(any(mark in part for part in command) for mark in marks) and "child.py" not in " ".join(command):
             return role
     return None
 

@@ -18,6 +18,7 @@ from local.broker.kafka import free_port
 from schema.errors import GigawattError
 
 _STARTS_WITHIN_S: Final = 120.0
+_STORES_WITHIN_S: Final = 120.0
 _ENDS_WITHIN_S: Final = 60.0
 
 
@@ -75,6 +76,15 @@ def stored_samples(client: Client) -> int:
     """Return how many samples the ledger says are stored."""
     ((samples,),) = client.query("SELECT sum(samples) FROM ingest_blocks").result_rows
     return int(samples)
+
+
+def wait_for_samples(client: Client) -> None:
+    """Wait until the first samples are stored. Raises `GigawattError` when none come."""
+    deadline = time.monotonic() + _STORES_WITHIN_S
+    while not stored_samples(client):
+        if time.monotonic() > deadline:
+            raise GigawattError("no sample was stored; run `gigawatt up` to see why")
+        time.sleep(0.2)
 
 
 def gigawatt(log: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -9,11 +9,9 @@ import pkgutil
 import sys
 
 import click
-from pydantic import ValidationError
 
 from gigawatt import commands
 from schema.errors import GigawattError
-from schema.settings import Settings
 
 
 class CommandFolder(click.Group):
@@ -52,11 +50,6 @@ def main() -> None:
         gigawatt(prog_name="gigawatt")
     except GigawattError as error:
         _fail(str(error))
-    except ValidationError as error:
-        if error.title != Settings.__name__:
-            raise
-        wrong = error.errors()[0]
-        _fail(f"GIGAWATT_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}")
     except Exception as error:
         if type(error).__module__.split(".")[0] not in _CLIENTS:
             raise

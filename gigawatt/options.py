@@ -4,7 +4,7 @@ import click
 
 from schema.settings import Settings
 
-_DEFAULTS = Settings()
+_DEFAULTS = Settings.read()
 
 kafka = click.option(
     "--kafka",

@@ -74,7 +74,7 @@ async def start(
 
     Raises `GigawattError` when a part cannot be started.
     """
-    partitions = Settings().partitions
+    partitions = Settings.read().partitions
     retention = Retention(partition_bytes=LOG_BYTES // partitions, segment_bytes=SEGMENT_BYTES)
     broker = await in_thread(
         lambda: prepare(plan.state, plan.kafka_port, kind=plan.broker, retention=retention, downloaded=downloaded)
@@ -126,7 +126,7 @@ async def _start_store(
     )
     await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
     if fleet is not None:
-        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet)))
+        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet)))
 
 
 def fleet_of(plan: Plan, broker: str) -> tuple[fleets.Fleet | None, int]:

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local.child import dying_with_us
 from local.childlog import ChildLog
+from producers.child import dying_with_us
 from schema.errors import GigawattError
 
 ASK_EVERY_S = 0.05

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from schema.checks import MAX_LABEL_BYTES
+from schema.limits import MAX_LABEL_BYTES
 from schema.samples import LABEL, SCHEMA
 
 Column: TypeAlias = (
@@ -43,7 +43,7 @@ def _array(column: Column, rows: int, wanted: pa.DataType) -> pa.Array:
     if wanted == LABEL:
         if isinstance(column, str):
             return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([column]))
-        return pa.array(column, pa.utf8()).dictionary_encode()
+        return pa.array(column, LABEL)
     if isinstance(column, (int, float)):
         return pa.repeat(pa.scalar(column, wanted), rows)
     return pa.array(column, wanted)

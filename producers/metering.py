@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from producers.source import Tick
-from schema.checks import MAX_INTERVAL_MS, MAX_POWER_W
+from schema.limits import MAX_INTERVAL_MS, MAX_POWER_W
 
 MAX_SENSOR_INTERVAL_MS: Final = 120_000
 """How long one sensor reading may stand for: longer than any usual refresh, short beside an outage."""

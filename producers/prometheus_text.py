@@ -8,7 +8,7 @@ one scrape to the next, so each is parsed once and costs 2 microseconds after th
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +20,30 @@ Merge = Callable[[Mapping[str, float]], float | None]
 
 WHOLE: Final = ""
 """The part that is the whole chip: where a row speaks for it, the rows of its parts are not needed."""
+_NONE_ELSE_BUSY: Final = 0.005
+
+
+def largest(parts: Mapping[str, float]) -> float:
+    """Return what at least one part shows: of a sensor that they share, or of one that only one of them shows."""
+    return max(parts.values())
+
+
+def total(parts: Mapping[str, float]) -> float:
+    """Return the sum, of what parts have each for themselves."""
+    return sum(parts.values())
+
+
+def unknown(_parts: Mapping[str, float]) -> None:
+    """Return None: what the parts say of themselves does not add up to the chip."""
+
+
+def one_busy(parts: Mapping[str, float]) -> float | None:
+    """Return how long the chip ran anything, which is known when at most one part ran.
+
+    Of two that did, nothing says how far they overlapped.
+    """
+    busiest = max(parts.values())
+    return busiest if sum(parts.values()) - busiest < _NONE_ELSE_BUSY else None
 
 
 class PrometheusTextError(ValueError):
@@ -41,13 +65,15 @@ class Rule:
 
     `name` is the reading that it gives, whose unit is the metric's times `scale`. Where two metrics of a
     table give the same reading, the one that stands first in the table counts. A value of `blank_from` or
-    more is the exporter's way to say that there is none. `merge` makes one value of those of a chip's parts.
+    more, or of `blank_to` or less, is the exporter's way to say that there is none. `merge` makes one value
+    of those of a chip's parts.
     """
 
     name: str
     scale: float = 1.0
     blank_from: float = math.inf
-    merge: Merge = lambda parts: max(parts.values())
+    blank_to: float = -math.inf
+    merge: Merge = largest
 
 
 @dataclass
@@ -66,9 +92,9 @@ class Reading:
 
 
 class TextParser:
-    """Rows of the metrics that a table wants, in the order of the text."""
+    """Rows of the metrics that are wanted, by name, in the order of the text."""
 
-    def __init__(self, metrics: Mapping[str, Rule]) -> None:
+    def __init__(self, metrics: Iterable[str]) -> None:
         names = "|".join(sorted(map(re.escape, metrics), key=len, reverse=True))
         self._wanted = re.compile(rf"^[ \t]*((?:{names})[{{ \t].*)$", re.MULTILINE)
         self._series: dict[str, tuple[str, Labels]] = {}
@@ -133,7 +159,7 @@ def readings(
 
     Rows of one metric, chip and part that differ in other labels only (two pods share the chip) are one
     reading told twice: the largest counts, once. A row without a chip, and a value that is not finite or blank,
-    is as good as absent.
+    is as good as absent. A metric that the table does not have lends its labels, and no value.
     """
     chips: dict[str, Reading] = {}
     parts: dict[tuple[str, str], dict[str, float]] = {}
@@ -145,8 +171,8 @@ def readings(
         for name, text in row.labels.items():
             if text:
                 reading.labels.setdefault(name, set()).add(text)
-        rule = table[row.metric]
-        if not math.isfinite(row.value) or row.value >= rule.blank_from:
+        rule = table.get(row.metric)
+        if rule is None or not math.isfinite(row.value) or not rule.blank_to < row.value < rule.blank_from:
             continue
         of_part = parts.setdefault((chip, row.metric), {})
         part = part_of(row.labels)

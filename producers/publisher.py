@@ -27,7 +27,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 from producers.batches import compact
 from producers.sink import Sent
 from producers.source import Batch
-from schema import wire
+from schema import encoding
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError
 from schema.topics import MAX_MESSAGE_BYTES
@@ -39,7 +39,7 @@ _SHARE: Final = 0.98  # of a message's limit; lz4 can make what does not compres
 _OVERHEAD_BYTES: Final = 1024  # of a record and its batch, with key and header
 _AWAY_AFTER_S: Final = 5.0
 _BACKOFF_S: Final = 2.0
-_HEADERS: Final = [(wire.CONTENT_TYPE_HEADER, wire.ARROW_STREAM.encode())]
+_HEADERS: Final = [(encoding.CONTENT_TYPE_HEADER, encoding.ARROW_STREAM.encode())]
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class KafkaPublisher:
 
 def fitting(batch: Batch, limit_bytes: int) -> Iterator[tuple[Batch, bytes | None]]:
     """Encode a batch, halved until each piece has `limit_bytes` at most; None for one row that does not fit."""
-    value = wire.encode(batch.samples)
+    value = encoding.encode(batch.samples)
     rows = batch.samples.num_rows
     if len(value) <= limit_bytes:
         yield batch, value

@@ -7,13 +7,15 @@ that takes longer than a period skips the ticks that passed meanwhile; they are 
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 import structlog
 
+from producers.reader import Answer, Reader
+from producers.said import Reasons, SaidError
 from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
 
 _SLOW_AFTER_S: Final = 10.0
@@ -78,7 +80,8 @@ class Sampler:
         self._sleep = sleep or stop.wait
         self._watch = watch
         self._log = structlog.get_logger()
-        self._said: set[str] = set()
+        self._reasons = Reasons()
+        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
     def run(self, *, once: bool = False) -> None:
         """Sample until told to stop, until the source is done, or `once`.
@@ -86,7 +89,7 @@ class Sampler:
         `once` reads without waiting for a tick; a source with a period of 0 is then read until it is done.
         What the source raises besides `SourceDoneError` is raised here, `SourceError` only when `once`.
         """
-        reader = _Reader(self._source)
+        reader = Reader(self._source, self._answers.put)
         try:
             self._run(reader, once=once)
         except SourceDoneError:
@@ -94,7 +97,7 @@ class Sampler:
         finally:
             reader.end()
 
-    def _run(self, reader: "_Reader", *, once: bool) -> None:
+    def _run(self, reader: Reader, *, once: bool) -> None:
         number = self._number(self._clock.now())
         while not self._stop.is_set():
             if self._period_s > 0 and not once:
@@ -128,35 +131,37 @@ class Sampler:
             self._sleep(min(left_s, self._period_s))
         return due
 
-    def _read(self, reader: "_Reader", tick: Tick, *, once: bool) -> None:
+    def _read(self, reader: Reader, tick: Tick, *, once: bool) -> None:
         began_s = self._clock.elapsed()
-        result = self._answer(reader.start(tick))
+        reader.ask(tick)
+        answer = self._answer()
         counts = self.counts
         counts.last_read_s = self._clock.elapsed() - began_s
         counts.read_s += counts.last_read_s
-        if result is None:
+        if answer is None:
             return  # abandoned: told to stop while it hung
-        if result.error is not None and not isinstance(result.error, SourceError):
-            raise result.error
+        failure = answer.error
+        if failure is not None and not isinstance(failure, SourceError):
+            raise failure
         if not once:
-            self._tell(result.error)
-        batches = result.error.batches if result.error else result.batches
-        outcome = Outcome.FAILED if result.error else Outcome.OK if batches else Outcome.NOTHING
+            self._tell(failure)
+        batches = failure.batches if failure else answer.batches
+        outcome = Outcome.FAILED if failure else Outcome.OK if batches else Outcome.NOTHING
         counts.reads[outcome] += 1
         counts.last_outcome = outcome
         for batch in batches:
             counts.samples += batch.samples.num_rows
             self._publish(batch)
         self._watch()
-        if once and result.error:
-            raise result.error
+        if once and failure:
+            raise failure
 
-    def _answer(self, answer: "_Answer") -> "_Result | None":
+    def _answer(self) -> Answer | None:
         """Wait for the reader; None when the sampler was stopped and the read would not end."""
         waited_s, waited_since_stop_s = 0.0, 0.0
         while True:
             try:
-                return answer.get(timeout=_GLANCE_S)
+                return self._answers.get(timeout=_GLANCE_S)
             except queue.Empty:
                 waited_s += _GLANCE_S
             if self._stop.is_set():
@@ -171,45 +176,7 @@ class Sampler:
     def _tell(self, failure: SourceError | None) -> None:
         """Log each reason for failing once, until reads succeed again: not every second."""
         if failure is None:
-            if self._said:
-                self._said.clear()
+            if self._reasons.clear():
                 self._log.info("reads succeed again")
-        elif (reason := str(failure)) not in self._said:
-            self._said.add(reason)
-            self._log.warning("read failed: trying again at each tick", reason=reason)
-
-
-@dataclass(frozen=True)
-class _Result:
-    batches: Sequence[Batch] = ()
-    error: Exception | None = None
-
-
-_Answer = queue.SimpleQueue[_Result]
-
-
-class _Reader:
-    """Reads the source in a daemon thread, one read after the other."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._asked: queue.SimpleQueue[tuple[Tick, _Answer] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="reader", daemon=True).start()
-
-    def start(self, tick: Tick) -> _Answer:
-        """Have the source read; the answer will hold how that went."""
-        answer: _Answer = queue.SimpleQueue()
-        self._asked.put((tick, answer))
-        return answer
-
-    def end(self) -> None:
-        """Let the thread end once the read under way, if any, has."""
-        self._asked.put(None)
-
-    def _run(self) -> None:
-        while asked := self._asked.get():
-            tick, answer = asked
-            try:
-                answer.put(_Result(self._source.read(tick)))
-            except Exception as error:  # noqa: BLE001  raised again in the sampler's thread
-                answer.put(_Result(error=error))
+        elif not isinstance(failure, SaidError) and self._reasons.is_new(str(failure)):
+            self._log.warning("read failed: trying again at each tick", reason=str(failure))

@@ -23,6 +23,11 @@ MAX_BODY_BYTES: Final = 32 * 2**20
 """An exporter of sixteen chips with every field on sends about 1 MB."""
 _CHUNK_BYTES: Final = 64 * 2**10
 _OK: Final = 200
+_SLOW: Final = (ConnectTimeoutError, ReadTimeoutError, TimeoutError)
+
+
+class SlowPageError(SourceError):
+    """Something is there, and did not answer in time."""
 
 
 class Scraper:
@@ -59,14 +64,14 @@ class Scraper:
                 redirect=False,
             )
         except (HTTPError, OSError, ValueError) as error:
-            raise self._failed(_why(error, self._timeout_s)) from error
+            raise self._unread(error) from error
         try:
             if answer.status != _OK:
                 raise self._failed(f"answered {answer.status} {answer.reason or ''}".rstrip())
             body = self._body(answer, deadline)
         except (HTTPError, OSError, ValueError) as error:
             answer.close()
-            raise self._failed(_why(error, self._timeout_s)) from error
+            raise self._unread(error) from error
         except SourceError:
             answer.close()  # what is left of the body must not be taken for the next answer
             raise
@@ -86,13 +91,19 @@ class Scraper:
             if size > self._max_body_bytes:
                 raise self._failed(f"sent more than {self._max_body_bytes / 2**20:.0f} MiB")
             if self._elapsed() > deadline:
-                raise self._failed(f"did not finish within {self._timeout_s:g} s")
+                raise SlowPageError(f"{self.url} did not finish within {self._timeout_s:g} s")
         if not parts:
             raise self._failed("sent an empty body")
         body = b"".join(parts)
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
         # Without a length nothing tells a whole last line from half of one.
         return body if framed else body[: body.rfind(b"\n") + 1]
+
+    def _unread(self, error: Exception) -> SourceError:
+        # For urllib3 a connection that was refused is a kind of timeout, too.
+        if isinstance(error, _SLOW) and not isinstance(error, NewConnectionError):
+            return SlowPageError(f"{self.url} did not answer within {self._timeout_s:g} s")
+        return self._failed(_why(error))
 
     def _failed(self, what: str) -> SourceError:
         return SourceError(f"{self.url} {what}")
@@ -111,14 +122,12 @@ def checked_url(url: str) -> str:
     return parsed._replace(path="/metrics").url if parsed.path in (None, "/") else parsed.url
 
 
-def _why(error: Exception, timeout_s: float) -> str:
+def _why(error: Exception) -> str:
     """Say in words of the operator what urllib3 or the socket reported."""
     if isinstance(error, NameResolutionError):
         return "cannot be found: no such host"
-    if isinstance(error, NewConnectionError):  # for urllib3 this is a kind of timeout
+    if isinstance(error, NewConnectionError):
         return "cannot be connected to: is the exporter running?"
-    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)):
-        return f"did not answer within {timeout_s:g} s"
     if isinstance(error, IncompleteRead) or isinstance(error.__cause__, IncompleteRead):
         return "broke off in the middle of its answer"
     if isinstance(error, ProtocolError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from producers.source import Batch
-from schema import wire
+from schema.encoding import encode_ndjson
 
 
 @dataclass
@@ -44,7 +44,7 @@ class NdjsonSink:
 
     def publish(self, batch: Batch) -> None:
         """Write the batch. Raises `BrokenPipeError` when nobody reads any more."""
-        lines = wire.encode_ndjson(batch.samples)
+        lines = encode_ndjson(batch.samples)
         self._stream.write(lines)
         self._stream.flush()
         self.sent.messages += 1

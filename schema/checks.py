@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schema.limits import MAX_AHEAD_MS, MAX_INTERVAL_MS, MAX_LABEL_BYTES, MAX_POWER_W, RAW_RETENTION_MS
 from schema.samples import IDENTITY, PLATFORMS, POWER_METHODS, Bools, Ints, Label, Samples
 
 ACCEPTED: Final = 0
@@ -28,13 +29,6 @@ REASONS: Final = (
     "bad_value",
 )
 UNDECODABLE: Final = "undecodable"
-
-MAX_LABEL_BYTES: Final = 128
-MAX_AHEAD_MS: Final = 5_000
-MAX_INTERVAL_MS: Final = 3_600_000
-MAX_POWER_W: Final = 10_000.0
-RAW_RETENTION_MS: Final = 3 * 24 * 3_600_000
-"""How long raw samples are kept, by the TTL in the migrations; a sample older than this is too late."""
 
 _RANGES: Final = {
     # the widest that any chip could mean; beyond them the reading is garbage

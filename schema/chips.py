@@ -36,6 +36,21 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How activity lifts a chip from idle to peak, for chips that have no power reading.
+
+    A weight is the share of the range that full activity of that kind alone accounts for. Together they may exceed
+    1: the power limit then holds at peak. `error` is one standard deviation of the curve, as a share of the range.
+    """
+
+    tensor_weight: float
+    memory_weight: float
+    error: float
+    evidence: Evidence
+    source: str
+
+
+@dataclass(frozen=True)
 class Chip:
     """One model: power figures (None where nobody has stated one), chips in a host, nominal device memory."""
 
@@ -46,6 +61,7 @@ class Chip:
     idle: Figure | None = None
     typical: Figure | None = None
     peak: Figure | None = None
+    curve: Curve | None = None
 
     @property
     def idle_w(self) -> float | None:
@@ -66,7 +82,8 @@ class Chip:
     def estimate_error_share(self) -> float:
         """Return one standard deviation of a power estimated from these figures, as a share of that power.
 
-        As wide as the weaker of idle and peak asks; a missing one counts as guessed.
+        Of the figures alone, not of the curve between them. As wide as the weaker of idle and peak asks; a
+        missing one counts as guessed.
         """
         kinds: list[Evidence] = [figure.evidence if figure else "guessed" for figure in (self.idle, self.peak)]
         return max(_ESTIMATE_ERROR_SHARE[kind] for kind in kinds)
@@ -104,5 +121,6 @@ def _chip(model: str, entry: Mapping[str, Any]) -> Chip:
         platform=entry["platform"],
         chips_per_host=entry["chips_per_host"],
         memory_bytes=None if memory_gib is None else memory_gib * _GIB,
+        curve=Curve(**entry["curve"]) if "curve" in entry else None,
         **{name: Figure(**entry[name]) for name in ("idle", "typical", "peak") if name in entry},
     )

@@ -13,6 +13,11 @@
     jobs = ["base-model"]     # the first is the largest
     host_prefix = "ia-t"      # hosts are named ia-t00000, ia-t00001, ...
 
+    [[rack]]                  # only for racks that have a power meter of their own
+    site = "iowa"
+    name = "row-3-rack-12"    # as the meter's samples name it
+    hosts = ["ia-t00012", "ia-t0002?", "ia-t01*"]  # ? stands for one character, * for any
+
 `parse` is pure. Every error is a `FleetFileError` of one line with file, line and field.
 """
 
@@ -68,10 +73,20 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Rack:
+    """A rack with a power meter; `hosts` are names, or patterns in which ? and * stand for other characters."""
+
+    site: Site
+    name: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Fleet:
-    """A whole fleet file: its pools, in order."""
+    """A whole fleet file: its pools and racks, in order."""
 
     pools: tuple[Pool, ...]
+    racks: tuple[Rack, ...] = ()
 
     @property
     def count(self) -> int:
@@ -87,6 +102,14 @@ class Budget(NamedTuple):
     platform: str
     budget_w: float
     chips_expected: int
+
+
+class RackHost(NamedTuple):
+    """One row of `rack_hosts`."""
+
+    site: str
+    rack: str
+    host: str
 
 
 def load(path: Path | None = None) -> Fleet:
@@ -126,6 +149,11 @@ def budgets(fleet: Fleet) -> list[Budget]:
     return list(rows.values())
 
 
+def rack_hosts(fleet: Fleet) -> list[RackHost]:
+    """Return one row per rack and host, or pattern of hosts."""
+    return [RackHost(rack.site.name, rack.name, host) for rack in fleet.racks for host in rack.hosts]
+
+
 def scaled(fleet: Fleet, count: int) -> Fleet:
     """Return the same picture with `count` chips in all, each pool's budget scaled with its chips.
 
@@ -140,7 +168,7 @@ def scaled(fleet: Fleet, count: int) -> Fleet:
         dataclasses.replace(pool, count=share, budget_w=pool.budget_w * share / max(pool.count, 1))
         for pool, share in zip(fleet.pools, counts, strict=True)
     ]
-    return Fleet(tuple(pools))
+    return Fleet(tuple(pools), fleet.racks)
 
 
 def apportion(total: int, weights: Sequence[float]) -> list[int]:
@@ -156,7 +184,7 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
 
 
 def _fleet(root: Table) -> Fleet:
-    root.allow(("sites", "pool"))
+    root.allow(("sites", "pool", "rack"))
     sites = {name: _site(table, name) for name, table in root.named_tables("sites").items()}
     tables = root.tables("pool")
     if not tables:
@@ -172,7 +200,7 @@ def _fleet(root: Table) -> Fleet:
             table.fail("host_prefix", f"{pool.host_prefix!r} already names the hosts of another pool")
         names.add(key)
         prefixes.add(pool.host_prefix)
-    return Fleet(pools)
+    return Fleet(pools, _racks(root.tables("rack"), sites))
 
 
 def _site(table: Table, name: str) -> Site:
@@ -180,9 +208,13 @@ def _site(table: Table, name: str) -> Site:
     return Site(name, table.number("utc_offset_h", -_MAX_UTC_OFFSET_H, _MAX_UTC_OFFSET_H, 0.0))
 
 
+def _declared(table: Table, sites: Mapping[str, Site]) -> Site:
+    return sites[table.choice("site", sites)] if sites else table.fail("site", "declare it: [sites.NAME]")
+
+
 def _pool(table: Table, sites: Mapping[str, Site]) -> Pool:
     table.allow(_POOL_KEYS)
-    site = sites[table.choice("site", sites)] if sites else table.fail("site", "declare it: [sites.NAME]")
+    site = _declared(table, sites)
     fleet = table.string("fleet")
     chip = chips.chip(table.choice("model", chips.catalogue()))
     if table.choice("platform", PLATFORMS, chip.platform) != chip.platform:
@@ -216,3 +248,22 @@ def _budget_w(table: Table) -> float:
     if "budget_mw" in given:
         return table.number("budget_mw", 0.0, _MAX_BUDGET_MW) * 1e6
     return table.number("budget_w", 0.0, _MAX_BUDGET_MW * 1e6)
+
+
+def _racks(tables: Sequence[Table], sites: Mapping[str, Site]) -> tuple[Rack, ...]:
+    racks: dict[tuple[str, str], Rack] = {}
+    rack_of: dict[tuple[str, str], str] = {}
+    for table in tables:
+        table.allow(("site", "name", "hosts"))
+        rack = Rack(_declared(table, sites), table.string("name"), table.strings("hosts"))
+        if (rack.site.name, rack.name) in racks:
+            table.fail("name", f"a second rack {rack.name!r} at {rack.site.name!r}")
+        if not rack.hosts:
+            table.fail("hosts", "names no host")
+        for host in rack.hosts:
+            if set(host) & set("[]"):
+                table.fail("hosts", f"{host!r}: of patterns only ? and * are understood")
+            if (other := rack_of.setdefault((rack.site.name, host), rack.name)) != rack.name:
+                table.fail("hosts", f"{host!r} already stands in rack {other!r}")
+        racks[rack.site.name, rack.name] = rack
+    return tuple(racks.values())

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
-from schema.fleet import Budget
+from schema.fleet import Budget, RackHost
 
 _NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
 _RECORDS = """
@@ -120,8 +120,10 @@ def migrate(
     return todo
 
 
-def set_budgets(client: Client, budgets: Sequence[Budget]) -> None:
-    """Make these the budgets: they take the place of all that were set before."""
+def set_budgets(client: Client, budgets: Sequence[Budget], racks: Sequence[RackHost] = ()) -> None:
+    """Make these the budgets and the racks: they take the place of all that were set before, together."""
     now = datetime.now(UTC)
-    rows = [[now, *budget] for budget in budgets]
-    client.insert("budget_loads", rows, column_names=["loaded_at", *Budget._fields])
+    # The budgets last: it is their time that says which racks count.
+    for table, columns, rows in (("rack_loads", RackHost._fields, racks), ("budget_loads", Budget._fields, budgets)):
+        if rows:
+            client.insert(table, [[now, *row] for row in rows], column_names=["loaded_at", *columns])

@@ -9,14 +9,11 @@ import json
 import math
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from schema.samples import LABELS, MEASURES
-
-CONTENT_TYPE: Final = "application/x-ndjson"
 
 _FIELDS: Final = pa.schema(
     [
@@ -26,22 +23,6 @@ _FIELDS: Final = pa.schema(
     ]
 )
 _TIME: Final = pa.timestamp("ms", "UTC")
-
-
-def encode(batch: pa.RecordBatch) -> bytes:
-    """Encode a batch of samples, one JSON object a line; nulls are left out, `ts` is epoch milliseconds."""
-    ts = batch.column("ts").cast(pa.int64())
-    rows = batch.set_column(batch.schema.get_field_index("ts"), "ts", ts).to_pylist()
-    narrow = {field.name for field in batch.schema if pa.types.is_float32(field.type)}
-    lines = (
-        json.dumps({k: _shortest(v) if k in narrow else v for k, v in row.items() if v is not None}) for row in rows
-    )
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _shortest(value: float) -> float:
-    """Return the shortest decimal that is the same float32: 28.722, not 28.722000122070312."""
-    return float(str(np.float32(value)))
 
 
 def decode(value: bytes) -> pa.RecordBatch:

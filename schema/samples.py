@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 PLATFORMS: Final = ("tpu", "trainium", "nvidia", "amd")
+METER_MODELS: Final = ("host-meter", "rack-meter")
+"""The models under which a meter of a host or a rack publishes: samples like others, which are of no chip."""
 POWER_METHODS: Final = ("counter", "sensor", "percent", "model", "meter")
 
 THROTTLE_POWER_CAP: Final = 1

@@ -1,17 +1,46 @@
-"""Settings from the environment: `GIGAWATT_*`, then defaults. Flags of a command go before both."""
+"""Settings from the environment: `GIGAWATT_*`, then defaults. Flags of a command go before both.
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+A dataclass, not pydantic-settings: a producer on every host of the fleet pays for what it imports, 10 MB in that case.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from schema.errors import GigawattError
+
+_PREFIX = "GIGAWATT_"
 
 
-class Settings(BaseSettings):
-    """What most commands need to know; each field is the variable `GIGAWATT_` and its name in capitals."""
+@dataclass(frozen=True)
+class Settings:
+    """What most commands need to know; each field is the variable `GIGAWATT_` and its name in capitals.
 
-    model_config = SettingsConfigDict(env_prefix="GIGAWATT_", frozen=True)
+    `kafka` is HOST:PORT of a broker, `clickhouse` a URL with user and password. `partitions` are of the samples topic
+    and `replication` the copies of each topic, when it is created. `site` and `fleet` say where this machine's chips
+    stand and in which pool they are budgeted.
+    """
 
-    kafka: str = Field("127.0.0.1:9092", description="HOST:PORT of a Kafka broker")
-    clickhouse: str = Field("http://127.0.0.1:8123", description="URL of ClickHouse, with user and password")
-    partitions: int = Field(12, ge=1, description="partitions of the samples topic, when it is created")
-    replication: int = Field(1, ge=1, description="copies of each topic, when it is created")
-    site: str = Field("default", description="data centre or region of this machine")
-    fleet: str = Field("default", description="pool that this machine's chips are budgeted in")
+    kafka: str = "127.0.0.1:9092"
+    clickhouse: str = "http://127.0.0.1:8123"
+    partitions: int = 12
+    replication: int = 1
+    site: str = "default"
+    fleet: str = "default"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Return the settings of this environment. Raises `GigawattError` for a value that cannot be."""
+        read: dict[str, Any] = {}
+        for field in fields(cls):
+            name = f"{_PREFIX}{field.name.upper()}"
+            if name in environment:
+                read[field.name] = _count(name, environment[name]) if field.type is int else environment[name]
+        return cls(**read)
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise GigawattError(f"{name}={text}: write a whole number from 1 on")
+    return int(text)

@@ -1,11 +1,10 @@
-"""Messages of the samples topic: a batch of samples to bytes, and bytes back to columns.
+"""Messages of the samples topic: bytes to columns. `schema.encoding` makes the bytes.
 
 Two encodings, told apart by the `content-type` header or else by the first bytes: an Arrow IPC stream, and
 newline-delimited JSON for producers that have no Arrow. Decoding refuses a message only when nothing of it
 can be read; a value of the wrong type costs its own row, which the checks refuse with its reason.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -14,11 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schema import ndjson, unfolding
+from schema.encoding import ARROW_STREAM, NDJSON
 from schema.samples import LABELS, MEASURES, Bools, Ints, Label, Numbers, Samples, concat_labels, no_label
-
-ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
-NDJSON: Final = ndjson.CONTENT_TYPE
-CONTENT_TYPE_HEADER: Final = "content-type"
 
 _ARROW_FIRST_BYTES: Final = b"\xff\xff\xff\xff"  # the continuation mark of an encapsulated IPC message
 # A message must not unfold into all of memory, whatever tricks its encoding knows.
@@ -29,23 +25,6 @@ _MAX_TEXT_BYTES: Final = 64 * 2**20  # of one label column; views may share thei
 
 class UndecodableError(ValueError):
     """Nothing of a message can be read; the text says why, for the dead letters."""
-
-
-def encode(batch: pa.RecordBatch, *, compression: str | None = None) -> bytes:
-    """Encode a batch as an Arrow IPC stream.
-
-    `compression` (`lz4`, `zstd`) is of the buffers inside; the Kafka client compresses whole messages too.
-    """
-    sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression=compression)
-    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue()
-
-
-def encode_ndjson(batch: pa.RecordBatch) -> bytes:
-    """Encode a batch as newline-delimited JSON, times as epoch milliseconds, nulls left out."""
-    return ndjson.encode(batch)
 
 
 def decode(value: bytes | None, content_type: str | None = None) -> pa.RecordBatch:

@@ -19,7 +19,7 @@ import structlog
 from clickhouse_connect.driver.client import Client
 from faust.types import TP, EventT, StreamT
 
-from schema import wire
+from schema import encoding
 from schema.kafka import read_log
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
 from streams.blocks import LogMessage, Span
@@ -78,7 +78,7 @@ class FaustLog:
             "source-offset": str(refusal.offset).encode(),
         }
         if refusal.content_type:
-            headers[wire.CONTENT_TYPE_HEADER] = refusal.content_type.encode()
+            headers[encoding.CONTENT_TYPE_HEADER] = refusal.content_type.encode()
         await (await self._rejected.send(value=value or b"", headers=headers))  # Faust sends no nulls
 
 
@@ -155,7 +155,7 @@ def _message(event: EventT) -> LogMessage:
 
 
 def _content_type(headers: Mapping[str, bytes]) -> str | None:
-    value = headers.get(wire.CONTENT_TYPE_HEADER)
+    value = headers.get(encoding.CONTENT_TYPE_HEADER)
     return value.decode("utf-8", "replace") if value else None
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from schema import checks, wire
+from schema import checks, encoding, wire
 from schema.kafka import LogRecord
 
 RELATIVE: Final = 1e-9
@@ -64,7 +64,7 @@ class Held:
 
 def judge(record: LogRecord) -> tuple[int, int, float]:
     """Return accepted samples, refused rows and energy_j of one message, by power_w x interval_ms / 1000."""
-    content_type = record.headers.get(wire.CONTENT_TYPE_HEADER)
+    content_type = record.headers.get(encoding.CONTENT_TYPE_HEADER)
     try:
         batch = wire.decode(record.value, content_type.decode("utf-8", "replace") if content_type else None)
     except wire.UndecodableError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from schema import checks, samples, wire
+from schema import checks, encoding, samples, wire
 from schema.samples import DESCRIPTION, Ints, Rows, Samples
 from streams.blocks import LogMessage
 
@@ -100,8 +100,8 @@ def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
         reason=reason,
         rows=len(rows),
         detail=f"{len(rows)} of {received.num_rows} rows",
-        value=wire.encode(batch),
-        content_type=wire.ARROW_STREAM,
+        value=encoding.encode(batch),
+        content_type=encoding.ARROW_STREAM,
     )
 
 

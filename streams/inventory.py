@@ -64,6 +64,8 @@ def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:
     due = np.zeros(len(rosters), bool)
     for index in sorted(range(len(rosters)), key=lambda index: rosters[index].written_ms):
         roster = rosters[index]
+        if roster.written_ms == appended_ms:
+            continue  # told a moment ago: it came twice in this commit
         if roster.written_ms:
             if budget <= 0 or appended_ms < roster.written_ms + RENEWED_EVERY_MS:
                 break

@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import MessageSizeTooLargeError
 
 from schema import wire
+from schema.encoding import encode
 from schema.kafka import KafkaAdmin, LogRecord, read_log
 from schema.topics import REJECTED, SAMPLES
 from tests import engine as engines
@@ -45,13 +46,21 @@ def test_the_worker_outlives_every_message(stack: Stack):
     deep = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     refused = batch(ts=now_ms(), power_w=[1.0, -1.0, float("nan")], host=["a", "b", None])
     send(
-        stack, b"garbage", None, b"", b"null", deep, wire.encode(future), wire.encode(refused), wire.encode(batch(ts=1))
+        stack,
+        b"garbage",
+        None,
+        b"",
+        b"null",
+        deep,
+        encode(future),
+        encode(refused),
+        encode(batch(ts=1)),
     )
     send(stack, bytes(50 * 2**20), compression="lz4")  # fifty megabytes of nothing, small on the wire
     send(stack, b"x", headers=[("content-type", b"application/avro")])
     send(stack, b'{"ts": %d, "interval_ms": 1000, "power_w": "much"}\n' % now_ms())
     last = batch(ts=now_ms(), power_w=100.0)
-    send(stack, wire.encode(last))
+    send(stack, encode(last))
 
     wait_for(lambda: stack.stored()[0] == 3, 60)
 
@@ -75,7 +84,7 @@ def test_a_small_message_that_unfolds_very_far_costs_neither_memory_nor_the_next
     stack.start("one")
     zeros = pa.RecordBatch.from_arrays([pa.repeat(pa.scalar(0), 1_000_000)] * 200, names=[f"x{n}" for n in range(200)])
     hours = batch(ts=now_ms(), power_w=1.0, interval_ms=3_600_000, fleet=[f"f{number}" for number in range(150)])
-    send(stack, wire.encode(zeros, compression="zstd"), wire.encode(hours), wire.encode(batch(ts=now_ms())))
+    send(stack, encode(zeros, compression="zstd"), encode(hours), encode(batch(ts=now_ms())))
 
     wait_for(lambda: stack.stored()[0] == 151, 90)
 
@@ -99,10 +108,10 @@ def test_while_clickhouse_is_away_the_worker_waits_and_loses_nothing(stack: Stac
     port = int(engine.url.rsplit(":", 1)[1])
     try:
         alone.start("one")
-        send(alone, wire.encode(batch(ts=now_ms(), power_w=1.0)))
+        send(alone, encode(batch(ts=now_ms(), power_w=1.0)))
         wait_for(lambda: alone.stored() == (1, 1.0), 60)
         engines.stop(engine)
-        send(alone, wire.encode(batch(ts=now_ms(), power_w=2.0)))
+        send(alone, encode(batch(ts=now_ms(), power_w=2.0)))
         engine = engines.start(tmp_path / "clickhouse", port)
         wait_for(lambda: alone.stored() == (2, 3.0), 60)
     finally:

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from schema import wire
+from schema import encoding
 from schema.kafka import KafkaAdmin
 from schema.topics import SAMPLES
 from streams.app import GROUP
@@ -54,7 +54,7 @@ class Load(threading.Thread):
                 host=host,
                 chip=[f"{host}/{chip}" for chip in range(CHIPS)],
             )
-            producer.send(SAMPLES, key=host.encode(), value=wire.encode(sent))
+            producer.send(SAMPLES, key=host.encode(), value=encoding.encode(sent))
             self.energies_j += [float(watts) * interval_ms / 1000 for watts in power_w]
         producer.flush()
         producer.close()
@@ -120,6 +120,8 @@ def test_no_joule_is_lost_or_counted_twice(stack: Stack):
     stack.start("one")
     wait_for(lambda: behind(stack.kafka) == 0, 60)  # they were delivered again, and nothing may come of it
 
-    assert stack.stored() == (samples, joules)
+    again = stack.stored()
+    assert again[0] == samples
+    assert math.isclose(again[1], joules, rel_tol=1e-12)  # a merge may add up in another order
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout + audit.stderr

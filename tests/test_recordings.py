@@ -3,13 +3,11 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
+from tests.recordings import RECORDINGS
 from tests.stack import Stack, wait_for
-
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "nvidia"
 
 # recording: GPUs, watts of all of them together, as read in the file with one's own eyes
 STATED = {
@@ -20,7 +18,7 @@ STATED = {
 
 @pytest.fixture
 def exporter(request: pytest.FixtureRequest) -> Iterator[str]:
-    file = RECORDINGS / request.param
+    file = RECORDINGS / "nvidia" / request.param
     if not file.exists():
         pytest.skip(f"the recording {request.param} is not on this machine")
     body = file.read_bytes()

@@ -23,9 +23,13 @@ from dashboards.live.summary import (
 )
 from schema.clickhouse import ClickHouseAwayError
 from schema.errors import GigawattError
+from schema.samples import METER_MODELS
 
 _UNKNOWN: Final = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
-_TIMES: Final = {"window_s": WINDOW_S, "history_s": HISTORY_S, "step_s": HISTORY_STEP_S}
+# What meters show stands beside what their chips draw, and is no part of it.
+_PARAMETERS: Final = {
+    "window_s": WINDOW_S, "history_s": HISTORY_S, "step_s": HISTORY_STEP_S, "meters": list(METER_MODELS)
+}  # fmt: skip
 
 _NOW = "SELECT toFloat64(now64(3))"
 _BUDGETS = "SELECT site, fleet, platform, budget_w, toFloat64(chips_expected) FROM budgets"
@@ -37,7 +41,8 @@ FROM fleet_power WHERE time >= now() - {window_s:UInt32} AND time <= now() ORDER
 """
 _METHODS = """
 SELECT site, fleet, platform, power_method, sum(energy_j), sum(chip_seconds), sum(samples)
-FROM power_by_second WHERE time >= now() - {window_s:UInt32} AND time <= now() AND power_method != ''
+FROM power_by_second
+WHERE time >= now() - {window_s:UInt32} AND time <= now() AND power_method != '' AND model NOT IN {meters:Array(String)}
 GROUP BY site, fleet, platform, power_method
 """
 _HISTORY = """
@@ -45,6 +50,7 @@ SELECT site, fleet, platform, toUInt32(intDiv(toUInt32(time), {step_s:UInt32}) *
     sum(energy_j) / sum(chip_seconds)
 FROM power_by_second
 WHERE time >= now() - {history_s:UInt32} - {step_s:UInt32} AND time <= now() AND power_method != ''
+    AND model NOT IN {meters:Array(String)}
 GROUP BY site, fleet, platform, step HAVING sum(chip_seconds) > 0
 """
 _FLOW = """
@@ -60,7 +66,8 @@ GROUP BY reason ORDER BY sum(rows) DESC
 """
 _ENERGY_DAY = """
 SELECT site, fleet, platform, sum(energy_j)
-FROM power_by_hour WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR) GROUP BY site, fleet, platform
+FROM power_by_hour WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR) AND model NOT IN {meters:Array(String)}
+GROUP BY site, fleet, platform
 """
 
 
@@ -111,7 +118,7 @@ def read_rows(client: Client) -> Rows:
     """Read all rows of the summary. Raises the client's `ClickHouseError`."""
 
     def ask(sql: str) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]] = client.query(sql, parameters=_TIMES).result_rows
+        rows: Sequence[Sequence[Any]] = client.query(sql, parameters=_PARAMETERS).result_rows
         return rows
 
     seconds: dict[Key, list[Second]] = {}

@@ -6,19 +6,23 @@ import click
 
 from gigawatt import options
 from schema.clickhouse import connect
-from schema.fleet import budgets, load
+from schema.fleet import budgets, load, rack_hosts
 from schema.kafka import KafkaAdmin
 from schema.migrate import load as load_migrations
 from schema.migrate import migrate, set_budgets
 from schema.settings import Settings
 
+_DEFAULTS = Settings.read()
+
 
 @click.command()
 @options.kafka
 @options.clickhouse
-@click.option("--fleet-file", type=click.Path(path_type=Path), help="Take budgets and expected chips from this file.")
-@click.option("--partitions", default=Settings().partitions, show_default=True, help="Of the samples topic, when new.")
-@click.option("--replication", default=Settings().replication, show_default=True, help="Of topics, when new.")
+@click.option(
+    "--fleet-file", type=click.Path(path_type=Path), help="Take budgets, expected chips and racks from this file."
+)
+@click.option("--partitions", default=_DEFAULTS.partitions, show_default=True, help="Of the samples topic, when new.")
+@click.option("--replication", default=_DEFAULTS.replication, show_default=True, help="Of topics, when new.")
 @click.option("--skip-topics", is_flag=True, help="Leave Kafka alone.")
 def command(
     *, kafka: str, clickhouse: str, fleet_file: Path | None, partitions: int, replication: int, skip_topics: bool
@@ -28,8 +32,8 @@ def command(
     client = connect(clickhouse, database=None)
     applied = migrate(client, load_migrations(), _say)
     if fleet is not None:
-        set_budgets(client, budgets(fleet))
-        _say(f"budgets of {fleet_file} set")
+        set_budgets(client, budgets(fleet), rack_hosts(fleet))
+        _say(f"budgets{' and racks' if fleet.racks else ''} of {fleet_file} set")
     if not skip_topics:
         with KafkaAdmin(kafka) as admin:
             admin.ensure(partitions, replication, _say)

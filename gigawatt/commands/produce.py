@@ -1,31 +1,22 @@
 """`gigawatt produce SOURCE`: read one source and publish what it says."""
 
 import importlib
-import logging
 import pkgutil
 import re
-import signal
-import sys
-import threading
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
-import structlog
 
-from gigawatt.memory import keep_freed_memory
-from gigawatt.status_line import StatusLine
+from gigawatt.memory import keep_freed_memory, load_lean
 from producers import sources
-from producers.sampler import Outcome, Sampler
-from producers.sink import NdjsonSink, Sink
-from producers.source import Source, Where
-from schema.errors import GigawattError
 from schema.settings import Settings
+
+if TYPE_CHECKING:
+    from producers.source import Source, Where
 
 STANDARD_OUTPUT: Final = "-"
 _HOST_PORT: Final = re.compile(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
-_DELIVER_S: Final = 10.0
-_ONCE_WAITS_S: Final = 30.0
 
 
 class SourceModule(Protocol):
@@ -34,7 +25,7 @@ class SourceModule(Protocol):
     __doc__: str | None
     OPTIONS: Sequence[click.Parameter]
 
-    def open_source(self, where: Where, **options: Any) -> Source:
+    def open_source(self, where: "Where", **options: Any) -> "Source":
         """Make the source from its own options."""
 
 
@@ -89,6 +80,7 @@ class SourceFolder(click.Group):
         """Import the file of that name and make a command of it; None when there is no such file."""
         if cmd_name not in source_names():
             return None
+        load_lean()
         module: Any = importlib.import_module(f"producers.sources.{cmd_name}")
         return source_command(cmd_name, module)
 
@@ -100,9 +92,12 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         *, site: str | None, fleet: str | None, host: str | None,
         period_s: float | None, once: bool, to: str | None, **options: Any,
     ) -> None:  # fmt: skip
-        _log_to_stderr()
+        from gigawatt.producing import log_to_stderr, produce  # noqa: PLC0415  with what load_lean has prepared
+        from producers.source import Where  # noqa: PLC0415  the same
+
+        log_to_stderr()
         keep_freed_memory()
-        settings = Settings()
+        settings = Settings.read()
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
         source = module.open_source(where, **options)
         produce(source, to or settings.kafka, name=name, period_s=period_s, once=once)
@@ -115,71 +110,3 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_show_list, help="Name the sources.")
 def command() -> None:
     """Read one SOURCE and publish its samples to Kafka, or as JSON lines."""
-
-
-def produce(source: Source, to: str, *, name: str, period_s: float | None, once: bool) -> None:
-    """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed."""
-    log = structlog.get_logger()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
-    sink = _open_sink(to, stop, once=once)
-    if sink is None:
-        source.close()
-        return
-    line = StatusLine(sys.stderr)
-    sampler = Sampler(source, sink.publish, period_s=period, stop=stop, watch=lambda: _show(line, name, sampler, sink))
-    if not once:
-        log.info(f"reading {name} every {period:g} s" if period else f"reading {name}", to=to)
-    try:
-        sampler.run(once=once)
-    except BrokenPipeError:
-        sys.stdout = None  # whoever read has what they wanted; nothing is left to be flushed at exit
-    finally:
-        line.clear()
-        source.close()
-        sink.close(_DELIVER_S)
-    counts, sent = sampler.counts, sink.sent
-    if not once:
-        log.info(
-            "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
-            missed_ticks=counts.missed_ticks, samples=sent.samples, lost=sent.lost,
-        )  # fmt: skip
-    if sent.lost:
-        raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
-
-
-def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
-    if to == STANDARD_OUTPUT:
-        return NdjsonSink(sys.stdout.buffer)
-    from producers.publisher import KafkaPublisher, connect  # noqa: PLC0415  the client loads for half a second
-    from schema.topics import SAMPLES  # noqa: PLC0415
-
-    connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None)
-    if connection is None:
-        return None
-    return KafkaPublisher(connection, SAMPLES, reconnect=lambda: connect(to, SAMPLES, stop=stop, give_up_s=0))
-
-
-def _show(line: StatusLine, name: str, sampler: Sampler, sink: Sink) -> None:
-    sink.watch()
-    counts, sent = sampler.counts, sink.sent
-    line.show(
-        f"{name}: {sum(counts.reads.values())} reads, {sent.samples} samples, {sent.sent_bytes / 2**20:.1f} MiB sent, "
-        f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, {sent.lost} lost, "
-        f"{sink.waiting_bytes() / 2**20:.1f} MiB waiting"
-    )
-
-
-def _log_to_stderr() -> None:
-    """Log plain lines to standard error; the Kafka client's own lines would say everything twice."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

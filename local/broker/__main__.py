@@ -12,8 +12,8 @@ import click
 from local.broker.choose import Kind, cache_directory, prepare
 from local.broker.progress import download_shown
 from local.broker.running import Broker
-from local.child import dying_with_us
 from local.ports import require_free
+from producers.child import dying_with_us
 from schema.errors import GigawattError
 
 READY_WITHIN_S = 60.0

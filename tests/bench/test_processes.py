@@ -15,7 +15,7 @@ from bench.processes import costs, role_of
         (["python", "-m", "local.clickhouse", "--port", "1"], "store"),
         (["java", "-Xmx256m", "kafka.Kafka", "server.properties"], "broker"),
         (["/x/bin/tansu", "broker"], "broker"),
-        (["python", "-m", "local.child", "python", "-m", "gigawatt", "worker"], None),
+        (["python", "-I", "-S", "/x/producers/child.py", "7", "python", "-m", "gigawatt", "worker"], None),
         (["python", "-m", "gigawatt", "up"], None),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -7,10 +8,12 @@ import time
 
 import pytest
 
-from schema import ndjson
+from schema import encoding
 from tests.batches import batch
 from tests.producers.dcgm_page import page
 from tests.producers.exporter import Exporter, serving
+from tests.producers.tpu_server import TpuServer
+from tests.producers.tpu_server import serving as tpu_serving
 
 
 def gigawatt(*arguments, **options):
@@ -96,11 +99,44 @@ def test_a_source_that_is_not_there_is_refused():
 def test_a_recording_is_played_once_through(tmp_path):
     """Every sample of the file, at once."""
     path = tmp_path / "recording.ndjson"
-    path.write_bytes(ndjson.encode(batch(chip=["a", "b"], ts=[1_790_000_000_000, 1_790_000_600_000])))
+    path.write_bytes(encoding.encode_ndjson(batch(chip=["a", "b"], ts=[1_790_000_000_000, 1_790_000_600_000])))
     played = gigawatt("replay", str(path), "--once", "--to", "-")
 
     assert played.returncode == 0
     assert [json.loads(line)["chip"] for line in played.stdout.splitlines()] == ["a", "b"]
+
+
+def test_the_check_shows_every_interface_and_whether_any_is_here():
+    """On any machine: status 0 when something is found, 1 otherwise."""
+    shown = gigawatt("auto", "--check")
+    rows = [line.split() for line in shown.stdout.splitlines()]
+
+    assert {"nvidia", "amd", "tpu", "trainium"} <= {row[0] for row in rows}
+    assert shown.returncode == (0 if any(row[2] == "reads" for row in rows) else 1)
+    assert shown.stderr == ""
+
+
+def test_what_the_machine_has_is_found_and_read():
+    """A TPU runtime listens where the environment says; once, and until told to stop."""
+    with tpu_serving(TpuServer()) as runtime:
+        environment = os.environ | {
+            "TPU_ACCELERATOR_TYPE": "v5litepod-4",
+            "TPU_RUNTIME_METRICS_PORTS": runtime.address.rpartition(":")[2],
+        }
+        once = gigawatt("auto", "--only", "tpu", "--once", "--to", "-", env=environment)
+        command = [sys.executable, "-m", "gigawatt", "produce", "auto", "--only", "tpu", "--to", "-"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            sample = json.loads(process.stdout.readline())
+            process.terminate()
+            _, said = process.communicate(timeout=20)
+
+    assert (once.returncode, once.stderr) == (0, "")
+    assert [json.loads(line)["platform"] for line in once.stdout.splitlines()] == ["tpu"] * 4
+    assert sample["ts"] % 1000 == 0
+    events = [line.partition("] ")[2].partition("  ")[0] for line in said.splitlines()]
+    assert events == ["reading tpu", "reading auto every 1 s", "tpu stopped", "auto stopped", "stopped"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.batches import build, compact, fit_label
-from schema.checks import MAX_LABEL_BYTES
+from schema.encoding import encode
+from schema.limits import MAX_LABEL_BYTES
 from schema.samples import SCHEMA
-from schema.wire import encode
 
 
 def test_a_column_is_one_value_or_one_per_row():

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from producers.metering import MAX_SENSOR_INTERVAL_MS, Meter, Rectangle, Watch
 from producers.source import Tick
-from schema.checks import MAX_INTERVAL_MS
+from schema.limits import MAX_INTERVAL_MS
 
 START_MS = 1_790_000_000_000
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.recordings import RecordingError, blocks, lacking
-from schema import ndjson, wire
+from schema import encoding, wire
 from tests.batches import NOW_MS, batch
 
 RECORDED = batch(chip=["a", "b", "c"], power_w=[100.5, None, 300.0], power_method=["sensor", None, "counter"])
@@ -27,11 +27,11 @@ def write(path, kind, recorded=RECORDED):
         with pa.ipc.new_file(path, recorded.schema) as writer:
             writer.write_batch(recorded)
     elif kind == "arrow stream":
-        path.write_bytes(wire.encode(recorded))
+        path.write_bytes(encoding.encode(recorded))
     elif kind == "parquet":
         pq.write_table(table, path)
     elif kind == "ndjson":
-        path.write_bytes(ndjson.encode(recorded))
+        path.write_bytes(encoding.encode_ndjson(recorded))
     elif kind == "csv with times":
         pc.write_csv(table, path)
     else:
@@ -84,14 +84,14 @@ def test_a_row_of_another_length_is_named(tmp_path):
 def test_a_line_that_is_not_json_is_named(tmp_path):
     """A torn last line is told by its number."""
     path = tmp_path / "recording.ndjson"
-    path.write_bytes(ndjson.encode(RECORDED) + b'{"ts": 1790000')
+    path.write_bytes(encoding.encode_ndjson(RECORDED) + b'{"ts": 1790000')
     with pytest.raises(RecordingError, match="line 4 is not a JSON object"):
         list(blocks(path))
 
 
 def test_a_value_of_another_type_costs_its_own_row_only(tmp_path):
     """What breaks the contract is not refused here: the worker says which row and why."""
-    lines = [json.loads(line) for line in ndjson.encode(RECORDED).splitlines()]
+    lines = [json.loads(line) for line in encoding.encode_ndjson(RECORDED).splitlines()]
     lines[1]["power_w"] = "lots"
     path = tmp_path / "recording.ndjson"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))

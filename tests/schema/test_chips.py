@@ -57,6 +57,19 @@ def test_an_estimate_is_as_uncertain_as_its_weakest_figure():
     assert chips.chip("trn2").estimate_error_share == chips.chip("tpu-v7").estimate_error_share
 
 
+def test_only_chips_that_show_no_watts_have_a_curve():
+    """A TPU is estimated from its activity; the curve is a guess for each, and says where it is from."""
+    curves = {model: chip.curve for model, chip in chips.catalogue().items() if chip.curve}
+
+    assert sorted(curves) == sorted(TPU)
+    for curve in curves.values():
+        assert 0 < curve.memory_weight < curve.tensor_weight <= 1
+        assert curve.tensor_weight + curve.memory_weight >= 1  # or full activity would not be the peak
+        assert 0 < curve.error < 1
+        assert curve.evidence == "guessed"
+        assert curve.source
+
+
 def test_an_unknown_model_names_the_closest():
     """A mistyped model gets one line with the name that was meant."""
     with pytest.raises(chips.UnknownModelError, match=r"unknown chip model 'tpuv7': did you mean tpu-v7"):

@@ -12,11 +12,14 @@ from schema.fleet import (
     Budget,
     FleetFileError,
     Pool,
+    Rack,
+    RackHost,
     Site,
     apportion,
     budgets,
     load,
     parse,
+    rack_hosts,
     scaled,
 )
 
@@ -111,6 +114,56 @@ def test_a_mistake_is_one_line_with_its_place(wrong, right, message):
 
     assert str(raised.value).startswith(("fleet.toml:" + message, "fleet.toml: " + message))
     assert "\n" not in str(raised.value)
+
+
+RACKS = """
+[[rack]]
+site = "iowa"
+name = "row-3-rack-12"
+hosts = ["ia-t00012", "ia-t0002?"]
+
+[[rack]]
+site = "oregon"
+name = "row-3-rack-12"
+hosts = ["ia-t00012"]
+"""
+
+
+def test_racks_name_their_hosts():
+    """One row per host or pattern; names are of their site, and scaling the fleet moves no host."""
+    fleet = parse(TEXT + RACKS, "fleet.toml")
+
+    assert fleet.racks[0] == Rack(Site("iowa", -6.0), "row-3-rack-12", ("ia-t00012", "ia-t0002?"))
+    assert rack_hosts(scaled(fleet, 10)) == [
+        RackHost("iowa", "row-3-rack-12", "ia-t00012"),
+        RackHost("iowa", "row-3-rack-12", "ia-t0002?"),
+        RackHost("oregon", "row-3-rack-12", "ia-t00012"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ('"oregon"\nname', '"oregan"\nname', "30: site: unknown site 'oregan', did you mean oregon?"),
+        ('"oregon"\nname', '"iowa"\nname', "31: name: a second rack 'row-3-rack-12' at 'iowa'"),
+        ('name = "row-3-rack-12"\nhosts = ["ia-t00012"]', "", "29: name: missing"),
+        ('hosts = ["ia-t00012"]', "", "29: hosts: names no host"),
+        ('hosts = ["ia-t00012"]', 'hosts = "ia-t00012"', "32: hosts: must be an array of texts, not 'ia-t00012'"),
+        ('["ia-t00012"]', '["ia-t0001[23]"]', "32: hosts: 'ia-t0001[23]': of patterns only ? and * are understood"),
+        ("hosts =", "host =", "27: host: unknown key, did you mean hosts?"),
+        (
+            'site = "oregon"\nname = "row-3-rack-12"',
+            'site = "iowa"\nname = "b"',
+            "32: hosts: 'ia-t00012' already stands in rack 'row-3-rack-12'",
+        ),
+    ],
+)
+def test_a_mistake_in_a_rack_is_one_line_with_its_place(wrong, right, message):
+    """As everywhere in the file."""
+    with pytest.raises(FleetFileError) as raised:
+        parse(TEXT + RACKS.replace(wrong, right, 1), "fleet.toml")
+
+    assert str(raised.value).startswith("fleet.toml:" + message)
 
 
 def test_a_file_without_pools_says_what_it_needs():

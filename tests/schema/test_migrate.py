@@ -2,7 +2,7 @@
 
 import pytest
 
-from schema.checks import RAW_RETENTION_MS
+from schema.limits import RAW_RETENTION_MS
 from schema.migrate import Migration, MigrationError, load, pending
 from schema.migrate import migrate as apply
 from tests.engine import Engine
@@ -68,6 +68,21 @@ def test_a_crash_half_way_is_mended_by_running_again(engine: Engine):
     assert len(apply(client, load())) == len(load())
 
 
+def test_no_migration_takes_a_column_away_or_moves_it(engine: Engine):
+    """Other people's queries name them, and some take them in order."""
+    client, migrations, before = engine.empty_client(), load(), {}
+    for count in range(1, len(migrations) + 1):
+        apply(client, migrations[:count])
+        rows = client.query(
+            "SELECT table, groupArray((name, type)) FROM (SELECT * FROM system.columns ORDER BY position)"
+            " WHERE database = 'gigawatt' GROUP BY table"
+        ).result_rows
+        after = dict(rows)
+        for table, columns in before.items():
+            assert [column for column in after[table] if column in columns] == columns, migrations[count - 1].name
+        before = after
+
+
 def test_every_resolution_has_the_columns_of_the_sums(client):
     columns = {name: client.query(f"DESCRIBE TABLE {name}").result_rows for name in ("power_sums", *RESOLUTIONS)}
 
@@ -88,6 +103,9 @@ CONTRACT = {
     "budgets": "site fleet platform budget_w chips_expected",
     "ingest_blocks": "topic kafka_partition offset_from offset_to samples rejected energy_j stored_at worker",
     "rejected_rows": "time reason rows kafka_partition kafka_offset detail",
+    "meters": "site kind meter first_seen last_seen",
+    "power_reconciled": "time site kind meter hosts chips_expected chips_w coverage chips_estimated_w metered_w"
+    " meter_coverage ratio",
 }
 CONTRACT["power_by_minute"] = CONTRACT["power_by_hour"] = CONTRACT["power_by_second"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema import unfolding, wire
+from schema import encoding, unfolding, wire
 from tests.batches import batch
 
 
@@ -23,7 +23,7 @@ def zeros(rows: int, columns: int) -> pa.RecordBatch:
 def test_it_is_at_least_what_the_columns_take(compression, rows, columns):
     sent = zeros(rows, columns)
 
-    told = unfolding.arrow_stream_bytes(wire.encode(sent, compression=compression))
+    told = unfolding.arrow_stream_bytes(encoding.encode(sent, compression=compression))
 
     assert sent.nbytes <= told <= max(sent.nbytes, rows * unfolding.ROW_BYTES) + 64 * columns
 
@@ -32,7 +32,7 @@ def test_dictionaries_count():
     names = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), pa.array(["n" * 100_000]))
 
     told = unfolding.arrow_stream_bytes(
-        wire.encode(pa.RecordBatch.from_arrays([names], names=["host"]), compression="zstd")
+        encoding.encode(pa.RecordBatch.from_arrays([names], names=["host"]), compression="zstd")
     )
 
     assert told > 100_000
@@ -41,14 +41,14 @@ def test_dictionaries_count():
 def test_rows_count_even_where_they_have_no_columns_to_speak_of():
     nulls = pa.RecordBatch.from_arrays([pa.nulls(1_000_000)], names=["job"])
 
-    assert unfolding.arrow_stream_bytes(wire.encode(nulls)) == 1_000_000 * unfolding.ROW_BYTES
+    assert unfolding.arrow_stream_bytes(encoding.encode(nulls)) == 1_000_000 * unfolding.ROW_BYTES
 
 
 @pytest.mark.parametrize(
     "bomb", [zeros(4_000_000, 40), pa.RecordBatch.from_arrays([pa.nulls(10_000_000)], names=["job"])]
 )
 def test_a_small_message_that_unfolds_into_gigabytes_is_undecodable(bomb):
-    value = wire.encode(bomb, compression="zstd")
+    value = encoding.encode(bomb, compression="zstd")
     assert len(value) < 100_000
 
     with pytest.raises(wire.UndecodableError, match="unfolds into"):
@@ -71,11 +71,11 @@ def test_text_that_many_rows_share_is_no_label():
 
 @given(st.data())
 def test_a_damaged_envelope_is_said_to_be_one(data):
-    value = bytearray(wire.encode(batch(), compression=data.draw(st.sampled_from([None, "lz4"]))))
+    value = bytearray(encoding.encode(batch(), compression=data.draw(st.sampled_from([None, "lz4"]))))
     for _ in range(data.draw(st.integers(1, 4))):
         value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
 
     with suppress(unfolding.MalformedError):
         assert unfolding.arrow_stream_bytes(bytes(value)) >= 0
     with suppress(wire.UndecodableError):
-        wire.decode(bytes(value), wire.ARROW_STREAM)
+        wire.decode(bytes(value), encoding.ARROW_STREAM)

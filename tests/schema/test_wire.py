@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema import wire
+from schema import encoding, wire
 from schema.samples import SCHEMA
 from tests.batches import batch
 
@@ -21,7 +21,7 @@ def columns(value: bytes, content_type: str | None = None):
 def test_arrow_round_trip_keeps_every_value():
     sent = batch(power_w=[100.5, None], utilization=[0.25, 0.5], ts=[1_000, 2_000], job=["train", None])
 
-    got = columns(wire.encode(sent))
+    got = columns(encoding.encode(sent))
 
     assert got.ts_ms.tolist() == [1_000, 2_000]
     assert got.measures["power_w"][0] == 100.5
@@ -33,7 +33,7 @@ def test_arrow_round_trip_keeps_every_value():
 def test_ndjson_round_trip_keeps_every_value():
     sent = batch(power_w=[100.5, None], utilization=[0.25, 0.5], ts=[1_000, 2_000], job=["train", None])
 
-    arrow, ndjson = columns(wire.encode(sent)), columns(wire.encode_ndjson(sent), wire.NDJSON)
+    arrow, ndjson = columns(encoding.encode(sent)), columns(encoding.encode_ndjson(sent), encoding.NDJSON)
 
     assert ndjson.ts_ms.tolist() == arrow.ts_ms.tolist()
     for name, values in arrow.measures.items():
@@ -92,12 +92,12 @@ def test_an_unknown_content_type_is_undecodable():
 
 @given(st.data())
 def test_no_damage_to_an_arrow_message_raises_anything_but_undecodable(data):
-    value = bytearray(wire.encode(batch(power_w=[1.0, 2.0, 3.0])))
+    value = bytearray(encoding.encode(batch(power_w=[1.0, 2.0, 3.0])))
     for _ in range(data.draw(st.integers(1, 6))):
         value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(value)))
     with suppress(wire.UndecodableError):
-        wire.columns([wire.decode(bytes(value[:cut]), wire.ARROW_STREAM)])
+        wire.columns([wire.decode(bytes(value[:cut]), encoding.ARROW_STREAM)])
 
 
 @given(st.binary(max_size=300))
@@ -117,7 +117,7 @@ def test_narrow_types_plain_strings_and_any_order_of_columns_are_accepted():
         }
     )
 
-    got = columns(wire.encode(sent))
+    got = columns(encoding.encode(sent))
 
     assert got.ts_ms.tolist() == [1000]
     assert got.interval_ms.tolist() == [1000]
@@ -128,7 +128,7 @@ def test_narrow_types_plain_strings_and_any_order_of_columns_are_accepted():
 def test_a_dictionary_with_a_null_value_is_a_row_without_the_label():
     labels = pa.DictionaryArray.from_arrays(pa.array([0, 1, None], pa.int8()), pa.array(["a", None]))
 
-    got = columns(wire.encode(pa.RecordBatch.from_pydict({"host": labels})))
+    got = columns(encoding.encode(pa.RecordBatch.from_pydict({"host": labels})))
 
     assert got.labels["host"].codes.tolist() == [0, -1, -1]
 
@@ -147,7 +147,7 @@ def test_two_columns_of_one_name_are_undecodable():
     twice = pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["ts", "ts"])
 
     with pytest.raises(wire.UndecodableError, match="one name"):
-        wire.decode(wire.encode(twice))
+        wire.decode(encoding.encode(twice))
 
 
 def test_the_schema_names_every_field_of_the_contract():

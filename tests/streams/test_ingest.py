@@ -7,7 +7,7 @@ from typing import Self
 
 import pytest
 
-from schema import wire
+from schema import encoding
 from streams.blocks import Block, Commit, LogMessage, Span
 from streams.decoded import Refusal
 from streams.ingest import Ingest, _name
@@ -80,7 +80,7 @@ class MemoryLog:
 
 
 def message(offset: int, second: int = 0, value: bytes | None = None) -> LogMessage:
-    return LogMessage(0, offset, NOW_MS + 1000 * second, value or wire.encode(batch(power_w=1.0)), None)
+    return LogMessage(0, offset, NOW_MS + 1000 * second, value or encoding.encode(batch(power_w=1.0)), None)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -178,7 +178,7 @@ def test_partitions_that_are_due_together_are_stored_together():
         ingest = Ingest(store, MemoryLog(), now_s=lambda: NOW_MS / 1000 + 3600)
         ingest.assign([0, 1, 2])
         for number in range(3):
-            one = LogMessage(number, 0, NOW_MS, wire.encode(batch()), None)
+            one = LogMessage(number, 0, NOW_MS, encoding.encode(batch()), None)
             await ingest.add(one, lambda number=number: acknowledged.append(number))
         await until(lambda: sorted(acknowledged) == [0, 1, 2])
         await ingest.revoke()

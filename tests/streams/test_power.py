@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema import wire
+from schema import encoding
 from streams.accepted import accept
 from streams.blocks import LogMessage
 from streams.decoded import decode
@@ -29,7 +29,7 @@ samples = st.lists(
 
 
 def power_rows(sent: pa.RecordBatch, pieces: int = TABLE_PIECES) -> PowerRows:
-    decoded, _ = decode([LogMessage(0, 0, NOW_MS, wire.encode(sent), None)])
+    decoded, _ = decode([LogMessage(0, 0, NOW_MS, encoding.encode(sent), None)])
     rosters = [make_roster(received) for received in decoded.received]
     return PowerRows(accept(decoded, rosters, np.zeros(sent.num_rows, np.uint8)), pieces)
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pytest
 
-from schema import wire
+from schema import encoding, wire
 from streams.blocks import Block, Commit, LogMessage, Span
 from streams.process import Processor, Stored
 from tests.batches import NOW_MS, batch
@@ -16,7 +16,7 @@ def process(*values: bytes | pa.RecordBatch, processor: Processor | None = None,
 
 def block(*values: bytes | pa.RecordBatch, partition: int = 3) -> Block:
     messages = [
-        LogMessage(partition, 100 + index, NOW_MS, value if isinstance(value, bytes) else wire.encode(value), None)
+        LogMessage(partition, 100 + index, NOW_MS, value if isinstance(value, bytes) else encoding.encode(value), None)
         for index, value in enumerate(values)
     ]
     return Block(Span(partition, 100, 99 + len(messages)), messages)
@@ -131,7 +131,7 @@ def test_an_undecodable_message_is_kept_as_it_was_and_the_others_go_on():
 def test_messages_of_different_schemas_share_a_block():
     narrow = batch(power_w=2.0).drop_columns(["job", "energy_j"])
 
-    stored = process(batch(power_w=1.0), narrow, wire.encode_ndjson(batch(power_w=4.0)))
+    stored = process(batch(power_w=1.0), narrow, encoding.encode_ndjson(batch(power_w=4.0)))
 
     assert totals(stored) == (3, 0, 7.0)
 
@@ -141,6 +141,13 @@ def test_a_message_without_rows_is_no_refusal():
 
     assert totals(stored) == (0, 0, 0.0)
     assert stored.power == ()
+
+
+def test_a_roster_that_comes_twice_hides_no_new_one():
+    processor = Processor()
+    stored = process(batch(chip="a"), batch(chip="a"), batch(chip="b"), processor=processor)
+
+    assert sorted(stored.series["chip"].to_pylist()) == ["a", "b"]
 
 
 def test_every_chip_is_told_to_the_inventory_at_its_first_sample():

@@ -9,7 +9,7 @@ import pytest
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import free_port
-from local.child import dying_with_us
+from producers.child import dying_with_us
 
 READY_WITHIN_S = 40
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import time
 from collections import defaultdict
 
 import click
@@ -11,9 +12,11 @@ import pytest
 
 from gigawatt.commands.produce import common_options
 from producers import sources
+from producers.discovery import discoverable
 from producers.source import Source, SourceDoneError, Tick
-from schema import checks, ndjson, wire
-from schema.samples import IDENTITY
+from schema import checks, encoding, ndjson, wire
+from schema.samples import IDENTITY, PLATFORMS
+from tests.producers.machines import empty_machine
 from tests.producers.sources import worlds
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
@@ -95,7 +98,10 @@ def test_a_batch_has_a_key_and_all_identities(told):
 def test_batches_survive_both_encodings(told):
     """What is sent is what is read, as Arrow and as JSON lines."""
     for _, batch in told[:5]:
-        for decoded in (wire.decode(wire.encode(batch.samples)), ndjson.decode(ndjson.encode(batch.samples))):
+        for decoded in (
+            wire.decode(encoding.encode(batch.samples)),
+            ndjson.decode(encoding.encode_ndjson(batch.samples)),
+        ):
             there, back = wire.columns([batch.samples]), wire.columns([decoded])
             assert (there.ts_ms == back.ts_ms).all()
             assert decoded.column("chip").to_pylist() == batch.samples.column("chip").to_pylist()
@@ -117,3 +123,24 @@ def test_rectangles_of_a_chip_never_overlap(told):
         for chip, ts_ms, interval_ms in zip(chips, samples.ts_ms, samples.interval_ms, strict=True):
             assert ts_ms - interval_ms >= ends_ms[chip], chip
             ends_ms[chip] = ts_ms
+
+
+@pytest.mark.parametrize("candidate", sorted(discoverable()))
+def test_it_finds_nothing_on_an_empty_machine(candidate, tmp_path):
+    """It says so at once, in one line that tells what is missing."""
+    module = importlib.import_module(f"producers.sources.{candidate}")
+    began_s = time.monotonic()
+    finding = module.look(empty_machine(tmp_path))
+
+    assert time.monotonic() - began_s < 2
+    assert not finding.found
+    assert len(finding.says) > 20
+    assert "\n" not in finding.says
+    assert module.PLATFORM in (*PLATFORMS, "meter")
+
+
+def test_no_two_sources_of_a_platform_are_preferred_alike():
+    """Of those that can read the same chips, which is read is no accident."""
+    ranks = [(module.PLATFORM, module.PREFERENCE) for module in discoverable().values()]
+
+    assert len(set(ranks)) == len(ranks)

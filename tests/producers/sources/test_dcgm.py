@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from producers.source import SourceError, Tick, Where
@@ -7,9 +5,9 @@ from producers.sources.dcgm import OPTIONS, open_source
 from schema.errors import GigawattError
 from tests.producers.dcgm_page import page, row
 from tests.producers.exporter import Exporter, serving
+from tests.recordings import RECORDINGS, with_recordings
 
 START_MS = 1_790_000_000_000
-RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings" / "nvidia"
 
 
 @pytest.fixture
@@ -246,13 +244,13 @@ def test_the_usual_address_is_the_default():
     assert OPTIONS[0].default == ("http://127.0.0.1:9400/metrics",)
 
 
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings of real machines are not beside this checkout")
+@with_recordings
 class TestRecordings:
     """Pages that real exporters sent."""
 
     def test_two_t4(self, exporter, source):
         """Two GPUs, one of them held by a pod."""
-        exporter.body = (RECORDINGS / "dcgm-exporter-t4-fraction.prom").read_bytes()
+        exporter.body = (RECORDINGS / "nvidia" / "dcgm-exporter-t4-fraction.prom").read_bytes()
         samples = at(source, 0)
 
         assert [sample["power_w"] for sample in samples] == pytest.approx([28.722, 17.035])
@@ -261,7 +259,7 @@ class TestRecordings:
 
     def test_an_a100_in_four_instances(self, exporter, source):
         """Four rows of one GPU are one sample."""
-        exporter.body = (RECORDINGS / "dcgm-exporter-a100-mig-4-active.prom").read_bytes()
+        exporter.body = (RECORDINGS / "nvidia" / "dcgm-exporter-a100-mig-4-active.prom").read_bytes()
         sample = one(source)
 
         assert sample["power_w"] == pytest.approx(112.252)
@@ -270,7 +268,7 @@ class TestRecordings:
 
     def test_a100s_without_mig(self, exporter):
         """Each of the recorded pages is a GPU with its power."""
-        notes = (RECORDINGS / "dcgm-exporter-a100-mig-disabled.notes.txt").read_text()
+        notes = (RECORDINGS / "nvidia" / "dcgm-exporter-a100-mig-disabled.notes.txt").read_text()
         pages = [part for part in notes.split("-" * 80) if "DCGM_FI_DEV_POWER_USAGE{" in part]
         assert pages
         for text in pages:

@@ -10,7 +10,7 @@ import pytest
 from producers.simulation.physics import Range
 from producers.source import Tick, Where
 from producers.sources.simulated import DEFAULT_CHIPS, Simulated, open_source
-from schema import wire
+from schema import encoding, wire
 from schema.checks import refusals
 from schema.chips import chip
 from schema.fleet import FleetFileError, load, parse, scaled
@@ -63,7 +63,7 @@ def test_nothing_is_refused(cadence_s):
     for second in range(0, 60, 1 if cadence_s is None else 6):
         ts_ms = T0_MS + 1000 * second
         for batch in source.read(Tick(ts_ms, 1000)):
-            samples = wire.columns([wire.decode(wire.encode(batch.samples))])
+            samples = wire.columns([wire.decode(encoding.encode(batch.samples))])
             assert not refusals(samples, ts_ms).any()
             assert len(samples) <= 512
             assert len(batch.samples["model"].dictionary) == 1

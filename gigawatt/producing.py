@@ -1,0 +1,98 @@
+"""The running of `gigawatt produce`: a source, a sampler and a sink, until told to stop."""
+
+import logging
+import signal
+import sys
+import threading
+from typing import Final, Protocol, runtime_checkable
+
+import structlog
+
+from gigawatt.commands.produce import STANDARD_OUTPUT
+from gigawatt.status_line import StatusLine
+from producers.sampler import Outcome, Sampler
+from producers.sink import NdjsonSink, Sink
+from producers.source import Source
+from schema.errors import GigawattError
+
+_DELIVER_S: Final = 10.0
+_ONCE_WAITS_S: Final = 30.0
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A source that has something of its own for the status line."""
+
+    def status(self) -> str:
+        """Say it in a few words."""
+
+
+def produce(source: Source, to: str, *, name: str, period_s: float | None, once: bool) -> None:
+    """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed."""
+    log = structlog.get_logger()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
+    sink = _open_sink(to, stop, once=once)
+    if sink is None:
+        source.close()
+        return
+    line = StatusLine(sys.stderr)
+    sampler = Sampler(
+        source, sink.publish, period_s=period, stop=stop, watch=lambda: _show(line, name, source, sampler, sink)
+    )
+    if not once:
+        log.info(f"reading {name} every {period:g} s" if period else f"reading {name}", to=to)
+    try:
+        sampler.run(once=once)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read has what they wanted; nothing is left to be flushed at exit
+    finally:
+        line.clear()
+        source.close()
+        sink.close(_DELIVER_S)
+    counts, sent = sampler.counts, sink.sent
+    if not once:
+        log.info(
+            "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
+            missed_ticks=counts.missed_ticks, samples=sent.samples, lost=sent.lost,
+        )  # fmt: skip
+    if sent.lost:
+        raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
+
+
+def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
+    if to == STANDARD_OUTPUT:
+        return NdjsonSink(sys.stdout.buffer)
+    from producers.publisher import KafkaPublisher, connect  # noqa: PLC0415  the client loads for half a second
+    from schema.topics import SAMPLES  # noqa: PLC0415
+
+    connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None)
+    if connection is None:
+        return None
+    return KafkaPublisher(connection, SAMPLES, reconnect=lambda: connect(to, SAMPLES, stop=stop, give_up_s=0))
+
+
+def _show(line: StatusLine, name: str, source: Source, sampler: Sampler, sink: Sink) -> None:
+    sink.watch()
+    counts, sent = sampler.counts, sink.sent
+    title = f"{name} ({source.status()})" if isinstance(source, Telling) else name
+    line.show(
+        f"{title}: {sum(counts.reads.values())} reads, {sent.samples} samples, {sent.sent_bytes / 2**20:.1f} MiB sent, "
+        f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, {sent.lost} lost, "
+        f"{sink.waiting_bytes() / 2**20:.1f} MiB waiting"
+    )
+
+
+def log_to_stderr() -> None:
+    """Log plain lines to standard error; the Kafka client's own lines would say everything twice."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,256 @@
+"""Prometheus exporters of chips, scraped again and again, whichever exporter it is.
+
+What tells one exporter from the next is a `Dialect`: a table of metrics, and small pure functions that say which chip
+a row is of and what its readings mean. The scraping, the dating of what was read and the samples are here, once.
+"""
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import click
+
+from producers.batches import build, fit_label
+from producers.discovery import Finding, Machine
+from producers.estimate import Estimate
+from producers.metering import Meter, Rectangle, Watch
+from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
+from producers.readings import summary
+from producers.scrape import Scraper, SlowPageError
+from producers.source import Batch, SourceError, Tick, Where
+from schema.errors import GigawattError
+
+Fields = Mapping[str, float | int | None]
+"""Fields of the contract, in its units, of one chip."""
+Chips = dict[str, Reading]
+"""What one page says of each chip, by the contract's `chip`."""
+
+_LOOK_S: Final = 0.5
+_OVERSHOOT: Final = 1.01
+_MAX_WHOLE: Final = 2.0**63
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """What tells one exporter from the next.
+
+    `exporter` and `chip` are what its users call it and what it shows, `url` is its usual page, `got` says where to
+    get it. `rules` gives each metric its reading; `described_by` names metrics that lend their labels only. `chip_of`
+    and `part_of` say which chip and which part of it a row is of, `arranged` puts a page's chips right where that
+    takes more than one row. `host_labels` and `job_labels` are tried in turn; a `pod` is told with its namespace.
+
+    Watts are the sensor's reading `power_w`; the difference of the counter `energy_j` goes before it when `counter`;
+    where neither is there, `estimate` may have something to say. `power_error_w` is one standard deviation of measured
+    watts, None where nobody has stated one. `live` is true where a reading that stays the same is a reading all the
+    same: an idle chip's page may never change, and then nothing tells it from a page that is no longer refreshed.
+    """
+
+    exporter: str
+    chip: str
+    platform: str
+    url: str
+    got: str
+    rules: Mapping[str, Rule]
+    chip_of: Callable[[Labels], str | None]
+    model_of: Callable[[Reading], str]
+    fields_of: Callable[[Reading], Fields]
+    part_of: Callable[[Labels], str] = lambda _: WHOLE
+    arranged: Callable[[Chips], Chips] = lambda chips: chips
+    described_by: Sequence[str] = ()
+    host_labels: Sequence[str] = ()
+    job_labels: Sequence[str] = ("pod",)
+    counter: bool = False
+    power_error_w: float | None = None
+    estimate: Callable[[Reading], Estimate | None] = lambda _: None
+    live: bool = False
+    default_period_s: float = 1.0
+
+    def parser(self) -> TextParser:
+        """Return a parser of the metrics that this exporter's pages are read for."""
+        return TextParser((*self.rules, *self.described_by))
+
+    def chips(self, parser: TextParser, body: bytes) -> Chips:
+        """Return what a page says; raises `PrometheusTextError`."""
+        return self.arranged(readings(parser.rows(body), self.rules, self.chip_of, self.part_of))
+
+
+def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, ...]:
+    """Return the flags of a source that scrapes such exporters, for `open_exporters`."""
+    return (
+        click.Option(
+            ["--url", "urls"],
+            multiple=True,
+            metavar="URL",
+            default=(dialect.url,),
+            show_default=True,
+            help=f"Page of {dialect.exporter}; may be given several times.",
+        ),
+        click.Option(
+            ["--timeout", "timeout_s"],
+            type=click.FloatRange(min=0, min_open=True),
+            default=timeout_s,
+            show_default=True,
+            help="Seconds within which an exporter must have answered.",
+        ),
+    )
+
+
+def share(value: float | None) -> float | None:
+    """Take off what a counter of activity overshoots by; what is further out is for the worker to refuse."""
+    return 1.0 if value is not None and 1.0 < value <= _OVERSHOOT else value
+
+
+def whole(value: float | None) -> int | None:
+    """Return a count as an integer; None for one that cannot be one."""
+    return int(value) if value is not None and 0 <= value < _MAX_WHOLE else None
+
+
+def job_of(reading: Reading, labels: Sequence[str]) -> str | None:
+    """Return the workload that holds the chip, by the first of these labels that is set; a pod as `namespace/pod`.
+
+    None where several share it: nothing says how its energy divides between them.
+    """
+    for name in labels:
+        found = reading.labels.get(name, set())
+        if len(found) == 1:
+            job = next(iter(found))
+            namespace = reading.label("namespace") if name == "pod" else None
+            return fit_label(f"{namespace}/{job}" if namespace else job)
+        if found:
+            return None
+    return None
+
+
+class Exporter:
+    """One exporter, scraped again and again."""
+
+    def __init__(self, dialect: Dialect, scraper: Scraper, where: Where) -> None:
+        self.scraper = scraper
+        self._dialect = dialect
+        self._where = where
+        self._parser = dialect.parser()
+        self._watch = Watch()
+        self._meters: dict[str, Meter] = {}
+        self._body = b""
+
+    def read(self, tick: Tick) -> list[Batch]:
+        """Return the samples of the chips that have something new, one batch per host."""
+        body = self.scraper.read()
+        if body == self._body and not self._dialect.live:
+            self._watch.see_again(tick)
+            return []
+        try:
+            chips = self._dialect.chips(self._parser, body)
+        except PrometheusTextError as error:
+            raise SourceError(f"{self.scraper.url} sent no whole page: {error}") from error
+        if not chips:
+            raise SourceError(f"{self.scraper.url} shows no {self._dialect.chip}: is it {self._dialect.exporter}?")
+        self._body = body
+        return self._batches(tick, chips)
+
+    def _batches(self, tick: Tick, chips: Chips) -> list[Batch]:
+        shown = {chip: reading.values for chip, reading in chips.items()}
+        sight = self._watch.see(tick, tick.ts_ms if self._dialect.live else shown)
+        hosts: dict[str, list[tuple[str, Reading, Rectangle]]] = {}
+        for chip, reading in chips.items():
+            meter = self._meters.setdefault(chip, Meter())
+            energy_j = reading.values.get("energy_j") if self._dialect.counter else None
+            rectangle = meter.step(tick, sight, energy_j, reading.values.get("power_w"))
+            if rectangle is not None:
+                host = self._where.host or reading.label(*self._dialect.host_labels) or self._fallback_host()
+                hosts.setdefault(host, []).append((chip, reading, rectangle))
+        return [self._batch(tick, host, told) for host, told in hosts.items()]
+
+    def _batch(self, tick: Tick, host: str, told: list[tuple[str, Reading, Rectangle]]) -> Batch:
+        dialect = self._dialect
+        powers = [self._power(reading, rectangle) for _, reading, rectangle in told]
+        columns: dict[str, Any] = {
+            "ts": tick.ts_ms,
+            "interval_ms": [rectangle.interval_ms for _, _, rectangle in told],
+            "site": self._where.site,
+            "fleet": self._where.fleet,
+            "platform": dialect.platform,
+            "host": fit_label(host),
+            "model": [fit_label(dialect.model_of(reading)) for _, reading, _ in told],
+            "chip": [fit_label(chip) for chip, _, _ in told],
+            "job": [job_of(reading, dialect.job_labels) for _, reading, _ in told],
+            "power_w": [watts for watts, _, _ in powers],
+            "power_method": [method for _, method, _ in powers],
+            "power_error_w": [error_w for _, _, error_w in powers],
+        }
+        fields = [dialect.fields_of(reading) for _, reading, _ in told]
+        columns |= {name: [row[name] for row in fields] for name in fields[0]}
+        return Batch(fit_label(host), build(len(told), columns))
+
+    def _power(self, reading: Reading, rectangle: Rectangle) -> tuple[float | None, str | None, float | None]:
+        """Return watts, how they are known, and their standard deviation."""
+        if rectangle.watts is not None:
+            return rectangle.watts, rectangle.method, self._dialect.power_error_w
+        estimate = self._dialect.estimate(reading)
+        return (None, None, None) if estimate is None else (estimate.power_w, "model", estimate.error_w)
+
+    def _fallback_host(self) -> str:
+        return socket.gethostname() if self.scraper.host in _LOOPBACK else self.scraper.host
+
+
+class ExporterSource:
+    """Exporters of one kind, read at the same time so that one that hangs delays none of the others."""
+
+    def __init__(self, exporters: Sequence[Exporter], default_period_s: float) -> None:
+        self.default_period_s = default_period_s
+        self._exporters = exporters
+        self._threads = ThreadPoolExecutor(len(exporters), "scrape") if len(exporters) > 1 else None
+
+    def read(self, tick: Tick) -> list[Batch]:
+        """Return the samples of all exporters that answer; `SourceError` with them when any does not."""
+        if self._threads is None:
+            return self._exporters[0].read(tick)
+        batches: list[Batch] = []
+        failures = []
+        for future in [self._threads.submit(exporter.read, tick) for exporter in self._exporters]:
+            try:
+                batches += future.result()
+            except SourceError as error:
+                failures.append(str(error))
+        if failures:
+            raise SourceError(summary(failures), batches=batches)
+        return batches
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        for exporter in self._exporters:
+            exporter.scraper.close()
+
+
+def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeout_s: float) -> ExporterSource:
+    """Make the source of these exporters; nothing is read yet."""
+    if len(urls) > 1 and where.host is not None:
+        raise GigawattError("--host names one machine: leave it out to take each exporter's own word")
+    exporters = [Exporter(dialect, Scraper(url, timeout_s=timeout_s), where) for url in urls]
+    return ExporterSource(exporters, dialect.default_period_s)
+
+
+def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Finding:
+    """Say whether such an exporter serves its usual page (or `url`) on this machine; at most a second."""
+    page = urlsplit(url or dialect.url)
+    found: Mapping[str, Any] = {} if url is None else {"urls": (url,)}
+    if not machine.listens(page.hostname or "", page.port or 0):
+        return Finding(f"nothing listens on port {page.port}, where {dialect.exporter} would be: {dialect.got}")
+    scraper = Scraper(page.geturl(), timeout_s=_LOOK_S)
+    try:
+        chips = dialect.chips(dialect.parser(), scraper.read())
+    except SlowPageError:  # some exporters ask their chips first, which can take seconds
+        return Finding(f"port {page.port} is slow to answer: taken for {dialect.exporter}", found)
+    except (SourceError, PrometheusTextError) as error:
+        return Finding(f"port {page.port} is not {dialect.exporter}: {error}")
+    finally:
+        scraper.close()
+    if not chips:
+        return Finding(f"port {page.port} is not {dialect.exporter}, or shows no {dialect.chip}: {dialect.got}")
+    return Finding(f"{dialect.exporter} on port {page.port}: {len(chips)} {dialect.chip}{'s'[: len(chips) > 1]}", found)

@@ -1,0 +1,1 @@
+"""AWS Neuron's own interfaces: the driver's sysfs, `neuron-monitor`, and minutes made of both."""

@@ -1,0 +1,229 @@
+"""Power meters of hosts or racks, over Redfish: what a whole machine draws, to hold beside what its chips say.
+
+A meter's samples are its own, under the model host-meter or rack-meter: fleet sums leave them out, and the view
+power_reconciled shows them beside the chips of the same host, or of the hosts that the fleet file puts into the rack.
+
+Read is the chassis that tells of power and stands in no other that does: its EnvironmentMetrics (PowerWatts), else its
+Power (PowerControl). What it says is taken for the mean of the time between two reads. An average that the service
+made itself is told where there is nothing else, once for each of its windows. Energy counters go into energy_j and are
+not made into watts: a step of a kilowatt hour is minutes of a host. A reading of 0 W is none: who answers draws power.
+
+The password comes from GIGAWATT_METER_PASSWORD or --password-file; an account that may only read is enough.
+"""
+
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+import structlog
+
+from producers.batches import fit_label
+from producers.discovery import Finding, Machine
+from producers.redfish.client import Login, LoginMethod, Redfish, Trust, base_url
+from producers.redfish.meter import Meter
+from producers.source import Batch, SourceError, Tick, Where
+from schema.errors import GigawattError
+from schema.samples import METER_MODELS, PLATFORMS
+
+PLATFORM: Final = "meter"
+PREFERENCE: Final = 0
+
+MODELS: Final = dict(zip(("host", "rack"), METER_MODELS, strict=True))
+_URL: Final = "GIGAWATT_METER_URL"
+_PLATFORM: Final = "GIGAWATT_METER_PLATFORM"
+_PASSWORD: Final = "GIGAWATT_METER_PASSWORD"  # noqa: S105  where it is, not what it is
+_MOST_THREADS: Final = 64
+
+OPTIONS: Final = (
+    click.Option(
+        ["--url", "urls"],
+        multiple=True,
+        envvar=_URL,
+        metavar="[NAME=]URL",
+        help="Redfish service, such as https://10.0.0.7; NAME is the metered host or rack, else it is that of --host. "
+        f"May be given several times; services of one name are added up.  [env: {_URL}]",
+    ),
+    click.Option(
+        ["--platform"],
+        type=click.Choice(PLATFORMS),
+        envvar=_PLATFORM,
+        help=f"Platform of the metered chips: nothing in a meter tells it.  [required; env: {_PLATFORM}]",
+    ),
+    click.Option(
+        ["--meters"],
+        type=click.Choice(tuple(MODELS)),
+        default="host",
+        show_default=True,
+        help="What is metered: one host, or a rack of hosts.",
+    ),
+    click.Option(
+        ["--chassis", "names"],
+        multiple=True,
+        metavar="ID",
+        help="Read this chassis; may be given several times, and they are added.  [default: the outermost with power]",
+    ),
+    click.Option(
+        ["--user"], envvar="GIGAWATT_METER_USER", help="Who asks.  [default: nobody; env: GIGAWATT_METER_USER]"
+    ),
+    click.Option(
+        ["--password-file"],
+        type=click.Path(path_type=Path),
+        help=f"File that holds the password.  [default: the password is in {_PASSWORD}]",
+    ),
+    click.Option(
+        ["--login"],
+        type=click.Choice(("session", "basic")),
+        default="session",
+        show_default=True,
+        help="Log in once and out at the end, or tell the password with every request.",
+    ),
+    click.Option(
+        ["--ca", "ca_file"],
+        type=click.Path(path_type=Path),
+        envvar="GIGAWATT_METER_CA",
+        help="Trust certificates signed by those in this file (PEM), or the very ones in it.  [env: GIGAWATT_METER_CA]",
+    ),
+    click.Option(["--insecure"], is_flag=True, help="Believe any certificate, and send passwords over plain http."),
+    click.Option(
+        ["--accuracy"],
+        type=click.FloatRange(min=0, max=1),
+        default=0.02,
+        show_default=True,
+        help="One standard deviation of a reading, as a share of it. The default is a guess: see the power supplies' "
+        "data sheet.",
+    ),
+    click.Option(
+        ["--timeout", "timeout_s"],
+        type=click.FloatRange(min=0, min_open=True),
+        default=5.0,
+        show_default=True,
+        help="Seconds within which each request must have been answered.",
+    ),
+)
+
+
+class MeterSource:
+    """All services, read at the same time so that one that hangs delays none of the others."""
+
+    default_period_s = 10.0
+    """Management controllers are slow, and renew their readings every one to ten seconds."""
+
+    def __init__(self, meters: Sequence[Meter], *, once: bool = False) -> None:
+        self._meters = meters
+        self._once = once
+        self._threads = ThreadPoolExecutor(min(len(meters), _MOST_THREADS), "redfish")
+
+    def read(self, tick: Tick) -> list[Batch]:
+        """Return the samples of all services that answer; `SourceError` with them when any does not."""
+        batches: list[Batch] = []
+        failures = []
+        for future in [self._threads.submit(meter.read, tick, once=self._once) for meter in self._meters]:
+            try:
+                batches += future.result()
+            except SourceError as error:
+                batches += error.batches
+                failures.append(str(error))
+        if failures:
+            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+            raise SourceError(f"{failures[0]}{more}", batches=batches)
+        return batches
+
+    def close(self) -> None:
+        """Log out everywhere."""
+        self._threads.shutdown(cancel_futures=True)
+        with ThreadPoolExecutor(min(len(self._meters), _MOST_THREADS), "redfish") as threads:
+            list(threads.map(lambda meter: meter.service.close(), self._meters))
+
+
+def open_source(
+    where: Where,
+    *,
+    urls: Sequence[str],
+    platform: str | None,
+    meters: str = "host",
+    names: Sequence[str] = (),
+    user: str | None = None,
+    password_file: Path | None = None,
+    login: LoginMethod = "session",
+    ca_file: Path | None = None,
+    insecure: bool = False,
+    accuracy: float = 0.02,
+    timeout_s: float = 5.0,
+    environment: Mapping[str, str] = os.environ,
+) -> MeterSource:
+    """Make the source of these services; nothing is read yet."""
+    if platform is None:
+        raise GigawattError(f"say with --platform whose chips are metered, one of {', '.join(PLATFORMS)}")
+    targets = _targets(urls, where.host)
+    who = None if user is None else Login(user, _password(user, password_file, environment), login)
+    if insecure:
+        told = ", and told the password" if who else ""
+        structlog.get_logger().warning(f"--insecure: whoever answers for a meter is believed{told}")
+    trust = Trust(ca_file, insecure)
+    labels = {"site": where.site, "fleet": where.fleet, "platform": platform, "model": MODELS[meters]}
+    opened = []
+    for host, url in targets:
+        service = Redfish(url, login=who, trust=trust, timeout_s=timeout_s)
+        alone = [name for name, _ in targets].count(host) == 1
+        beside = "" if alone else f"{urlsplit(service.url).netloc}:"
+        opened.append(Meter(service, {**labels, "host": fit_label(host)}, names, accuracy, beside))
+    return MeterSource(opened, once=where.once)
+
+
+def look(machine: Machine) -> Finding:
+    """Say whether the environment names a meter of this machine, and whether anything answers there."""
+    url = machine.environment.get(_URL, "").strip()
+    if not url:
+        return Finding(f"no power meter is named: set {_URL} to its Redfish service, and {_PLATFORM}")
+    platform = machine.environment.get(_PLATFORM, "")
+    if platform not in PLATFORMS:
+        return Finding(f"{_URL} is set; set {_PLATFORM} too, to one of {', '.join(PLATFORMS)}")
+    addressed = [_named(one) for one in url.split()]
+    try:
+        parts = urlsplit(base_url(addressed[0][1]))
+    except GigawattError as error:
+        return Finding(f"{_URL}: {error}")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not machine.listens(parts.hostname or "", port):
+        return Finding(f"nothing answers at {parts.hostname} port {port}, where {_URL} has a power meter")
+    mine = [f"{name or socket.gethostname()}={address}" for name, address in addressed]
+    return Finding(f"a power meter at {parts.hostname}", {"urls": tuple(mine), "platform": platform})
+
+
+def _named(url: str) -> tuple[str | None, str]:
+    """Split `NAME=URL`."""
+    match = re.fullmatch(r"(?:([^=/]+)=)?(.*)", url)
+    return (match[1], match[2]) if match else (None, url)
+
+
+def _targets(urls: Sequence[str], host: str | None) -> list[tuple[str, str]]:
+    """Return name and address of what each service meters; a given --host goes before the name beside a URL."""
+    if not urls:
+        raise GigawattError("say with --url where the meter's Redfish service is")
+    targets = []
+    for name, url in [_named(one) for one in urls]:
+        if host and name and len(urls) > 1:
+            raise GigawattError("--host names one machine: leave it out where each --url has a name")
+        if not (host or name):
+            raise GigawattError(f"whose power does {url} meter? Give --host NAME, or write --url NAME=URL")
+        targets.append((host or name or "", url))
+    if len({base_url(url) for _, url in targets}) < len(targets):
+        raise GigawattError("one --url stands twice: it would be counted twice")
+    return targets
+
+
+def _password(user: str, file: Path | None, environment: Mapping[str, str]) -> str:
+    if file is None:
+        if _PASSWORD not in environment:
+            raise GigawattError(f"no password for user {user!r}: set {_PASSWORD}, or give --password-file")
+        return environment[_PASSWORD]
+    try:
+        return file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GigawattError(f"cannot read the password from {file}: {error}") from error

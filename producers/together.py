@@ -1,0 +1,230 @@
+"""Several sources read side by side as one, so that one that hangs or fails costs nothing of the others.
+
+Each source is read in a thread of its own, at its own period. A read that has not ended by the tick's deadline is left
+alone: the source is not asked again while it lasts, and what it answers late goes out with the next tick, where it is
+as true as ever, for samples carry their own times. What is still late when all is closed is lost. Every source's
+failing and recovering is said by its name, once.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from producers.reader import Answer, Reader
+from producers.said import Reasons, SaidError, reason_of
+from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
+
+_SHARE_OF_TICK: Final = 0.5
+_LONGEST_WAIT_S: Final = 5.0
+_ONCE_WAITS_S: Final = 20.0
+_PATIENCE_S: Final = 10.0
+_CLOSES_WITHIN_S: Final = 2.0
+
+
+@dataclass
+class Counts:
+    """What one source has done so far.
+
+    `late` answers came after their tick's deadline; `skipped` are the times it was due and not asked, because it had
+    not answered yet. `read_s` is the time spent in reads that have ended, `last_read_s` in the last one.
+    """
+
+    reads: int = 0
+    failures: int = 0
+    late: int = 0
+    skipped: int = 0
+    read_s: float = 0.0
+    last_read_s: float = 0.0
+
+
+@dataclass(eq=False)
+class _Member:
+    name: str
+    source: Source
+    counts: Counts = field(default_factory=Counts)
+    reasons: Reasons = field(default_factory=Reasons)
+    asked_s: float | None = None
+    """Since when its read is under way."""
+    hanging: bool = False
+    """Whether the operator was told that it does not answer."""
+    done: bool = False
+
+    def state(self) -> str:
+        if self.done:
+            return "done"
+        if self.hanging:
+            return "not answering"
+        return "failing" if self.reasons.any() else f"{self.counts.last_read_s * 1000:.0f} ms"
+
+
+class Together:
+    """One source made of those in `sources`, by name; `add` brings in more.
+
+    `period_s` is how often it is to be read. A source of a longer period is read when a multiple of that comes due,
+    and told that time and that period. `once` has all of them read at the one tick, with a longer deadline, and leaves
+    the saying to whoever asks. `wait_s` is the deadline where it is not to be half of each tick's interval.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        *,
+        period_s: float = 1.0,
+        once: bool = False,
+        wait_s: float | None = None,
+        patience_s: float = _PATIENCE_S,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.default_period_s = period_s
+        self._once = once
+        self.wait_s = _ONCE_WAITS_S if once and wait_s is None else wait_s
+        self._patience_s = patience_s
+        self._elapsed = elapsed
+        self._log = structlog.get_logger()
+        self._answers: queue.SimpleQueue[tuple[_Member, Answer]] = queue.SimpleQueue()
+        self._readers: dict[_Member, Reader] = {}
+        self._changing = threading.Lock()
+        self._closed = False
+        for name, source in sources.items():
+            self.add(name, source)
+
+    def add(self, name: str, source: Source) -> None:
+        """Read that one too from the next tick on; may be called from any thread. Closed already: close it."""
+        with self._changing:
+            if not self._closed:
+                member = _Member(name, source)
+                reader = Reader(source, lambda answer: self._answers.put((member, answer)))
+                self._readers = {**self._readers, member: reader}
+                return
+        source.close()
+
+    @property
+    def counts(self) -> dict[str, Counts]:
+        """What each source has done so far."""
+        return {member.name: member.counts for member in self._readers}
+
+    def read(self, tick: Tick) -> list[Batch]:
+        """Return what the sources answer within the deadline, and what they answered late since the last tick.
+
+        Raises `SourceError` with all that when any of them failed or hangs, `SourceDoneError` when all are done.
+        """
+        readers = self._readers
+        if readers and all(member.done for member in readers):
+            raise SourceDoneError
+        waiting = {member for member, reader in readers.items() if self._ask(member, reader, tick)}
+        batches: list[Batch] = []
+        failures: list[str] = []
+        wait_s = self.wait_s or min(tick.interval_ms / 1000 * _SHARE_OF_TICK, _LONGEST_WAIT_S)
+        until_s = self._elapsed() + wait_s
+        while True:
+            left_s = until_s - self._elapsed() if waiting else 0.0
+            try:
+                member, answer = self._answers.get(timeout=left_s) if left_s > 0 else self._answers.get_nowait()
+            except queue.Empty:
+                break
+            batches += self._take(member, answer, failures, late=member not in waiting)
+            waiting.discard(member)
+        failures += [f"{member.name} has not answered in time" for member in readers if self._hangs(member)]
+        if failures and self._once:
+            raise SourceError("; ".join(failures), batches=batches)
+        if failures:
+            raise SaidError("; ".join(failures), batches=batches)
+        return batches
+
+    def status(self) -> str:
+        """Say in a few words how each source is doing, for a status line."""
+        return ", ".join(f"{member.name} {member.state()}" for member in self._readers)
+
+    def close(self) -> None:
+        """Close all sources, each in a thread of its own: one that hangs is left alone after two seconds."""
+        with self._changing:
+            if self._closed:
+                return
+            self._closed = True
+        closing = []
+        for member, reader in self._readers.items():
+            reader.end()
+            thread = threading.Thread(target=self._close, args=(member,), name="closing", daemon=True)
+            thread.start()
+            closing.append((member, thread))
+        until_s = time.monotonic() + _CLOSES_WITHIN_S
+        for member, thread in closing:
+            thread.join(max(0.0, until_s - time.monotonic()))
+            if thread.is_alive():
+                self._log.warning(f"{member.name} does not close: leaving it alone")
+            elif not self._once:
+                counts = member.counts
+                self._log.info(
+                    f"{member.name} stopped", reads=counts.reads, failed=counts.failures, late=counts.late,
+                    skipped=counts.skipped, mean_ms=round(counts.read_s * 1000 / max(1, counts.reads), 1),
+                )  # fmt: skip
+
+    def _close(self, member: _Member) -> None:
+        try:
+            member.source.close()
+        except Exception as error:  # noqa: BLE001  there is nothing left to save but the closing of the others
+            self._log.warning(f"{member.name} does not close", reason=reason_of(error))
+
+    def _ask(self, member: _Member, reader: Reader, tick: Tick) -> bool:
+        """Have it read if it is due; say whether it was asked."""
+        own = None if member.done else self._own_tick(member.source, tick)
+        if own is None:
+            return False
+        if member.asked_s is not None:
+            member.counts.skipped += 1
+            return False
+        member.asked_s = self._elapsed()
+        reader.ask(own)
+        return True
+
+    def _own_tick(self, source: Source, tick: Tick) -> Tick | None:
+        """Return the tick of the source's own period that has come due at this one, None when none has.
+
+        Where the tick itself is no multiple of that period, the multiple is the last one before it: such rectangles
+        touch as well, and are dated one interval early at most.
+        """
+        period_ms = round(source.default_period_s * 1000)
+        if period_ms <= tick.interval_ms:
+            return tick
+        if self._once:
+            return Tick(tick.ts_ms, period_ms)
+        due_ms = tick.ts_ms - tick.ts_ms % period_ms
+        return Tick(due_ms, period_ms) if due_ms > tick.ts_ms - tick.interval_ms else None
+
+    def _take(self, member: _Member, answer: Answer, failures: list[str], *, late: bool) -> list[Batch]:
+        """Count an answer and say what is to be said of it; return its batches."""
+        was_hanging, member.hanging, member.asked_s = member.hanging, False, None
+        counts, error = member.counts, answer.error
+        counts.reads += 1
+        counts.late += late
+        counts.last_read_s = answer.read_s
+        counts.read_s += answer.read_s
+        if isinstance(error, SourceDoneError):
+            member.done = True
+        elif error is not None:
+            counts.failures += 1
+            reason = reason_of(error)
+            failures.append(f"{member.name}: {reason}")
+            if not self._once and member.reasons.is_new(reason):
+                self._log.warning(f"{member.name} cannot be read: trying again at each of its ticks", reason=reason)
+            return list(error.batches) if isinstance(error, SourceError) else []
+        if member.reasons.clear() or was_hanging:
+            self._log.info(f"{member.name} answers again")
+        return list(answer.batches)
+
+    def _hangs(self, member: _Member) -> bool:
+        """Whether its answer is overdue by so much that the operator should know; say so once."""
+        if member.asked_s is None or self._once:
+            return member.asked_s is not None
+        waited_s = self._elapsed() - member.asked_s
+        if waited_s < max(self._patience_s, member.source.default_period_s):
+            return False
+        if not member.hanging:
+            member.hanging = True
+            self._log.warning(f"{member.name} has not answered for {waited_s:.0f} s: going on without it")
+        return True

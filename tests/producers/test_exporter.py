@@ -1,0 +1,234 @@
+import time
+from dataclasses import replace
+
+import pytest
+
+from producers.discovery import Machine
+from producers.estimate import Estimate
+from producers.exporter import Dialect, Exporter, job_of, look_for, open_exporters, options, share, whole
+from producers.prometheus_text import Reading, Rule
+from producers.scrape import Scraper
+from producers.source import SourceError, Tick, Where
+from tests.producers.exporter import Exporter as Server
+from tests.producers.exporter import serving
+
+START_MS = 1_790_000_000_000
+DIALECT = Dialect(
+    exporter="a toaster's exporter",
+    chip="toaster",
+    platform="nvidia",
+    url="http://127.0.0.1:9999/metrics",
+    got="toasters bring it",
+    rules={
+        "toaster_watts": Rule("power_w"),
+        "toaster_joules": Rule("energy_j"),
+        "toaster_load": Rule("utilization"),
+    },
+    described_by=("toaster_owner",),
+    chip_of=lambda labels: labels.get("id"),
+    host_labels=("kitchen",),
+    model_of=lambda reading: reading.label("kind") or "unknown",
+    fields_of=lambda reading: {"utilization": share(reading.values.get("utilization"))},
+)
+
+
+@pytest.fixture
+def server():
+    with serving(Server()) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(server):
+    """Open exporters of a dialect at that server."""
+    sources = []
+
+    def open_one(dialect=DIALECT, where=Where("north", "train")):  # noqa: B008  immutable
+        sources.append(open_exporters(dialect, where, urls=[server.url], timeout_s=2))
+        return sources[-1]
+
+    yield open_one
+    for source in sources:
+        source.close()
+
+
+def at(source, second=0):
+    """Read at that second; return the samples of all batches as dictionaries."""
+    batches = source.read(Tick(START_MS + second * 1000, 1000))
+    return [sample for batch in batches for sample in batch.samples.to_pylist()]
+
+
+def power(sample):
+    return sample["power_w"], sample["power_method"], sample["power_error_w"]
+
+
+def test_a_dialect_is_all_that_an_exporter_needs(server, opened):
+    """Table and functions say what a sample holds; the rest is the same for all."""
+    server.body = (
+        b'toaster_watts{id="t1",kind="two-slice",kitchen="k"} 800\n'
+        b'toaster_load{id="t1"} 1.001\n'
+        b'toaster_owner{id="t1",pod="bread",namespace="food"} 1\n'
+    )
+    sample = {name: value for name, value in at(opened())[0].items() if value is not None}
+    sample.pop("ts")
+
+    assert sample == {
+        "interval_ms": 1000,
+        "site": "north",
+        "fleet": "train",
+        "platform": "nvidia",
+        "model": "two-slice",
+        "host": "k",
+        "chip": "t1",
+        "job": "food/bread",
+        "power_w": 800,
+        "power_method": "sensor",
+        "utilization": 1.0,
+    }
+
+
+def test_watts_are_estimated_only_where_nothing_measured_them(server, opened):
+    """Each sample says how its own watts are known."""
+    source = opened(replace(DIALECT, power_error_w=5.0, estimate=lambda _: Estimate(70.0, 20.0)))
+    server.body = b'toaster_watts{id="t1"} 800\ntoaster_load{id="t2"} 1\n'
+
+    assert [power(sample) for sample in at(source)] == [(800, "sensor", 5), (70, "model", 20)]
+
+
+def test_what_cannot_be_estimated_has_no_watts(server, opened):
+    """None is none: not zero."""
+    server.body = b'toaster_load{id="t1"} 1\n'
+
+    assert power(at(opened())[0]) == (None, None, None)
+
+
+@pytest.mark.parametrize(("counter", "expected"), [(True, (500, "counter")), (False, (800, "sensor"))])
+def test_a_counter_goes_before_the_sensor_where_the_dialect_trusts_it(server, opened, counter, expected):
+    """Its difference is then the power of the whole time."""
+    source = opened(replace(DIALECT, counter=counter))
+    for second in range(2):
+        server.body = f'toaster_watts{{id="t1"}} 800\ntoaster_joules{{id="t1"}} {500 * second + 9}\n'.encode()
+        sample = at(source, second)[0]
+
+    assert power(sample)[:2] == expected
+
+
+@pytest.mark.parametrize(("live", "samples"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
+def test_a_page_that_stays_the_same_is_news_where_the_dialect_says_so(server, opened, live, samples):
+    """Of a page that is a copy it may be the same reading once more; a live one is read anew."""
+    source = opened(replace(DIALECT, live=live))
+    server.body = b'toaster_watts{id="t1"} 800\n'
+    told = [at(source, second) for second in range(3)]
+
+    assert [len(batch) for batch in told] == samples
+    assert {sample["interval_ms"] for batch in told for sample in batch} == {1000}
+
+
+def test_a_page_may_be_arranged_as_a_whole(server, opened):
+    """Some exporters name one chip in several ways."""
+    source = opened(replace(DIALECT, arranged=lambda chips: {f"kitchen/{name}": chips[name] for name in chips}))
+    server.body = b'toaster_watts{id="t1"} 800\n'
+
+    assert at(source)[0]["chip"] == "kitchen/t1"
+
+
+def test_a_page_without_chips_asks_what_it_is(server, opened):
+    """The line names page, chip and exporter."""
+    server.body = b'kettle_watts{id="k"} 3000\n'
+    with pytest.raises(SourceError, match=r"/metrics shows no toaster: is it a toaster's exporter\?"):
+        at(opened())
+
+
+def test_a_host_is_named_by_the_page_the_operator_or_the_address(server, opened):
+    """In the order of who knows it best; a loopback address is this machine's own name."""
+    named, nameless = b'toaster_watts{id="t",kitchen="k"} 1\n', b'toaster_watts{id="t"} 1\n'
+    remote = Exporter(DIALECT, Scraper("http://oven.example:9999/metrics"), Where())
+    server.body = named
+    by_page, by_operator = at(opened())[0], at(opened(where=Where(host="h")))[0]
+    server.body = nameless
+
+    assert [by_page["host"], by_operator["host"]] == ["k", "h"]
+    assert at(opened())[0]["host"] not in ("", "127.0.0.1")
+    assert remote._fallback_host() == "oven.example"  # nothing can be read at an address of documentation's
+
+
+def test_flags_are_the_dialects():
+    """What is not given is the exporter's usual page."""
+    url, timeout = options(DIALECT, timeout_s=7)
+
+    assert url.default == ("http://127.0.0.1:9999/metrics",)
+    assert "a toaster's exporter" in url.help
+    assert timeout.default == 7
+
+
+@pytest.mark.parametrize(
+    ("labels", "job"),
+    [
+        ({"pod": {"p"}, "namespace": {"n"}}, "n/p"),
+        ({"pod": {"p"}}, "p"),
+        ({"batch": {"b"}, "pod": {"p"}}, "b"),
+        ({"batch": {"b1", "b2"}, "pod": {"p"}}, None),
+        ({"namespace": {"n"}}, None),
+        ({}, None),
+    ],
+)
+def test_a_job_is_named_when_it_is_one(labels, job):
+    """The first label that is set decides; several values are no answer."""
+    assert job_of(Reading(labels=labels), ("batch", "pod")) == job
+
+
+def test_a_share_may_overshoot_by_a_rounding_error():
+    """What is further out is no rounding error."""
+    assert [share(value) for value in (None, 0.5, 1.0, 1.004, 1.2, -0.1)] == [None, 0.5, 1.0, 1.0, 1.2, -0.1]
+
+
+def test_a_count_is_whole_and_fits():
+    """What cannot be bytes is none."""
+    assert [whole(value) for value in (None, 0.0, 5.9, -1.0, 1e300)] == [None, 0, 5, None, None]
+
+
+MACHINE = Machine(listens=lambda _host, _port: True)
+
+
+def test_a_look_finds_an_exporter(server):
+    """The line counts chips; the options open it."""
+    server.body = b'toaster_watts{id="t1"} 800\ntoaster_watts{id="t2"} 800\n'
+    finding = look_for(DIALECT, MACHINE, server.url)
+    port = server.url.split(":")[2].split("/")[0]
+
+    assert finding.says == f"a toaster's exporter on port {port}: 2 toasters"
+    assert finding.options == {"urls": (server.url,)}
+
+
+@pytest.mark.parametrize("body", [b"", b"kettle_watts 3\n", b"\xff\xfe", b"<html>", b'toaster_watts{id="t1\n'])
+def test_a_look_is_not_taken_in_by_another_page(server, body):
+    """The port is open, and what is there is not what is looked for."""
+    server.body = body
+    finding = look_for(DIALECT, MACHINE, server.url)
+
+    assert not finding.found
+    assert "is not a toaster's exporter" in finding.says
+
+
+def test_a_look_at_a_closed_port_says_where_to_get_one():
+    """It does not even ask."""
+    finding = look_for(DIALECT, Machine(listens=lambda _host, _port: False))
+
+    assert finding.says == "nothing listens on port 9999, where a toaster's exporter would be: toasters bring it"
+    assert not finding.found
+
+
+def test_a_look_at_a_slow_page_does_not_wait_for_it(server):
+    """An exporter may ask its chips first: it is taken for one, and reading will tell."""
+    server.respond = lambda _handler: time.sleep(0.8)
+    began = time.monotonic()
+    finding = look_for(DIALECT, MACHINE, server.url)
+
+    assert time.monotonic() - began < 0.8
+    assert finding.found
+    assert "slow to answer" in finding.says
+
+
+def test_a_look_at_what_vanished_is_no_error():
+    """Between the knock and the question it went away."""
+    assert not look_for(DIALECT, MACHINE, "http://127.0.0.1:1/metrics").found
