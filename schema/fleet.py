@@ -18,6 +18,10 @@
     name = "row-3-rack-12"    # as the meter's samples name it
     hosts = ["ia-t00012", "ia-t0002?", "ia-t01*"]  # ? stands for one character, * for any
 
+    [[limits]]                # what alerting rules hold fleets to; the names are in schema/fleet_limits.py
+    fleet = "reserve"         # of a site, a fleet or a platform, else of all; of two entries the later one counts
+    idle_share = 1.0
+
 `parse` is pure. Every error is a `FleetFileError` of one line with file, line and field.
 """
 
@@ -32,6 +36,7 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 
 from schema import chips
 from schema.errors import GigawattError
+from schema.fleet_limits import DEFAULTS, LIMITS
 from schema.samples import PLATFORMS
 from schema.toml_table import Table, TomlFieldError
 
@@ -82,11 +87,27 @@ class Rack:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Limits by name, for the fleets of a site, fleet or platform; an empty name stands for all of them."""
+
+    site: str
+    fleet: str
+    platform: str
+    values: Mapping[str, float]
+
+    def hold_for(self, site: str, fleet: str, platform: str) -> bool:
+        """Say whether that fleet is meant."""
+        wanted = zip((self.site, self.fleet, self.platform), (site, fleet, platform), strict=True)
+        return all(ours in ("", theirs) for ours, theirs in wanted)
+
+
+@dataclass(frozen=True)
 class Fleet:
-    """A whole fleet file: its pools and racks, in order."""
+    """A whole fleet file: its pools, racks and limits, in order."""
 
     pools: tuple[Pool, ...]
     racks: tuple[Rack, ...] = ()
+    limits: tuple[Limits, ...] = ()
 
     @property
     def count(self) -> int:
@@ -102,6 +123,7 @@ class Budget(NamedTuple):
     platform: str
     budget_w: float
     chips_expected: int
+    limits: Mapping[str, float] = DEFAULTS
 
 
 class RackHost(NamedTuple):
@@ -144,9 +166,17 @@ def budgets(fleet: Fleet) -> list[Budget]:
     rows: dict[tuple[str, str, str], Budget] = {}
     for pool in fleet.pools:
         key = (pool.site.name, pool.fleet, pool.chip.platform)
-        row = rows.get(key, Budget(*key, 0.0, 0))
-        rows[key] = Budget(*key, row.budget_w + pool.budget_w, row.chips_expected + pool.count)
+        row = rows.get(key, Budget(*key, 0.0, 0, _limits_of(fleet, *key)))
+        rows[key] = row._replace(budget_w=row.budget_w + pool.budget_w, chips_expected=row.chips_expected + pool.count)
     return list(rows.values())
+
+
+def _limits_of(fleet: Fleet, site: str, name: str, platform: str) -> dict[str, float]:
+    limits = dict(DEFAULTS)
+    for entry in fleet.limits:
+        if entry.hold_for(site, name, platform):
+            limits |= entry.values
+    return limits
 
 
 def rack_hosts(fleet: Fleet) -> list[RackHost]:
@@ -168,7 +198,7 @@ def scaled(fleet: Fleet, count: int) -> Fleet:
         dataclasses.replace(pool, count=share, budget_w=pool.budget_w * share / max(pool.count, 1))
         for pool, share in zip(fleet.pools, counts, strict=True)
     ]
-    return Fleet(tuple(pools), fleet.racks)
+    return dataclasses.replace(fleet, pools=tuple(pools))
 
 
 def apportion(total: int, weights: Sequence[float]) -> list[int]:
@@ -184,7 +214,7 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
 
 
 def _fleet(root: Table) -> Fleet:
-    root.allow(("sites", "pool", "rack"))
+    root.allow(("sites", "pool", "rack", "limits"))
     sites = {name: _site(table, name) for name, table in root.named_tables("sites").items()}
     tables = root.tables("pool")
     if not tables:
@@ -200,7 +230,22 @@ def _fleet(root: Table) -> Fleet:
             table.fail("host_prefix", f"{pool.host_prefix!r} already names the hosts of another pool")
         names.add(key)
         prefixes.add(pool.host_prefix)
-    return Fleet(pools, _racks(root.tables("rack"), sites))
+    limits = tuple(_limits(table, pools) for table in root.tables("limits"))
+    return Fleet(pools, _racks(root.tables("rack"), sites), limits)
+
+
+def _limits(table: Table, pools: Sequence[Pool]) -> Limits:
+    table.allow(("site", "fleet", "platform", *LIMITS))
+    known = {
+        "site": {pool.site.name for pool in pools},
+        "fleet": {pool.fleet for pool in pools},
+        "platform": {pool.chip.platform for pool in pools},
+    }
+    of = {key: table.choice(key, sorted(names)) if key in table.values else "" for key, names in known.items()}
+    values = {name: table.number(name, limit.low, limit.high) for name, limit in LIMITS.items() if name in table.values}
+    if not values:
+        table.fail("limits", f"sets none; there are {', '.join(LIMITS)}")
+    return Limits(**of, values=values)
 
 
 def _site(table: Table, name: str) -> Site:

@@ -18,6 +18,9 @@ METER_MODELS: Final = ("host-meter", "rack-meter")
 """The models under which a meter of a host or a rack publishes: samples like others, which are of no chip."""
 POWER_METHODS: Final = ("counter", "sensor", "percent", "model", "meter")
 
+IDLE_BELOW: Final = 0.05
+"""A chip whose utilization is known and below this counts as idle."""
+
 THROTTLE_POWER_CAP: Final = 1
 THROTTLE_THERMAL: Final = 2
 THROTTLE_HARDWARE: Final = 4

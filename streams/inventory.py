@@ -42,6 +42,7 @@ def rows(
             **_names(accepted, decoded, one),
             "first_seen": _time(np.minimum.reduceat(ts_ms, starts)),
             "last_seen": _time(np.maximum.reduceat(ts_ms, starts)),
+            "host_key": pa.array(accepted.host_key[one]),
         }
     )
 

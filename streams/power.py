@@ -27,6 +27,12 @@ _SUMS: Final = (
     "error_chip_seconds",
     "power_w2_seconds",
     "max_power_w",
+    "idle_j",
+    "idle_chip_seconds",
+    "throttle_chip_seconds",
+    "power_capped_chip_seconds",
+    "thermal_chip_seconds",
+    "hardware_throttled_chip_seconds",
 )
 
 

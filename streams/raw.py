@@ -42,7 +42,8 @@ def rows(accepted: Accepted) -> pa.Table:
     columns = {
         "time": pa.array(time_s, pa.int64()).cast(pa.timestamp("s", "UTC")),
         **ordered.group_columns(ordered.group[starts]),
-        "host_key": pa.array(ordered.host_key[starts]),
+        "host_key": pa.array(np.minimum.reduceat(ordered.host_key, starts)),
+        "host_key_last": pa.array(np.maximum.reduceat(ordered.host_key, starts)),
         "rows": pa.array(counts.astype(np.uint32)),
         "jobs": jobs,
         "kafka_partition": _lists(ordered.partition.astype(np.uint16), starts),

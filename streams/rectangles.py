@@ -11,10 +11,21 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from schema.samples import Bools, Floats, Ints, Numbers, Samples
+from schema.samples import (
+    IDLE_BELOW,
+    THROTTLE_HARDWARE,
+    THROTTLE_POWER_CAP,
+    THROTTLE_THERMAL,
+    Bools,
+    Floats,
+    Ints,
+    Numbers,
+    Samples,
+)
 from streams import histogram
 
 _DENSE_CELLS: Final = 4_000_000  # a table of counts up to this size is quicker than sorting
+_CAUSES: Final = (THROTTLE_POWER_CAP, THROTTLE_THERMAL, THROTTLE_HARDWARE)
 _FEW: Final = 16  # so few rectangles are not worth a sort
 
 
@@ -41,6 +52,12 @@ class Rectangles:
     utilization_samples: Ints
     tensor: Floats
     tensor_samples: Ints
+    idle_w: Floats
+    idle_samples: Ints
+    throttle_samples: Ints
+    power_capped_samples: Ints
+    thermal_samples: Ints
+    hardware_throttled_samples: Ints
     bin_rectangle: Ints
     bin_number: Ints
     bin_chips: Ints
@@ -78,6 +95,7 @@ def rectangles(samples: Samples, group: npt.NDArray[np.integer], late: Bools) ->
     error_known = samples.given["power_error_w"] & power_known
     error_w = _known(samples.measures["power_error_w"], error_known)
     utilization_known, tensor_known = samples.given["utilization"], samples.given["tensor_utilization"]
+    idle = utilization_known & (samples.measures["utilization"] < IDLE_BELOW)
     return Rectangles(
         samples.ts_ms[starts],
         samples.interval_ms[starts],
@@ -94,6 +112,9 @@ def rectangles(samples: Samples, group: npt.NDArray[np.integer], late: Bools) ->
         _count(utilization_known, starts),
         _sum(_known(samples.measures["tensor_utilization"], tensor_known), starts),
         _count(tensor_known, starts),
+        _sum(np.where(idle, power_w, 0.0), starts) if idle.any() else np.zeros(len(starts)),
+        _count(idle, starts),
+        *_throttled(samples, starts),
         *_histograms(power_w, power_known, starts),
     )
 
@@ -122,6 +143,18 @@ def _sum(values: Floats, starts: npt.NDArray[np.intp]) -> Floats:
 def _count(marks: Bools, starts: npt.NDArray[np.intp]) -> Ints:
     counts: Ints = np.add.reduceat(marks, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
     return counts
+
+
+def _throttled(samples: Samples, starts: npt.NDArray[np.intp]) -> Sequence[Ints]:
+    """Count the samples that say whether they are throttled, and of these the ones with each of three causes."""
+    stated = samples.given["throttle"]
+    if not stated.any():
+        return [np.zeros(len(starts), np.int64)] * (1 + len(_CAUSES))
+    bits = np.where(stated, samples.measures["throttle"], 0).astype(np.uint8)
+    causes = [
+        _count((bits & cause) > 0, starts) if bits.any() else np.zeros(len(starts), np.int64) for cause in _CAUSES
+    ]
+    return [_count(stated, starts), *causes]
 
 
 def _histograms(power_w: Floats, known: Bools, starts: npt.NDArray[np.intp]) -> Sequence[Ints]:

@@ -38,6 +38,12 @@ class Seconds:
     max_power_w: Floats
     samples: Ints
     late_samples: Ints
+    idle_j: Floats
+    idle_chip_seconds: Floats
+    throttle_chip_seconds: Floats
+    power_capped_chip_seconds: Floats
+    thermal_chip_seconds: Floats
+    hardware_throttled_chip_seconds: Floats
     bin_offsets: Ints
     bin_number: Ints
     bin_chip_seconds: Floats
@@ -74,6 +80,9 @@ def seconds(rects: Rectangles) -> Seconds:
     cell = np.empty(len(order), np.int64)
     cell[order] = np.cumsum(begins) - 1
 
+    def energy(power_w: Floats) -> Floats:
+        return _add_up(cell, power_w[piece] * overlap_ms / 1000.0, len(starts))
+
     def overlapped(values: npt.NDArray[np.float64 | np.int64]) -> Floats:
         return _add_up(cell, values[piece] * overlap_s, len(starts))
 
@@ -83,7 +92,7 @@ def seconds(rects: Rectangles) -> Seconds:
     return Seconds(
         group[starts],
         ordered[starts],
-        _add_up(cell, rects.power_w[piece] * overlap_ms / 1000.0, len(starts)),
+        energy(rects.power_w),
         overlapped(rects.samples),
         overlapped(rects.utilization),
         overlapped(rects.utilization_samples),
@@ -96,6 +105,12 @@ def seconds(rects: Rectangles) -> Seconds:
         np.maximum.reduceat(rects.max_power_w[piece][order], starts) if len(starts) else rects.max_power_w[:0],
         counted(rects.samples),
         counted(rects.late),
+        energy(rects.idle_w),
+        overlapped(rects.idle_samples),
+        overlapped(rects.throttle_samples),
+        overlapped(rects.power_capped_samples),
+        overlapped(rects.thermal_samples),
+        overlapped(rects.hardware_throttled_samples),
         *_histograms(rects, piece, cell, overlap_s, len(starts)),
     )
 

@@ -1,14 +1,22 @@
 """What tests of several folders share: the real engine and the real broker, once a session."""
 
-from collections.abc import Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator
 
+import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 from hypothesis import settings
 from kafka import KafkaAdminClient
 
 from local.broker import Broker
+from schema import encoding
+from schema.clickhouse import connect
 from schema.kafka import KafkaAdmin
+from streams.blocks import Block, Commit, LogMessage, Span
+from streams.process import Processor
+from streams.store import Store
 from tests import engine as engines
 from tests.local.broker.conftest import kafka
 from tests.stack import Stack
@@ -34,6 +42,28 @@ def client(engine: engines.Engine) -> Iterator[Client]:
     client = engine.migrated_client()
     yield client
     client.close()
+
+
+@pytest.fixture
+def stored(engine: engines.Engine, client: Client) -> Callable[..., None]:  # noqa: ARG001  it empties the database
+    """Store batches as the worker does, each call as one commit; `appended_ms` is the broker's time, now by default.
+
+    Raw samples are kept for three days only: take times that are not long ago.
+    """
+    store = Store(lambda: connect(engine.url), topic="chip.samples", log="log", worker="worker")
+    offsets = itertools.count()
+
+    def put(*batches: pa.RecordBatch, appended_ms: int | None = None) -> None:
+        first, now_ms = next(offsets) * 10_000, appended_ms or int(time.time() * 1000)
+        messages = [
+            LogMessage(0, first + number, now_ms, encoding.encode(one), None) for number, one in enumerate(batches)
+        ]
+        block = Block(Span(0, first, first + len(messages) - 1), messages)
+        done = Processor().process(Commit(f"commit-{first}", [block]))
+        assert sum(totals.rejected for totals in done.totals) == 0
+        store.store(done)
+
+    return put
 
 
 @pytest.fixture

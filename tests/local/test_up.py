@@ -214,7 +214,8 @@ def test_sigterm_ends_all_and_a_second_start_finds_the_data(up: Up):
     up.start("--seconds", "600")
     live = up.until_said(r"live after ([\d.]+) s")
     with connect(up.clickhouse) as client:
-        assert client.query("SELECT min(time) FROM fleet_power").result_rows[0][0] == first
+        # A Trainium device reports its first minute later, and that reaches back before what was first.
+        assert client.query("SELECT min(time) FROM fleet_power").result_rows[0][0] <= first
     assert float(live[1]) < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 

@@ -1,6 +1,7 @@
 """The operator's fleet file."""
 
 import dataclasses
+import re
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from schema.fleet import (
     rack_hosts,
     scaled,
 )
+from schema.fleet_limits import DEFAULTS
 
 TEXT = """\
 [sites.iowa]
@@ -243,3 +245,34 @@ def test_nothing_has_fewer_than_no_chips():
 def test_parts_are_rounded_by_largest_remainder():
     """Seven among 3 : 2 : 1 is 3.5, 2.33 and 1.17: the half gets the odd one."""
     assert apportion(7, [3, 2, 1]) == [4, 2, 1]
+
+
+def test_limits_are_the_defaults_and_then_what_the_file_says():
+    """Of two entries that hold for a fleet, the later one counts."""
+    more = """
+[[limits]]
+coverage_share = 0.8
+idle_share = 0.2
+
+[[limits]]
+site = "iowa"
+fleet = "frontier"
+idle_share = 1.0
+"""
+    (budget,) = budgets(parse(TEXT + more, "fleet.toml"))
+
+    assert budget.limits == {**DEFAULTS, "coverage_share": 0.8, "idle_share": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("idle_shore = 1.0", "idle_shore: unknown key, did you mean idle_share"),
+        ("idle_share = 1.5", "idle_share: must be a number from 0 to 1, not 1.5"),
+        ('fleet = "frontiers"\nidle_share = 1.0', "fleet: unknown fleet 'frontiers', did you mean frontier?"),
+        ('fleet = "frontier"', "limits: sets none"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(entry, message):
+    with pytest.raises(FleetFileError, match=re.escape(message)):
+        parse(f"{TEXT}\n[[limits]]\n{entry}\n", "fleet.toml")

@@ -1,42 +1,17 @@
 """What meters say beside what chips say, on the real engine; and that no meter is taken for a chip."""
 
-import itertools
 import time
 
 import pytest
 
-from schema import encoding
 from schema.clickhouse import connect
 from schema.fleet import Budget, RackHost
 from schema.migrate import set_budgets
-from streams.blocks import Block, Commit, LogMessage, Span
-from streams.process import Processor
-from streams.store import Store
 from tests.batches import batch
 
 MINUTE = int(time.time()) // 60 * 60 - 600
 """Start of a whole minute, long ago enough for all that follows it."""
 COLUMNS = "hosts, chips_expected, chips_w, coverage, chips_estimated_w, metered_w, meter_coverage, ratio"
-offsets = itertools.count()
-
-
-@pytest.fixture
-def stored(engine, client):  # noqa: ARG001  it empties the database
-    """Store batches as the worker does, each call as one commit."""
-    store = Store(lambda: connect(engine.url), topic="chip.samples", log="log", worker="worker")
-
-    def put(*batches):
-        first = next(offsets) * 1000
-        messages = [
-            LogMessage(0, first + n, int(time.time() * 1000), encoding.encode(one), None)
-            for n, one in enumerate(batches)
-        ]
-        block = Block(Span(0, first, first + len(messages) - 1), messages)
-        done = Processor().process(Commit(f"commit-{first}", [block]))
-        assert sum(totals.rejected for totals in done.totals) == 0
-        store.store(done)
-
-    return put
 
 
 def samples(ends, *, interval_s=1, host="host-0", chip=None, minute=MINUTE, **fields):

@@ -58,6 +58,31 @@ def test_sums_are_kept_apart_by_group_and_power_method():
     ]
 
 
+def test_what_idle_chips_draw_is_summed_beside_the_rest():
+    """A chip whose utilization nobody states is not taken for idle."""
+    stored = process(
+        batch(
+            power_w=[100.0, 10.0, 20.0, None],
+            utilization=[0.9, 0.049, None, 0.0],
+            power_method=["counter"] * 3 + [None],
+        )
+    )
+
+    seconds = pa.concat_tables(stored.power).filter(pa.compute.field("resolution_s") == 1)
+    assert sum(seconds["idle_j"].to_pylist()) == 10.0
+    assert sum(seconds["idle_chip_seconds"].to_pylist()) == 2.0
+
+
+def test_throttled_chips_are_summed_by_cause():
+    """1 power cap, 2 thermal, 4 hardware, 8 other; a chip may have several at once, and some say nothing."""
+    stored = process(batch(throttle=[0, 1, 3, 4, 8, None], interval_ms=500))
+
+    (row,) = pa.concat_tables(stored.power).filter(pa.compute.field("resolution_s") == 1).to_pylist()
+    assert row["throttle_chip_seconds"] == 2.5
+    assert (row["power_capped_chip_seconds"], row["thermal_chip_seconds"]) == (1.0, 0.5)
+    assert row["hardware_throttled_chip_seconds"] == 0.5
+
+
 def test_no_dictionary_holds_a_value_twice():
     """ClickHouse refuses such a one."""
     stored = process(batch(fleet=["a", "b", "a"], model=["x", "x", "y"], job=["j", "j", "k"]))
