@@ -1,37 +1,16 @@
-"""The command line: finds each command in the file of its name.
+"""The command line: each command is the file of its name in `gigawatt/commands`."""
 
-`gigawatt up` imports `gigawatt.commands.up` and runs its `command`. Nothing is registered anywhere
-else, and a command's libraries are imported only when that command runs.
-"""
-
-import importlib
-import pkgutil
+import logging
 import sys
 
 import click
 
 from gigawatt import commands
+from gigawatt.command_folder import CommandFolder
 from schema.errors import GigawattError
 
 
-class CommandFolder(click.Group):
-    """A click group whose commands are the modules of `gigawatt.commands`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """Name every command file, sorted."""
-        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the file of that name and return its `command`; None when there is no such file."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command = importlib.import_module(f"gigawatt.commands.{cmd_name}").command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"gigawatt/commands/{cmd_name}.py must define a click command named `command`")
-        return command
-
-
-@click.group(cls=CommandFolder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandFolder, package=commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gigawatt")
 def gigawatt() -> None:
     """Power and utilization of an AI chip fleet, live and exact to the joule.
@@ -46,6 +25,8 @@ _CLIENTS = ("clickhouse_connect", "kafka")
 
 def main() -> None:
     """Run the command line; an error the operator can act on is one line and exit status 1."""
+    for client in (*_CLIENTS, "urllib3"):
+        logging.getLogger(client).setLevel(logging.CRITICAL + 1)  # what they log is what the error says
     try:
         gigawatt(prog_name="gigawatt")
     except GigawattError as error:

@@ -23,7 +23,10 @@ def configure(*, verbose: bool = False) -> None:
         level=logging.INFO if verbose else logging.ERROR,
         format="%(asctime)s %(name)s %(levelname)s %(message)s",
     )
-    if not verbose:
-        logging.getLogger("kafka").setLevel(
-            logging.CRITICAL
-        )  # it tells of every attempt, where we tell what is missing
+    tell_of_clients(verbose=verbose)
+
+
+def tell_of_clients(*, verbose: bool) -> None:
+    """Let the libraries that talk to servers log, or not: they tell of every attempt, where we tell what is missing."""
+    for client in ("clickhouse_connect", "kafka", "urllib3"):
+        logging.getLogger(client).setLevel(logging.NOTSET if verbose else logging.CRITICAL + 1)

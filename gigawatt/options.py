@@ -2,16 +2,23 @@
 
 import click
 
-from schema.settings import Settings
+from schema.settings import Settings, kafka_addresses
 
 _DEFAULTS = Settings.read()
 
+
+def _named(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    kafka_addresses(value)
+    return value
+
+
 kafka = click.option(
     "--kafka",
-    metavar="HOST:PORT",
+    metavar="HOST:PORT[,...]",
     default=_DEFAULTS.kafka,
     show_default=True,
-    help="Kafka broker.  [env: GIGAWATT_KAFKA]",
+    callback=_named,
+    help="Kafka brokers.  [env: GIGAWATT_KAFKA]",
 )
 clickhouse = click.option(
     "--clickhouse",

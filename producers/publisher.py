@@ -30,6 +30,7 @@ from producers.source import Batch
 from schema import encoding
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError
+from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES
 
 BUFFER_BYTES: Final = 64 * 2**20
@@ -88,9 +89,17 @@ def connect(
 
 
 def _require_listener(bootstrap: str) -> None:
-    """Raise OSError unless something listens: a client that was refused leaves its sockets open."""
-    host, _, port = bootstrap.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+    """Raise OSError unless a broker listens: a client that was refused leaves its sockets open."""
+    addresses = kafka_addresses(bootstrap)
+    for left, address in enumerate(addresses, 1 - len(addresses)):
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        except OSError:
+            if left == 0:
+                raise
+        else:
+            return
 
 
 def _producer(bootstrap: str) -> KafkaProducer:

@@ -45,6 +45,7 @@ Workload = Literal["training", "inference", "idle"]
 DEFAULT_FILE: Final = "default_fleet.toml"
 _MAX_UTC_OFFSET_H: Final = 14.0
 _MAX_BUDGET_MW: Final = 1e6
+_MAX_COUNT: Final = 10**9
 _POOL_KEYS: Final = (
     *("site", "fleet", "platform", "model", "count", "budget_mw", "budget_w"),
     *("workload", "jobs", "host_prefix"),
@@ -269,7 +270,7 @@ def _pool(table: Table, sites: Mapping[str, Site]) -> Pool:
         site=site,
         fleet=fleet,
         chip=chip,
-        count=table.integer("count", low=1),
+        count=table.integer("count", low=1, high=_MAX_COUNT),
         budget_w=_budget_w(table),
         workload=workload,
         jobs=_jobs(table, workload),

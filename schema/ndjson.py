@@ -1,7 +1,7 @@
 """Samples as newline-delimited JSON, for producers that have no Arrow.
 
-The fast way parses all lines at once into Arrow columns. A message whose lines disagree on a type takes
-the slow way, line by line, so that one wrong value costs its own row and not its neighbours.
+The fast way parses all lines at once into Arrow columns. A message whose lines disagree on a type, or of which one is
+broken, takes the slow way, line by line, so that one wrong value costs its own row and not its neighbours.
 """
 
 import io
@@ -28,7 +28,7 @@ _TIME: Final = pa.timestamp("ms", "UTC")
 def decode(value: bytes) -> pa.RecordBatch:
     """Decode newline-delimited JSON objects into a batch whose known fields have the contract's types.
 
-    Raises `ValueError` when a line is not a JSON object.
+    A line that is no JSON object is a row that says nothing. Raises `ValueError` when no line is one.
     """
     if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
         raise ValueError("does not begin with an object")
@@ -56,14 +56,11 @@ def _set_time(batch: pa.RecordBatch, ts: pa.Array) -> pa.RecordBatch:
 
 
 def _decode_lines(value: bytes) -> pa.RecordBatch:
-    try:
-        rows = [json.loads(line) for line in value.splitlines() if line.strip()]
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not rows:
-        raise ValueError("no lines")
-    if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("a line is not an object")
+    lines = [line for line in value.splitlines() if line.strip()]
+    objects = [_object(line) for line in lines]
+    if not any(one is not None for one in objects):
+        raise ValueError("no line is an object")
+    rows = [one or {} for one in objects]  # a line that is none has no labels, and is refused for that
     columns: dict[str, pa.Array] = {
         name: pa.array([_text(row.get(name)) for row in rows], pa.utf8()) for name in LABELS
     }
@@ -71,8 +68,17 @@ def _decode_lines(value: bytes) -> pa.RecordBatch:
     columns["interval_ms"] = pa.array([_whole(row.get("interval_ms")) for row in rows], pa.int64())
     for name in MEASURES:
         columns[name] = pa.array([_number(row.get(name)) for row in rows], pa.float64(), from_pandas=False)
-    columns["received"] = pa.array([json.dumps(row) for row in rows], pa.utf8())
+    columns["received"] = pa.array([line.decode("utf-8", "replace") for line in lines], pa.utf8())
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says, None where it is no JSON object."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _text(value: Any) -> str | None:

@@ -4,6 +4,7 @@ A dataclass, not pydantic-settings: a producer on every host of the fleet pays f
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,15 +12,24 @@ from typing import Any
 from schema.errors import GigawattError
 
 _PREFIX = "GIGAWATT_"
+_ADDRESS = re.compile(r"([^\s:/,]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+
+
+def kafka_addresses(text: str) -> list[str]:
+    """Return the brokers named in a list such as `a:9092,b:9092`. Raises `GigawattError` for what is no such list."""
+    addresses = text.split(",")
+    if not all(_ADDRESS.fullmatch(address) for address in addresses):
+        raise GigawattError(f"{text!r} names no Kafka broker; write HOST:PORT, several with commas between")
+    return addresses
 
 
 @dataclass(frozen=True)
 class Settings:
     """What most commands need to know; each field is the variable `GIGAWATT_` and its name in capitals.
 
-    `kafka` is HOST:PORT of a broker, `clickhouse` a URL with user and password. `partitions` are of the samples topic
-    and `replication` the copies of each topic, when it is created. `site` and `fleet` say where this machine's chips
-    stand and in which pool they are budgeted.
+    `kafka` is HOST:PORT of a broker, or several with commas between; `clickhouse` a URL with user and password.
+    `partitions` are of the samples topic and `replication` the copies of each topic, when it is created. `site` and
+    `fleet` say where this machine's chips stand and in which pool they are budgeted.
     """
 
     kafka: str = "127.0.0.1:9092"
@@ -37,6 +47,7 @@ class Settings:
             name = f"{_PREFIX}{field.name.upper()}"
             if name in environment:
                 read[field.name] = _count(name, environment[name]) if field.type is int else environment[name]
+        kafka_addresses(read.get("kafka", cls.kafka))
         return cls(**read)
 
 

@@ -55,11 +55,13 @@ class Table:
             self.fail(key, f"unknown {key} {value!r}, {suggestion(value, known)}")
         return value
 
-    def integer(self, key: str, low: int) -> int:
-        """Return a required whole number of at least `low`."""
+    def integer(self, key: str, low: int, high: int) -> int:
+        """Return a required whole number from `low` to `high`."""
         value = self._get(key, None)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             self.fail(key, f"must be a whole number of at least {low}, not {value!r}")
+        if value > high:
+            self.fail(key, f"must be at most {high}, not {value!r}")
         return value
 
     def number(self, key: str, low: float, high: float, default: float | None = None) -> float:

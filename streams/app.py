@@ -6,9 +6,11 @@ no Faust tables or windows: they expire by the wall clock and lose data on a reb
 """
 
 import asyncio
+import atexit
 import io
 import logging
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +23,7 @@ from faust.types import TP, EventT, StreamT
 
 from schema import encoding
 from schema.kafka import read_log
+from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
 from streams.blocks import LogMessage, Span
 from streams.decoded import Refusal
@@ -92,9 +95,9 @@ def make_app(
     """
     app = faust.App(
         GROUP,
-        broker=f"kafka://{kafka}",
+        broker=[f"kafka://{address}" for address in kafka_addresses(kafka)],
         store="memory://",
-        datadir=tempfile.mkdtemp(prefix="gigawatt-worker-"),
+        datadir=_datadir(),
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,
@@ -157,6 +160,13 @@ def _message(event: EventT) -> LogMessage:
 def _content_type(headers: Mapping[str, bytes]) -> str | None:
     value = headers.get(encoding.CONTENT_TYPE_HEADER)
     return value.decode("utf-8", "replace") if value else None
+
+
+def _datadir() -> str:
+    """Make the directory that Faust insists on, though nothing of ours goes there; it goes with the process."""
+    folder = tempfile.mkdtemp(prefix="gigawatt-worker-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def worker_name() -> str:

@@ -17,9 +17,15 @@ from streams import audit
 @options.kafka
 @options.clickhouse
 @click.option(
-    "--messages", default=500_000, show_default=True, help="Read back at most so many of the newest messages."
+    "--messages",
+    default=500_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Read back at most so many of the newest messages.",
 )
-@click.option("--patience", default=30, show_default=True, help="Seconds to look for a moment at rest.")
+@click.option(
+    "--patience", default=30, show_default=True, type=click.IntRange(0), help="Seconds to look for a moment at rest."
+)
 def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> None:
     """Prove the invariants on a running stack; exit status 1 when one fails.
 

@@ -13,6 +13,7 @@ from schema.migrate import migrate, set_budgets
 from schema.settings import Settings
 
 _DEFAULTS = Settings.read()
+_COUNT = click.IntRange(1)
 
 
 @click.command()
@@ -21,8 +22,12 @@ _DEFAULTS = Settings.read()
 @click.option(
     "--fleet-file", type=click.Path(path_type=Path), help="Take budgets, expected chips and racks from this file."
 )
-@click.option("--partitions", default=_DEFAULTS.partitions, show_default=True, help="Of the samples topic, when new.")
-@click.option("--replication", default=_DEFAULTS.replication, show_default=True, help="Of topics, when new.")
+@click.option(
+    "--partitions", default=_DEFAULTS.partitions, show_default=True, type=_COUNT, help="Of the topic, when new."
+)
+@click.option(
+    "--replication", default=_DEFAULTS.replication, show_default=True, type=_COUNT, help="Of topics, when new."
+)
 @click.option("--skip-topics", is_flag=True, help="Leave Kafka alone.")
 def command(
     *, kafka: str, clickhouse: str, fleet_file: Path | None, partitions: int, replication: int, skip_topics: bool

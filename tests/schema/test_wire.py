@@ -73,7 +73,6 @@ def test_ndjson_value_of_a_wrong_type_costs_only_its_own_row():
         b"garbage",
         b"\xff\xff\xff\xff",
         b"\xff\xff\xff\xff\x10\x00\x00\x00garbage",
-        b'{"ts": 1}\n{"ts"',
         b"[1]\n",
         b"null",
         b" null\n{}",
@@ -83,6 +82,14 @@ def test_ndjson_value_of_a_wrong_type_costs_only_its_own_row():
 def test_what_is_neither_arrow_nor_json_is_undecodable(value):
     with pytest.raises(wire.UndecodableError):
         wire.decode(value)
+
+
+def test_a_broken_line_costs_its_own_row_and_no_other():
+    """As when a producer was cut off in the middle of a line."""
+    got = columns(b'{"ts": 1, "host": "a"}\n[2]\nnull\n{"ts": 3, "host": "b"}\n{"ts"')
+
+    assert got.ts_ms.tolist() == [1, 0, 0, 3, 0]
+    assert got.labels["host"].codes.tolist() == [0, -1, -1, 1, -1]
 
 
 def test_an_unknown_content_type_is_undecodable():

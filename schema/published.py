@@ -1,0 +1,88 @@
+"""The tables and views that queries may name, with their columns: the contract's, and what the migrations add to it.
+
+Dashboards, rules and other people's queries are written against these names alone; everything else in the database may
+change with any migration. `INTERNAL` lists that, so that whoever adds a table or a view says which of both it is.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_GROUP: Final = ("site", "fleet", "platform")
+_CHIP: Final = (*_GROUP, "model", "host", "chip")
+_READINGS: Final = (
+    *("job", "power_w", "power_method", "power_error_w", "utilization", "tensor_utilization"),
+    *("memory_used_bytes", "memory_total_bytes", "temperature_c", "throttle", "kafka_partition", "kafka_offset"),
+)
+_SUMS: Final = (
+    *("time", *_GROUP, "model", "power_method", "energy_j", "chip_seconds", "utilization_seconds"),
+    *("utilization_chip_seconds", "tensor_seconds", "tensor_chip_seconds", "max_power_w", "samples", "late_samples"),
+)
+_MORE_SUMS: Final = (
+    *("error_w_seconds", "error_w2_seconds", "error_chip_seconds", "power_w2_seconds", "power_histogram", "idle_j"),
+    *("idle_chip_seconds", "throttle_chip_seconds", "power_capped_chip_seconds", "thermal_chip_seconds"),
+    "hardware_throttled_chip_seconds",
+)
+_POWER: Final = (
+    *("time", *_GROUP, "power_w", "chips_reporting", "chips_expected", "coverage", "power_estimated_w"),
+    *("power_error_w", "utilization", "tensor_utilization", "p50_chip_w", "p95_chip_w", "p99_chip_w", "max_chip_w"),
+    "modelled_share",
+)
+_RECONCILED: Final = (
+    *("time", "site", "kind", "meter", "hosts", "chips_expected", "chips_w", "coverage", "chips_estimated_w"),
+    *("metered_w", "meter_coverage", "ratio"),
+)
+
+CONTRACT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "power_by_second": _SUMS,
+        "power_by_minute": _SUMS,
+        "power_by_hour": _SUMS,
+        "fleet_power": _POWER,
+        "chip_samples": ("ts", "interval_ms", *_CHIP, *_READINGS),
+        "chips": (*_CHIP, "first_seen", "last_seen"),
+        "budgets": (*_GROUP, "budget_w", "chips_expected"),
+        "ingest_blocks": (
+            *("topic", "kafka_partition", "offset_from", "offset_to", "samples", "rejected", "energy_j", "stored_at"),
+            "worker",
+        ),
+        "rejected_rows": ("time", "reason", "rows", "kafka_partition", "kafka_offset", "detail"),
+    }
+)
+"""The contract's own, section 3: these never change without a new version of it."""
+
+_BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
+    "power_by_second": _MORE_SUMS,
+    "power_by_minute": _MORE_SUMS,
+    "power_by_hour": _MORE_SUMS,
+    "chip_samples": ("batch_time",),
+    "budgets": ("limits",),
+    "ingest_blocks": (
+        *("log", "commit_id", "messages", "wire_bytes", "late_samples", "newest_ts", "appended_from", "appended_to"),
+    ),
+    "rejected_rows": ("log",),
+    "fleet_power_windows": (
+        *("resolution_s", *_POWER, "energy_j", "idle_w", "idle_chips"),
+        *("power_capped_share", "thermal_share", "hardware_throttled_share"),
+    ),
+    "capacity_changes": ("time", *_GROUP, "text"),
+    "chip_names": ("series", *_CHIP, "host_key", "first_seen", "last_seen"),
+    "series_samples": (
+        *("series", "host_key", "host_key_last", "batch_time", "ts", "interval_ms", *_GROUP, "model"),
+        *_READINGS,
+    ),
+    "meters": ("site", "kind", "meter", "first_seen", "last_seen"),
+    "power_reconciled": _RECONCILED,
+    "power_reconciled_between": _RECONCILED,
+}
+
+PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {name: (*CONTRACT.get(name, ()), *_BEYOND.get(name, ())) for name in (*CONTRACT, *_BEYOND)}
+)
+"""Every table and view that a query may name, with its columns. What has parameters is called as a function."""
+
+INTERNAL: Final = (
+    *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
+    *("metered_hosts", "metered_series", "block_cuts", "schema_migrations"),
+)
+"""What is no one else's: how the published views are made may change."""
