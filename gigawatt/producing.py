@@ -11,7 +11,7 @@ import structlog
 from gigawatt.commands.produce import STANDARD_OUTPUT
 from gigawatt.status_line import StatusLine
 from producers.sampler import Outcome, Sampler
-from producers.sink import NdjsonSink, Sink
+from producers.sink import NdjsonSink, OutputError, Sink
 from producers.source import Source
 from schema.errors import GigawattError
 
@@ -48,6 +48,9 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
         sampler.run(once=once)
     except BrokenPipeError:
         sys.stdout = None  # whoever read has what they wanted; nothing is left to be flushed at exit
+    except OutputError:
+        sys.stdout = None  # or its flushing at exit would fail once more
+        raise
     finally:
         line.clear()
         source.close()
@@ -58,6 +61,8 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
             "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
             missed_ticks=counts.missed_ticks, samples=sent.samples, lost=sent.lost,
         )  # fmt: skip
+    elif not counts.samples:
+        log.info("there was nothing to report")
     if sent.lost:
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
 

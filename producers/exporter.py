@@ -6,7 +6,6 @@ a row is of and what its readings mean. The scraping, the dating of what was rea
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,11 +15,12 @@ import click
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import Estimate
+from producers.flags import FiniteRange
 from producers.metering import Meter, Rectangle, Watch
 from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
-from producers.readings import summary
 from producers.scrape import Scraper, SlowPageError
-from producers.source import Batch, SourceError, Tick, Where
+from producers.source import Batch, Source, SourceError, Tick, Where
+from producers.together import Together
 from schema.errors import GigawattError
 
 Fields = Mapping[str, float | int | None]
@@ -91,7 +91,7 @@ def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, 
         ),
         click.Option(
             ["--timeout", "timeout_s"],
-            type=click.FloatRange(min=0, min_open=True),
+            type=FiniteRange(min=0, min_open=True),
             default=timeout_s,
             show_default=True,
             help="Seconds within which an exporter must have answered.",
@@ -136,6 +136,7 @@ class Exporter:
         self._watch = Watch()
         self._meters: dict[str, Meter] = {}
         self._body = b""
+        self.default_period_s = dialect.default_period_s
 
     def read(self, tick: Tick) -> list[Batch]:
         """Return the samples of the chips that have something new, one batch per host."""
@@ -193,47 +194,22 @@ class Exporter:
         estimate = self._dialect.estimate(reading)
         return (None, None, None) if estimate is None else (estimate.power_w, "model", estimate.error_w)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.scraper.close()
+
     def _fallback_host(self) -> str:
         return socket.gethostname() if self.scraper.host in _LOOPBACK else self.scraper.host
 
 
-class ExporterSource:
-    """Exporters of one kind, read at the same time so that one that hangs delays none of the others."""
-
-    def __init__(self, exporters: Sequence[Exporter], default_period_s: float) -> None:
-        self.default_period_s = default_period_s
-        self._exporters = exporters
-        self._threads = ThreadPoolExecutor(len(exporters), "scrape") if len(exporters) > 1 else None
-
-    def read(self, tick: Tick) -> list[Batch]:
-        """Return the samples of all exporters that answer; `SourceError` with them when any does not."""
-        if self._threads is None:
-            return self._exporters[0].read(tick)
-        batches: list[Batch] = []
-        failures = []
-        for future in [self._threads.submit(exporter.read, tick) for exporter in self._exporters]:
-            try:
-                batches += future.result()
-            except SourceError as error:
-                failures.append(str(error))
-        if failures:
-            raise SourceError(summary(failures), batches=batches)
-        return batches
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-        for exporter in self._exporters:
-            exporter.scraper.close()
-
-
-def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeout_s: float) -> ExporterSource:
-    """Make the source of these exporters; nothing is read yet."""
+def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeout_s: float) -> Source:
+    """Make the source of these exporters, read side by side; nothing is read yet."""
     if len(urls) > 1 and where.host is not None:
         raise GigawattError("--host names one machine: leave it out to take each exporter's own word")
-    exporters = [Exporter(dialect, Scraper(url, timeout_s=timeout_s), where) for url in urls]
-    return ExporterSource(exporters, dialect.default_period_s)
+    exporters = {url: Exporter(dialect, Scraper(url, timeout_s=timeout_s), where) for url in urls}
+    if len(exporters) == 1:
+        return next(iter(exporters.values()))
+    return Together(exporters, period_s=dialect.default_period_s, once=where.once)
 
 
 def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Finding:

@@ -72,7 +72,7 @@ def _ndjson(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     number = 1
     while lines := file.readlines(_BLOCK_BYTES):
         try:
-            yield ndjson.decode(b"".join(lines))
+            yield ndjson.decode(b"".join(lines), strict=True)
         except ValueError as error:
             for line in lines:
                 _check_line(path, number, line)

@@ -5,6 +5,7 @@ from typing import IO, Protocol
 
 from producers.source import Batch
 from schema.encoding import encode_ndjson
+from schema.errors import GigawattError
 
 
 @dataclass
@@ -15,6 +16,10 @@ class Sent:
     samples: int = 0
     sent_bytes: int = 0
     lost: int = 0
+
+
+class OutputError(GigawattError):
+    """Samples cannot be written where they were to go."""
 
 
 class Sink(Protocol):
@@ -43,10 +48,15 @@ class NdjsonSink:
         self._stream = stream
 
     def publish(self, batch: Batch) -> None:
-        """Write the batch. Raises `BrokenPipeError` when nobody reads any more."""
+        """Write the batch. Raises `BrokenPipeError` when nobody reads any more, `OutputError` when nothing is taken."""
         lines = encode_ndjson(batch.samples)
-        self._stream.write(lines)
-        self._stream.flush()
+        try:
+            self._stream.write(lines)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"cannot write the samples: {error.strerror}") from error
         self.sent.messages += 1
         self.sent.samples += batch.samples.num_rows
         self.sent.sent_bytes += len(lines)

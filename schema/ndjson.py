@@ -25,10 +25,11 @@ _FIELDS: Final = pa.schema(
 _TIME: Final = pa.timestamp("ms", "UTC")
 
 
-def decode(value: bytes) -> pa.RecordBatch:
+def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
     """Decode newline-delimited JSON objects into a batch whose known fields have the contract's types.
 
-    A line that is no JSON object is a row that says nothing. Raises `ValueError` when no line is one.
+    A line that is no JSON object is a row that says nothing. Raises `ValueError` when no line is one, or, being strict,
+    when any is none.
     """
     if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
         raise ValueError("does not begin with an object")
@@ -44,7 +45,7 @@ def decode(value: bytes) -> pa.RecordBatch:
             return batch if time_type == pa.int64() else _set_time(batch, _times(batch.column("ts")))
         except (pa.ArrowException, IndexError):
             continue
-    return _decode_lines(value)
+    return _decode_lines(value, strict=strict)
 
 
 def _times(ts: pa.Array) -> pa.Array:
@@ -55,11 +56,13 @@ def _set_time(batch: pa.RecordBatch, ts: pa.Array) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("ts"), "ts", ts)
 
 
-def _decode_lines(value: bytes) -> pa.RecordBatch:
+def _decode_lines(value: bytes, *, strict: bool) -> pa.RecordBatch:
     lines = [line for line in value.splitlines() if line.strip()]
     objects = [_object(line) for line in lines]
     if not any(one is not None for one in objects):
         raise ValueError("no line is an object")
+    if strict and None in objects:
+        raise ValueError("a line is not an object")
     rows = [one or {} for one in objects]  # a line that is none has no labels, and is refused for that
     columns: dict[str, pa.Array] = {
         name: pa.array([_text(row.get(name)) for row in rows], pa.utf8()) for name in LABELS

@@ -11,12 +11,15 @@ from rich.table import Table
 
 from bench.host import host_table, measure_host
 from bench.measure import Load, Result, measure, table
+from bench.panels import measure_panels, panel_table
+from bench.seed import Day
+from producers.flags import FiniteRange
 
 
 @click.command()
 @click.option("--chips", default="1000,10000,100000,1000000", show_default=True, help="Fleet sizes, one run each.")
 @click.option("--batch", default=4096, show_default=True, type=click.IntRange(1), help="Samples per message.")
-@click.option("--seconds", default=30.0, show_default=True, type=click.FloatRange(1), help="Measured time of each run.")
+@click.option("--seconds", default=30.0, show_default=True, type=FiniteRange(1), help="Measured time of each run.")
 @click.option("--warm-up", default=12.0, show_default=True, help="Seconds before measuring begins.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 12), help="Worker processes.")
 @click.option(
@@ -27,8 +30,21 @@ from bench.measure import Load, Result, measure, table
     metavar="ARGUMENTS",
     help="Measure instead what `gigawatt produce ARGUMENTS` costs this host, as in --produce 'nvml'.",
 )
+@click.option(
+    "--panels",
+    is_flag=True,
+    help="Measure instead how long each query of the dashboards and rules takes over a day of the largest fleet.",
+)
 def command(
-    *, chips: str, batch: int, seconds: float, warm_up: float, workers: int, json_path: Path | None, produce: str | None
+    *,
+    chips: str,
+    batch: int,
+    seconds: float,
+    warm_up: float,
+    workers: int,
+    json_path: Path | None,
+    produce: str | None,
+    panels: bool,
 ) -> None:
     """Measure cost, freshness and size on this machine, each run with a stack and a simulated fleet of its own.
 
@@ -39,6 +55,11 @@ def command(
         host = measure_host(produce, seconds, warm_up, _say)
         _write(json_path, host.as_json())
         _show(host_table(host))
+        return
+    if panels:
+        times = measure_panels(Day(chips=max(_sizes(chips))), _say)
+        _write(json_path, [one.as_json() for one in times])
+        _show(panel_table(times))
         return
     results: list[Result] = []
     for size in _sizes(chips):

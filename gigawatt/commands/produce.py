@@ -10,6 +10,7 @@ import click
 
 from gigawatt.memory import keep_freed_memory, load_lean
 from producers import sources
+from producers.flags import FiniteRange
 from schema.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def common_options() -> list[click.Parameter]:
         click.Option(["--host"], help="Name of the machine.  [default: what the source says, else this one]"),
         click.Option(
             ["--period", "period_s"],
-            type=click.FloatRange(min=0.01, max=3600),
+            type=FiniteRange(min=0.01, max=3600),
             metavar="SECONDS",
             help="Time between reads.  [default: the source's own]",
         ),

@@ -13,6 +13,7 @@ from dashboards.live.reader import SummaryReader
 from dashboards.live.terminal import one_line, show
 from gigawatt import options
 from gigawatt.looking import quiet_clients, stop_on_signals
+from producers.flags import FiniteRange
 from schema.clickhouse import connect
 from schema.errors import GigawattError
 
@@ -23,7 +24,7 @@ _LINE_EVERY_S = 10.0
 @options.clickhouse
 @click.option("--once", is_flag=True, help="Print one table and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one summary as JSON and end.")
-@click.option("--every", "every_s", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds.")
+@click.option("--every", "every_s", type=FiniteRange(min=0.2), default=1.0, show_default=True, help="Seconds.")
 def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> None:
     """Show fleet power and utilization, live.
 

@@ -7,6 +7,7 @@ import click
 from gigawatt.looking import quiet_clients
 from local import stack, up
 from local.broker import Kind
+from producers.flags import FiniteRange
 
 _PORT = click.IntRange(1, 65535)
 
@@ -32,7 +33,7 @@ _PORT = click.IntRange(1, 65535)
 @click.option("--kafka-port", type=_PORT, default=9092, show_default=True, help="Kafka, on loopback.")
 @click.option("--clickhouse-port", type=_PORT, default=8123, show_default=True, help="ClickHouse HTTP, on loopback.")
 @click.option("--page-port", type=_PORT, default=8080, show_default=True, help="The live page, on loopback.")
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop so long after it is ready.")
+@click.option("--seconds", type=FiniteRange(min=0), help="Stop so long after it is ready.")
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),

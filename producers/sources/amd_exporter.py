@@ -12,9 +12,9 @@ import click
 
 from producers.amd.meaning import model_of as name_of
 from producers.discovery import Finding, Machine
-from producers.exporter import Dialect, ExporterSource, Fields, look_for, open_exporters, options, share, whole
+from producers.exporter import Dialect, Fields, look_for, open_exporters, options, share, whole
 from producers.prometheus_text import WHOLE, Labels, Reading, Rule, one_busy, total
-from producers.source import Where
+from producers.source import Source, Where
 from schema.samples import THROTTLE_POWER_CAP, THROTTLE_THERMAL
 
 PLATFORM: Final = "amd"
@@ -173,9 +173,7 @@ OPTIONS: Final = (
 )
 
 
-def open_source(
-    where: Where, *, urls: Sequence[str], timeout_s: float, prefix: str, model: str | None
-) -> ExporterSource:
+def open_source(where: Where, *, urls: Sequence[str], timeout_s: float, prefix: str, model: str | None) -> Source:
     """Make the source of these exporters; nothing is read yet."""
     return open_exporters(dialect(prefix, model), where, urls=urls, timeout_s=timeout_s)
 

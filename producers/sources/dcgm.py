@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from producers.discovery import Finding, Machine
-from producers.exporter import Dialect, ExporterSource, Fields, look_for, open_exporters, options, share, whole
+from producers.exporter import Dialect, Fields, look_for, open_exporters, options, share, whole
 from producers.nvidia import POWER_ERROR_W, model_of, throttle_of
 from producers.prometheus_text import WHOLE, Labels, Reading, Rule, one_busy, total, unknown
-from producers.source import Where
+from producers.source import Source, Where
 
 PLATFORM: Final = "nvidia"
 PREFERENCE: Final = 1
@@ -104,7 +104,7 @@ DIALECT: Final = Dialect(
 OPTIONS: Final = options(DIALECT)
 
 
-def open_source(where: Where, *, urls: Sequence[str], timeout_s: float) -> ExporterSource:
+def open_source(where: Where, *, urls: Sequence[str], timeout_s: float) -> Source:
     """Make the source of these exporters; nothing is read yet."""
     return open_exporters(DIALECT, where, urls=urls, timeout_s=timeout_s)
 

@@ -25,6 +25,7 @@ import structlog
 
 from producers.batches import fit_label
 from producers.discovery import Finding, Machine
+from producers.flags import FiniteRange
 from producers.redfish.client import Login, LoginMethod, Redfish, Trust, base_url
 from producers.redfish.meter import Meter
 from producers.source import Batch, SourceError, Tick, Where
@@ -92,7 +93,7 @@ OPTIONS: Final = (
     click.Option(["--insecure"], is_flag=True, help="Believe any certificate, and send passwords over plain http."),
     click.Option(
         ["--accuracy"],
-        type=click.FloatRange(min=0, max=1),
+        type=FiniteRange(min=0, max=1),
         default=0.02,
         show_default=True,
         help="One standard deviation of a reading, as a share of it. The default is a guess: see the power supplies' "
@@ -100,7 +101,7 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--timeout", "timeout_s"],
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=5.0,
         show_default=True,
         help="Seconds within which each request must have been answered.",
@@ -208,6 +209,7 @@ def _targets(urls: Sequence[str], host: str | None) -> list[tuple[str, str]]:
         raise GigawattError("say with --url where the meter's Redfish service is")
     targets = []
     for name, url in [_named(one) for one in urls]:
+        base_url(url)  # which refuses one with a password in it, before anything is said of it
         if host and name and len(urls) > 1:
             raise GigawattError("--host names one machine: leave it out where each --url has a name")
         if not (host or name):

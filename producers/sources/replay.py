@@ -16,6 +16,7 @@ import pyarrow as pa
 import structlog
 
 from producers.batches import compact
+from producers.flags import FiniteRange
 from producers.recordings import RecordingError, blocks, lacking
 from producers.source import Batch, SourceDoneError, Tick, Where
 from schema import wire
@@ -25,7 +26,7 @@ OPTIONS: Final = (
     click.Argument(["files"], nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.Option(
         ["--speed"],
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         default=1.0,
         show_default=True,
         help="Times as fast as recorded; 0 for at once.",

@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from producers.flags import FiniteRange
 from producers.simulation.noise import Noise
 from producers.simulation.players import Player
 from producers.source import Batch, Tick, Where
@@ -79,7 +80,7 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--silent"],
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         default=DEFAULT_SILENT,
         show_default=True,
         help="Share of the hosts that do not report for the moment.",

@@ -21,6 +21,7 @@ import click
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import CALIBRATION, Calibration, estimate, load_calibration
+from producers.flags import FiniteRange
 from producers.metering import Meter, Watch
 from producers.source import Batch, SourceError, Tick, Where
 from producers.tpu import devices as tpu_devices
@@ -81,7 +82,7 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--timeout", "timeout_s"],
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=2.0,
         show_default=True,
         help="Seconds within which a runtime must have answered.",

@@ -14,9 +14,9 @@ from typing import Final
 
 from producers.discovery import Finding, Machine
 from producers.estimate import CALIBRATION, Calibration, Estimate, estimate, load_calibration
-from producers.exporter import Chips, Dialect, ExporterSource, Fields, look_for, open_exporters, options, share, whole
+from producers.exporter import Chips, Dialect, Fields, look_for, open_exporters, options, share, whole
 from producers.prometheus_text import Labels, Reading, Rule
-from producers.source import Where
+from producers.source import Source, Where
 from schema.chips import catalogue
 
 PLATFORM: Final = "tpu"
@@ -151,7 +151,7 @@ def dialect(calibrations: Mapping[str, Calibration]) -> Dialect:
 OPTIONS: Final = (*options(dialect({})), CALIBRATION)
 
 
-def open_source(where: Where, *, urls: Sequence[str], timeout_s: float, calibration: Path | None) -> ExporterSource:
+def open_source(where: Where, *, urls: Sequence[str], timeout_s: float, calibration: Path | None) -> Source:
     """Make the source of these nodes; nothing is read from them yet."""
     return open_exporters(dialect(load_calibration(calibration)), where, urls=urls, timeout_s=timeout_s)
 

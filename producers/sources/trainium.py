@@ -25,6 +25,7 @@ import click
 
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
+from producers.flags import FiniteRange
 from producers.neuron.host import DRIVER, NeuronHost, Told
 from producers.neuron.monitor import HOW_TO_GET, Command, Monitor, Pipe
 from producers.neuron.power import BASE_SHARE, scale_of
@@ -40,7 +41,7 @@ _COMMAND: Final = "neuron-monitor"
 _TOOLS: Final = Path("/opt/aws/neuron/bin")  # not on the path of a systemd unit or of sudo
 _STANDARD_INPUT: Final = "-"
 _UNKNOWN: Final = "unknown"
-_WATTS: Final = click.FloatRange(min=0, max=MAX_POWER_W)
+_WATTS: Final = FiniteRange(min=0, max=MAX_POWER_W)
 
 OPTIONS: Final = (
     click.Option(
@@ -86,7 +87,7 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--peak-tflops"],
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         metavar="TFLOPS",
         help="Operations a second of one device, in 10^12, that count as a tensor utilization of 1.  [default: none,"
         " and tensor utilization is unknown]",

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.producers.dcgm_page import page
 from tests.producers.exporter import Exporter, serving
 from tests.producers.tpu_server import TpuServer
 from tests.producers.tpu_server import serving as tpu_serving
+
+FULL = Path("/dev/full")
 
 
 def gigawatt(*arguments, **options):
@@ -208,3 +211,32 @@ def test_a_reader_that_has_enough_ends_it():
 
     assert json.loads(shown.stdout)["chip"]
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device of this system is always full")
+def test_an_output_that_takes_nothing_is_one_line():
+    """As when the disk is full."""
+    with FULL.open("wb") as full:
+        command = [sys.executable, "-m", "gigawatt", "produce", "simulated", "--chips", "8", "--once", "--to", "-"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (1, "gigawatt: cannot write the samples: No space left on device\n")
+
+
+@pytest.mark.parametrize("wrong", [("--period", "nan"), ("--silent", "nan"), ("--period", "inf")])
+def test_what_is_no_number_is_refused(wrong):
+    done = gigawatt("simulated", *wrong, "--once", "--to", "-")
+
+    assert done.returncode == 2
+    assert "not" in done.stderr
+
+
+def test_a_single_read_that_found_nothing_says_so(tmp_path):
+    """Silence could be anything."""
+    empty = tmp_path / "nothing.ndjson"
+    empty.write_text("")
+
+    done = gigawatt("replay", str(empty), "--once", "--to", "-")
+
+    assert done.stdout == ""
+    assert done.stderr

@@ -1,3 +1,4 @@
+import threading
 import time
 from dataclasses import replace
 
@@ -232,3 +233,28 @@ def test_a_look_at_a_slow_page_does_not_wait_for_it(server):
 def test_a_look_at_what_vanished_is_no_error():
     """Between the knock and the question it went away."""
     assert not look_for(DIALECT, MACHINE, "http://127.0.0.1:1/metrics").found
+
+
+def test_one_that_never_answers_costs_the_others_no_sample(server):
+    """Beside it, every tick of the others is read and their counters are believed."""
+    counted = iter(range(1, 100))
+    server.respond = lambda handler: _page(server, handler, next(counted))
+    hung = threading.Event()
+    with serving(Server()) as other:
+        other.respond = lambda _: hung.wait(20)
+        source = open_exporters(replace(DIALECT, counter=True), Where(), urls=[other.url, server.url], timeout_s=20)
+        told = []
+        for second in range(5):
+            try:
+                told += at(source, second)
+            except SourceError as error:
+                told += [sample for batch in error.batches for sample in batch.samples.to_pylist()]
+        hung.set()
+        source.close()
+
+    assert [sample["power_method"] for sample in told] == ["sensor"] + ["counter"] * 4
+
+
+def _page(server, handler, count):
+    server.body = b'toaster_watts{id="t1"} 800\ntoaster_joules{id="t1"} %d\n' % (count * 800)
+    server.page(handler)
