@@ -61,7 +61,7 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
             "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
             missed_ticks=counts.missed_ticks, samples=sent.samples, lost=sent.lost,
         )  # fmt: skip
-    elif not counts.samples:
+    elif not counts.samples and not stop.is_set():
         log.info("there was nothing to report")
     if sent.lost:
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
@@ -69,6 +69,8 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
 
 def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
     if to == STANDARD_OUTPUT:
+        if sys.stdout is None:
+            raise OutputError("cannot write the samples: standard output is closed")
         return NdjsonSink(sys.stdout.buffer)
     from producers.publisher import KafkaPublisher, connect  # noqa: PLC0415  the client loads for half a second
     from schema.topics import SAMPLES  # noqa: PLC0415

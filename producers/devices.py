@@ -14,13 +14,13 @@ from typing import Any, Final, Protocol
 
 import click
 
-from producers.flags import FiniteRange
+from producers.flags import SECONDS
 from producers.readings import Chip, HostMeters, Reading, summary
 from producers.source import Batch, SourceError, Tick
 
 TIMEOUT: Final = click.Option(
     ["--timeout", "timeout_s"],
-    type=FiniteRange(min=0, min_open=True),
+    type=SECONDS,
     default=0.8,
     show_default=True,
     help="Seconds within which a device must have answered. A later answer counts at the tick at which it comes.",

@@ -15,7 +15,7 @@ import click
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import Estimate
-from producers.flags import FiniteRange
+from producers.flags import SECONDS
 from producers.metering import Meter, Rectangle, Watch
 from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
 from producers.scrape import Scraper, SlowPageError
@@ -29,6 +29,8 @@ Chips = dict[str, Reading]
 """What one page says of each chip, by the contract's `chip`."""
 
 _LOOK_S: Final = 0.5
+_SAYS_ITSELF_S: Final = 1.0
+"""By how much an exporter's own timeout is waited beyond, once, so that the line is its own."""
 _OVERSHOOT: Final = 1.01
 _MAX_WHOLE: Final = 2.0**63
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -91,7 +93,7 @@ def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, 
         ),
         click.Option(
             ["--timeout", "timeout_s"],
-            type=FiniteRange(min=0, min_open=True),
+            type=SECONDS,
             default=timeout_s,
             show_default=True,
             help="Seconds within which an exporter must have answered.",
@@ -206,10 +208,19 @@ def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeo
     """Make the source of these exporters, read side by side; nothing is read yet."""
     if len(urls) > 1 and where.host is not None:
         raise GigawattError("--host names one machine: leave it out to take each exporter's own word")
-    exporters = {url: Exporter(dialect, Scraper(url, timeout_s=timeout_s), where) for url in urls}
+    scrapers = [Scraper(url, timeout_s=timeout_s) for url in urls]
+    exporters = {scraper.url: Exporter(dialect, scraper, where) for scraper in scrapers}
+    if len(exporters) < len(scrapers):
+        raise GigawattError("one --url stands twice: it would be counted twice")
     if len(exporters) == 1:
         return next(iter(exporters.values()))
-    return Together(exporters, period_s=dialect.default_period_s, once=where.once)
+    return Together(
+        exporters,
+        period_s=dialect.default_period_s,
+        once=where.once,
+        wait_s=timeout_s + _SAYS_ITSELF_S if where.once else None,
+        own_periods=False,
+    )
 
 
 def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Finding:

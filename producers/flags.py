@@ -1,7 +1,7 @@
 """Kinds of values that flags take, beyond those of click."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,5 +13,9 @@ class FiniteRange(click.FloatRange):
         """Return the number; refuse what is none."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is not a number.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+SECONDS: Final = FiniteRange(min=0, min_open=True, max=3600)
+"""How long something may take. Without an end it overflows a timer sooner or later, which is no error of a read."""

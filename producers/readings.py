@@ -12,6 +12,7 @@ from schema.limits import MAX_POWER_W
 
 _AGREE: Final = (0.5, 2.0)
 _OVERSHOOT_PERCENT: Final = 101.0
+_MOST_NAMED: Final = 3
 _TEMPERATURES_C: Final = (-60.0, 250.0)
 """What the row checks accept, here and below: a value out of its range must not cost the row its watts."""
 _FIELDS: Final = (
@@ -131,9 +132,9 @@ class HostMeters:
 
 
 def summary(failures: Sequence[str]) -> str:
-    """Return one line for several failures."""
-    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    return f"{failures[0]}{more}"
+    """Return one line for several failures, of which the first three are named."""
+    more = f" (and {len(failures) - _MOST_NAMED} more)" if len(failures) > _MOST_NAMED else ""
+    return f"{'; '.join(failures[:_MOST_NAMED])}{more}"
 
 
 def within(value: object, low: float, high: float) -> float | None:

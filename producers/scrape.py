@@ -67,7 +67,7 @@ class Scraper:
             raise self._unread(error) from error
         try:
             if answer.status != _OK:
-                raise self._failed(f"answered {answer.status} {answer.reason or ''}".rstrip())
+                raise self._failed(_refusal(answer))
             body = self._body(answer, deadline)
         except (HTTPError, OSError, ValueError) as error:
             answer.close()
@@ -111,15 +111,24 @@ class Scraper:
 
 def checked_url(url: str) -> str:
     """Return the URL with its scheme and the usual path; GigawattError when it is none."""
+    if "@" in url:  # whatever stands before it would stand in every line about this exporter
+        raise GigawattError("leave user and password out of the URL: exporters are read without")
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"http://{url}")
     except LocationParseError as error:
         raise GigawattError(f"not a URL: {url}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise GigawattError(f"not an http or https URL: {url}")
-    if parsed.auth:  # it would stand in every line about this exporter
-        raise GigawattError("leave user and password out of the URL: exporters are read without")
     return parsed._replace(path="/metrics").url if parsed.path in (None, "/") else parsed.url
+
+
+def _refusal(answer: urllib3.BaseHTTPResponse) -> str:
+    said = f"answered {answer.status} {answer.reason or ''}".rstrip()
+    target = answer.get_redirect_location()
+    if not target:
+        return said
+    address = target.partition("?")[0]  # what comes behind may be a ticket, what comes before an @ a password
+    return f"{said} and points to {address.rpartition('@')[2][:200]}: give that address if the exporter is there"
 
 
 def _why(error: Exception) -> str:

@@ -6,7 +6,8 @@ clock), and leaves the meaning of what it read to pure functions beside it.
 
 Such a file has, besides its docstring, which `gigawatt produce NAME --help` shows: `OPTIONS`, a sequence of
 click parameters that only this source understands, and `open_source(where: Where, **options) -> Source`,
-which is called with them. `GigawattError` from `open_source` tells the operator what to mend.
+which is called with them. `GigawattError` from `open_source` tells the operator what to mend. `LABEL_HELP` is there
+where some of `--site`, `--fleet` and `--host` mean something else than usual: their help texts by flag.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,9 @@
 
 Each source is read in a thread of its own, at its own period. A read that has not ended by the tick's deadline is left
 alone: the source is not asked again while it lasts, and what it answers late goes out with the next tick, where it is
-as true as ever, for samples carry their own times. What is still late when all is closed is lost. Every source's
-failing and recovering is said by its name, once.
+as true as ever, for samples carry their own times. One whose last read took longer than the deadline is asked and not
+waited for: so a source that hangs again and again delays the others once. What is still late when all is closed is
+lost. Every source's failing and recovering is said by its name, once.
 """
 
 import queue
@@ -24,6 +25,7 @@ _LONGEST_WAIT_S: Final = 5.0
 _ONCE_WAITS_S: Final = 20.0
 _PATIENCE_S: Final = 10.0
 _CLOSES_WITHIN_S: Final = 2.0
+_MOST_NAMED: Final = 4
 
 
 @dataclass
@@ -54,6 +56,10 @@ class _Member:
     """Whether the operator was told that it does not answer."""
     done: bool = False
 
+    @property
+    def well(self) -> bool:
+        return not (self.done or self.hanging or self.reasons.any())
+
     def state(self) -> str:
         if self.done:
             return "done"
@@ -67,7 +73,8 @@ class Together:
 
     `period_s` is how often it is to be read. A source of a longer period is read when a multiple of that comes due,
     and told that time and that period. `once` has all of them read at the one tick, with a longer deadline, and leaves
-    the saying to whoever asks. `wait_s` is the deadline where it is not to be half of each tick's interval.
+    the saying to whoever asks. `wait_s` is the deadline where it is not to be half of each tick's interval. With
+    `own_periods` false all are read at each tick. `closes_within_s` is how long their closing may take.
     """
 
     def __init__(
@@ -77,13 +84,17 @@ class Together:
         period_s: float = 1.0,
         once: bool = False,
         wait_s: float | None = None,
+        own_periods: bool = True,
         patience_s: float = _PATIENCE_S,
+        closes_within_s: float = _CLOSES_WITHIN_S,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.default_period_s = period_s
         self._once = once
         self.wait_s = _ONCE_WAITS_S if once and wait_s is None else wait_s
+        self._own_periods = own_periods
         self._patience_s = patience_s
+        self._closes_within_s = closes_within_s
         self._elapsed = elapsed
         self._log = structlog.get_logger()
         self._answers: queue.SimpleQueue[tuple[_Member, Answer]] = queue.SimpleQueue()
@@ -116,18 +127,17 @@ class Together:
         readers = self._readers
         if readers and all(member.done for member in readers):
             raise SourceDoneError
-        waiting = {member for member, reader in readers.items() if self._ask(member, reader, tick)}
+        wait_s = self.wait_s or min(tick.interval_ms / 1000 * _SHARE_OF_TICK, _LONGEST_WAIT_S)
         batches: list[Batch] = []
         failures: list[str] = []
-        wait_s = self.wait_s or min(tick.interval_ms / 1000 * _SHARE_OF_TICK, _LONGEST_WAIT_S)
+        while (come := self._come()) is not None:  # late, but in time to be asked again
+            batches += self._take(*come, failures, late=True)
+        asked = {member for member, reader in readers.items() if self._ask(member, reader, tick)}
+        waiting = {member for member in asked if member.counts.last_read_s <= wait_s}
         until_s = self._elapsed() + wait_s
-        while True:
-            left_s = until_s - self._elapsed() if waiting else 0.0
-            try:
-                member, answer = self._answers.get(timeout=left_s) if left_s > 0 else self._answers.get_nowait()
-            except queue.Empty:
-                break
-            batches += self._take(member, answer, failures, late=member not in waiting)
+        while (come := self._come(until_s - self._elapsed() if waiting else 0.0)) is not None:
+            member, answer = come
+            batches += self._take(member, answer, failures, late=member not in asked)
             waiting.discard(member)
         failures += [f"{member.name} has not answered in time" for member in readers if self._hangs(member)]
         if failures and self._once:
@@ -138,10 +148,13 @@ class Together:
 
     def status(self) -> str:
         """Say in a few words how each source is doing, for a status line."""
-        return ", ".join(f"{member.name} {member.state()}" for member in self._readers)
+        members = list(self._readers)
+        if len(members) > _MOST_NAMED:
+            return f"{sum(member.well for member in members)} of {len(members)} answer"
+        return ", ".join(f"{member.name} {member.state()}" for member in members)
 
     def close(self) -> None:
-        """Close all sources, each in a thread of its own: one that hangs is left alone after two seconds."""
+        """Close all sources, each in a thread of its own: one that hangs is left alone after that time."""
         with self._changing:
             if self._closed:
                 return
@@ -152,7 +165,7 @@ class Together:
             thread = threading.Thread(target=self._close, args=(member,), name="closing", daemon=True)
             thread.start()
             closing.append((member, thread))
-        until_s = time.monotonic() + _CLOSES_WITHIN_S
+        until_s = time.monotonic() + self._closes_within_s
         for member, thread in closing:
             thread.join(max(0.0, until_s - time.monotonic()))
             if thread.is_alive():
@@ -169,6 +182,13 @@ class Together:
             member.source.close()
         except Exception as error:  # noqa: BLE001  there is nothing left to save but the closing of the others
             self._log.warning(f"{member.name} does not close", reason=reason_of(error))
+
+    def _come(self, within_s: float = 0.0) -> tuple[_Member, Answer] | None:
+        """Return the next answer; None when none comes in that time."""
+        try:
+            return self._answers.get(timeout=within_s) if within_s > 0 else self._answers.get_nowait()
+        except queue.Empty:
+            return None
 
     def _ask(self, member: _Member, reader: Reader, tick: Tick) -> bool:
         """Have it read if it is due; say whether it was asked."""
@@ -189,7 +209,7 @@ class Together:
         touch as well, and are dated one interval early at most.
         """
         period_ms = round(source.default_period_s * 1000)
-        if period_ms <= tick.interval_ms:
+        if period_ms <= tick.interval_ms or not self._own_periods:
             return tick
         if self._once:
             return Tick(tick.ts_ms, period_ms)
@@ -209,8 +229,8 @@ class Together:
         elif error is not None:
             counts.failures += 1
             reason = reason_of(error)
-            failures.append(f"{member.name}: {reason}")
-            if not self._once and member.reasons.is_new(reason):
+            failures.append(reason if member.name in reason else f"{member.name}: {reason}")
+            if not self._once and not isinstance(error, SaidError) and member.reasons.is_new(reason):
                 self._log.warning(f"{member.name} cannot be read: trying again at each of its ticks", reason=reason)
             return list(error.batches) if isinstance(error, SourceError) else []
         if member.reasons.clear() or was_hanging:

@@ -3,7 +3,8 @@
 import importlib
 import pkgutil
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
@@ -47,12 +48,17 @@ def _checked_target(_ctx: click.Context, _param: click.Parameter, value: str | N
     return value
 
 
-def common_options() -> list[click.Parameter]:
-    """Return the flags that every source understands."""
+_LABEL_HELP: Final = {
+    "--site": "Data centre or region.  [default: GIGAWATT_SITE, else default]",
+    "--fleet": "Pool that is budgeted.  [default: GIGAWATT_FLEET, else default]",
+    "--host": "Name of the machine.  [default: what the source says, else this one]",
+}
+
+
+def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list[click.Parameter]:
+    """Return the flags that every source understands; `label_help` is how a source has it with those of the labels."""
     return [
-        click.Option(["--site"], help="Data centre or region.  [default: GIGAWATT_SITE, else default]"),
-        click.Option(["--fleet"], help="Pool that is budgeted.  [default: GIGAWATT_FLEET, else default]"),
-        click.Option(["--host"], help="Name of the machine.  [default: what the source says, else this one]"),
+        *(click.Option([flag], help=label_help.get(flag, usual)) for flag, usual in _LABEL_HELP.items()),
         click.Option(
             ["--period", "period_s"],
             type=FiniteRange(min=0.01, max=3600),
@@ -103,7 +109,7 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         source = module.open_source(where, **options)
         produce(source, to or settings.kafka, name=name, period_s=period_s, once=once)
 
-    params = [*module.OPTIONS, *common_options()]
+    params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)
 
 

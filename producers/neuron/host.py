@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from producers.neuron.minutes import Rectangle, Span, Timeline
+from producers.neuron.minutes import MINUTE_MS, Rectangle, Span, Timeline
 from producers.neuron.monitor import Arrived, Monitor
 from producers.neuron.sysfs import NeuronPowerError, Sysfs, Window
 from producers.source import Tick
@@ -22,7 +22,8 @@ _ONCE_WAITS_S: Final = 10.0
 _RECENT_MS: Final = 120_000
 """How old a window may be for a single read to tell it."""
 _STUCK_AFTER_MS: Final = 150_000
-"""The driver closes a window each minute, with data or without: when one is older than this, the driver hangs."""
+"""The driver closes a window each minute, with data or without: when one is older than this, the driver hangs. A
+single look says so of all that it does not tell."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,20 @@ class Told:
 
 
 class NeuronHost:
-    """The machine called `name`. `monitor` is None to do without reports; `once` when there is one look only."""
+    """The machine called `name`. `monitor` is None to do without reports.
 
-    def __init__(self, name: str, sysfs: Sysfs, monitor: Monitor | None, *, once: bool = False) -> None:
+    `once` is when there is one look only, which waits for the first report for `once_waits_s`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sysfs: Sysfs,
+        monitor: Monitor | None,
+        *,
+        once: bool = False,
+        once_waits_s: float = _ONCE_WAITS_S,
+    ) -> None:
         self.memory_total_bytes: int | None = None
         """Of each device, as the last report says."""
         self.reported_model: str | None = None
@@ -58,6 +70,7 @@ class NeuronHost:
         self._sysfs = sysfs
         self._monitor = monitor
         self._once = once
+        self._once_waits_s = once_waits_s
         self._devices: dict[int, Device] = {}
         self._reported_ms = 0
         self._since_ms: int | None = None
@@ -94,8 +107,8 @@ class NeuronHost:
     def _reports(self, told: Told) -> list[Arrived]:
         if self._monitor is None:
             return []
-        if self._once:
-            self._monitor.news.wait(_ONCE_WAITS_S)
+        if self._once and not self._monitor.news.wait(self._once_waits_s):
+            told.problems[f"{self._monitor.name} printed no report within {self._once_waits_s:g} s"] = None
         reports = self._monitor.take()
         if (trouble := self._monitor.trouble()) and not (self._once and reports):
             told.problems[trouble] = None
@@ -140,14 +153,26 @@ class NeuronHost:
             absent = window is None
         except NeuronPowerError as error:
             told.problems[str(error)] = None
-        self._notice_no_power(device, window, absent=absent)
-        if window is not None and 0 < window.end_ms < tick.ts_ms - _STUCK_AFTER_MS:
-            told.problems[f"the power of neuron{device.number} stands still: dmesg may tell why; {DRIVER}"] = None
+        missing = self._missing(device, window, absent=absent)
+        if missing and self._monitor is None:  # and nothing else is there to be told
+            told.problems[missing] = None
+        elif missing:
+            self.notice(missing)
+        if window is not None and window.end_ms:
+            age_ms = tick.ts_ms - window.end_ms
+            if age_ms > _STUCK_AFTER_MS or (self._once and age_ms >= _RECENT_MS):
+                told.problems[f"the power of neuron{device.number} stands still: dmesg may tell why; {DRIVER}"] = None
+            elif -age_ms > (MAX_AHEAD_MS if self._once else MINUTE_MS):
+                told.problems[f"the power of neuron{device.number} is of the future: is the clock right?"] = None
         yield from device.timeline.step(tick.ts_ms, window, absent=absent)
 
-    def _notice_no_power(self, device: Device, window: Window | None, *, absent: bool) -> None:
-        if absent and device.model is not None:
+    def _missing(self, device: Device, window: Window | None, *, absent: bool) -> str | None:
+        """Say why the device has no power; None where it has, or is only known from reports of another machine."""
+        if absent and (device.model is not None or self._monitor is None):
             path = self._sysfs.power_path(device.number)
-            self.notice(f"there is no {path}, so watts are unknown: --power-file says where it is")
-        elif window is not None and window.end_ms and not window.valid:
-            self.notice("the driver has no power data: watts are unknown while the firmware gives none")
+            return f"there is no {path}, so watts are unknown: --power-file says where it is"
+        if window is not None and not window.end_ms and (self._once or self._monitor is None):
+            return "the driver has closed no minute of power yet: watts are unknown until it has"
+        if window is not None and window.end_ms and not window.valid:
+            return "the driver has no power data: watts are unknown while the firmware gives none"
+        return None

@@ -7,13 +7,10 @@ whoever keeps trying.
 """
 
 import contextlib
-import functools
 import json
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -31,6 +28,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from producers.redfish.trust import SYSTEM, Trust, refusal
 from producers.source import SourceError
 from schema.errors import GigawattError
 
@@ -65,28 +63,6 @@ class Login:
 
 
 @dataclass(frozen=True)
-class Trust:
-    """Whom to believe: the certificates in `ca_file`, else those of the system; with `insecure`, anyone."""
-
-    ca_file: Path | None = None
-    insecure: bool = False
-
-    @functools.cached_property
-    def context(self) -> ssl.SSLContext:
-        """How the TLS library has it, once for all services. Raises `GigawattError` for a file without certificates."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise GigawattError(f"no certificates can be read from {self.ca_file}: {error}") from error
-        # A controller's own certificate, given as --ca, is trusted as it stands.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        if self.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-
-@dataclass(frozen=True)
 class _Answer:
     status: int
     reason: str
@@ -102,7 +78,7 @@ class Redfish:
         url: str,
         *,
         login: Login | None = None,
-        trust: Trust = Trust(),
+        trust: Trust = SYSTEM,
         timeout_s: float = 5.0,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -112,7 +88,7 @@ class Redfish:
             raise GigawattError(f"{self.url} would be told the password in the clear: use https, or --insecure")
         if trust.insecure:
             urllib3.disable_warnings(InsecureRequestWarning)  # said once by whoever opens it, not at every request
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, ssl_context=trust.context)
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, **trust.pool)
         self._login = login
         self._timeout_s = timeout_s
         self._elapsed = elapsed
@@ -245,12 +221,12 @@ class Redfish:
 
 def base_url(url: str) -> str:
     """Return scheme, host and port of a service's address, https where it has no scheme; `GigawattError` for no URL."""
+    if "@" in url:  # whatever stands before it would stand in every line about this service
+        raise GigawattError("leave user and password out of the URL: --user, and the password from the environment")
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"https://{url}")
     except LocationParseError as error:
         raise GigawattError(f"not a URL: {url}") from error
-    if parsed.auth:  # it would stand in every line about this service
-        raise GigawattError("leave user and password out of the URL: --user, and the password from the environment")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise GigawattError(f"not an http or https URL: {url}")
     if (parsed.path or "/").strip("/") not in ("", "redfish", "redfish/v1") or parsed.query or parsed.fragment:
@@ -282,13 +258,7 @@ _SAID: Final = (
 def _why(error: Exception, timeout_s: float) -> str:
     """Say in words of the operator what urllib3, the TLS library or the socket reported."""
     if isinstance(error, SSLError):
-        refused = error.args[0] if error.args else error
-        if isinstance(refused, ssl.SSLCertVerificationError):
-            return (
-                f"shows a certificate that is not to be trusted ({refused.verify_message}): give the file of whoever "
-                "signed it as --ca, or believe anyone: --insecure"
-            )
-        return f"cannot be spoken to over TLS: {_first_line(error)}"
+        return refusal(error)
     for kind, said in _SAID:
         if isinstance(error, kind) or isinstance(error.__cause__, kind):
             return said.format(timeout_s=timeout_s)

@@ -12,6 +12,7 @@ from producers.redfish.power import (
     Shown,
     chassis_of,
     environment_of,
+    instead_of,
     members_of,
     named,
     next_page_of,
@@ -39,13 +40,24 @@ class Meter:
     """What a service shows of the chassis in `names`, or of its outermost one with power.
 
     `labels` are those of its samples, `accuracy` is one standard deviation as a share of a reading, `beside` tells its
-    chassis from those of other services of the same host or rack.
+    chassis from those of other services of the same host or rack, `once` tells an average of before the first read.
     """
 
+    default_period_s = 10.0
+    """Management controllers are slow, and renew their readings every one to ten seconds."""
+
     def __init__(
-        self, service: Redfish, labels: Mapping[str, str], names: Sequence[str], accuracy: float, beside: str = ""
+        self,
+        service: Redfish,
+        labels: Mapping[str, str],
+        names: Sequence[str],
+        accuracy: float,
+        *,
+        beside: str = "",
+        once: bool = False,
     ) -> None:
         self.service = service
+        self._once = once
         self._labels = labels
         self._names = names
         self._accuracy = accuracy
@@ -54,12 +66,12 @@ class Meter:
         self._told_until_ms: dict[str, int] = {}
         self._since_ms: int | None = None
 
-    def read(self, tick: Tick, *, once: bool = False) -> list[Batch]:
+    def read(self, tick: Tick) -> list[Batch]:
         """Return the samples of the chassis; `SourceError` with them when one cannot be read or shows no power."""
         if not self._chassis:
             self._chassis = self._discovered()
         if self._since_ms is None:
-            self._since_ms = 0 if once else tick.ts_ms - tick.interval_ms
+            self._since_ms = 0 if self._once else tick.ts_ms - tick.interval_ms
         batches: list[Batch] = []
         without = []
         for chassis in list(self._chassis):
@@ -68,19 +80,23 @@ class Meter:
             except SourceError as error:
                 raise SourceError(str(error), batches=batches) from error
             if not shown.any_power:
-                without.append(chassis.name)
+                without.append(f"{chassis.name}{instead_of(shown)}")
             elif (told := self._told(tick, chassis, shown, self._since_ms)) is not None:
                 batches.append(told)
         if without:
             raise SourceError(f"{self.service.url} shows no power of chassis {', '.join(without)}", batches=batches)
         return batches
 
+    def close(self) -> None:
+        """Log out."""
+        self.service.close()
+
     def _discovered(self) -> list[Chassis]:
         everyone = self._everyone()
         try:
             if self._names:
                 return named(everyone, self._names)
-            return [outermost(everyone, {one.path for one in everyone if self._shown(one).any_power})]
+            return [outermost(everyone, {one.path: self._shown(one) for one in everyone})]
         except ChoiceError as error:
             raise SourceError(f"{self.service.url} {error}") from error
 

@@ -4,9 +4,10 @@ Nothing in a resource is sure to be there, or to be of the type that it should b
 optional or nullable): what is not there, null, of another type or out of any range counts as not told.
 """
 
+import json
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ _MAX_JOULES: Final = 1e18
 _JOULES_PER_KWH: Final = 3.6e6
 _MS_PER_MINUTE: Final = 60_000
 _MAX_MINUTES: Final = 60
+_MAX_SHOWN: Final = 40
 _WHOLE: Final = (None, "Chassis")
 
 
@@ -38,12 +40,16 @@ class Chassis:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What was read of a chassis: watts now, mean watts of the last `average_ms`, and an energy counter in joules."""
+    """What was read of a chassis: watts now, mean watts of the last `average_ms`, and an energy counter in joules.
+
+    `instead` is what stood where watts belong and is none, for the operator.
+    """
 
     power_w: float | None = None
     average_w: float | None = None
     average_ms: int | None = None
     energy_j: float | None = None
+    instead: str | None = field(default=None, compare=False)
 
     @property
     def any_power(self) -> bool:
@@ -58,6 +64,7 @@ class Shown:
             average_w=average.average_w,
             average_ms=average.average_ms,
             energy_j=self.energy_j if self.energy_j is not None else other.energy_j,
+            instead=self.instead or other.instead,
         )
 
 
@@ -94,7 +101,8 @@ def environment_of(resource: Resource) -> Shown:
     kwh = _reading(resource, "EnergykWh", _MAX_JOULES / _JOULES_PER_KWH)
     if joules is None and kwh is not None:
         joules = kwh * _JOULES_PER_KWH
-    return Shown(power_w=_reading(resource, "PowerWatts", MAX_WATTS), energy_j=joules)
+    power_w = _reading(resource, "PowerWatts", MAX_WATTS)
+    return Shown(power_w=power_w, energy_j=joules, instead=_instead(power_w, _excerpt(resource, "PowerWatts")))
 
 
 def power_of(resource: Resource) -> Shown:
@@ -110,11 +118,12 @@ def power_of(resource: Resource) -> Shown:
     metrics = whole.get("PowerMetrics")
     metrics = metrics if isinstance(metrics, dict) else {}
     power_w = _number(whole.get("PowerConsumedWatts"), MAX_WATTS)
+    instead = _instead(power_w, whole.get("PowerConsumedWatts"))
     average_w = _number(metrics.get("AverageConsumedWatts"), MAX_WATTS)
     minutes = _number(metrics.get("IntervalInMin"), _MAX_MINUTES)
     if average_w is None or minutes is None or minutes < 1:
-        return Shown(power_w=power_w)
-    return Shown(power_w=power_w, average_w=average_w, average_ms=round(minutes * _MS_PER_MINUTE))
+        return Shown(power_w=power_w, instead=instead)
+    return Shown(power_w=power_w, average_w=average_w, average_ms=round(minutes * _MS_PER_MINUTE), instead=instead)
 
 
 def named(chassis: Sequence[Chassis], names: Sequence[str]) -> list[Chassis]:
@@ -130,15 +139,17 @@ def named(chassis: Sequence[Chassis], names: Sequence[str]) -> list[Chassis]:
     return found
 
 
-def outermost(chassis: Sequence[Chassis], powered: Collection[str]) -> Chassis:
-    """Return the one chassis that tells of power (its path is in `powered`) and stands in no other that does.
+def outermost(chassis: Sequence[Chassis], shown: Mapping[str, Shown]) -> Chassis:
+    """Return the one chassis that tells of power, by what is `shown` at its path, and stands in no other that does.
 
     Raises `ChoiceError` when there is none, or several: the meter of a host and those of its boards are often side by
     side without a link from one to the other, and their sum would count most of it twice.
     """
-    found = [one for one in chassis if one.path in powered and not _around(one, chassis) & set(powered)]
+    powered = {path for path, one in shown.items() if one.any_power}
+    found = [one for one in chassis if one.path in powered and not _around(one, chassis) & powered]
     if not found:
-        raise ChoiceError(f"shows the power of no chassis: it has {_listed([one.name for one in chassis])}")
+        said = [f"{one.name}{instead_of(shown.get(one.path, Shown()))}" for one in chassis]
+        raise ChoiceError(f"has no chassis that shows power: it has {_listed(said)}")
     if len(found) > 1:
         names = [one.name for one in found]
         raise ChoiceError(f"shows the power of {_listed(names)}, none inside another: say with --chassis which to add")
@@ -166,8 +177,24 @@ def _link(value: object) -> str | None:
 
 
 def _reading(resource: Resource, name: str, most: float) -> float | None:
+    return _number(_excerpt(resource, name), most)
+
+
+def _excerpt(resource: Resource, name: str) -> Any:
     excerpt = resource.get(name)
-    return _number(excerpt.get("Reading"), most) if isinstance(excerpt, dict) else None
+    return excerpt.get("Reading") if isinstance(excerpt, dict) else None
+
+
+def _instead(power_w: float | None, value: Any) -> str | None:
+    """Return how a value reads that was to be watts and is none; None where there is none, or no value at all."""
+    if power_w is not None or value is None:
+        return None
+    return "no number" if isinstance(value, (dict, list)) else json.dumps(value)[:_MAX_SHOWN]
+
+
+def instead_of(shown: Shown) -> str:
+    """Say, behind the name of a chassis, what it shows that is no power."""
+    return f" (whose power is {shown.instead}, and must be a number above 0)" if shown.instead else ""
 
 
 def _number(value: Any, most: float) -> float | None:

@@ -5,6 +5,8 @@ that fails or hangs costs nothing of the others, and what appears later is read 
 With --check it shows what was found, and what is missing and how to get it.
 """
 
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -18,13 +20,15 @@ from producers.together import Together
 from schema.errors import GigawattError
 
 LOOK_AGAIN_S: Final = 60.0
+_INDENT: Final = "    "
+_NARROWEST: Final = 40
 
 
 def _check(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
     if value:
         candidates = picked(discoverable(), ctx.params.get("only", ()), ctx.params.get("without", ()))
         offers = look_around(candidates, ctx.find_object(Machine) or Machine())
-        click.echo("\n".join(report(offers)))
+        click.echo("\n".join(report(offers, shutil.get_terminal_size().columns)))
         ctx.exit(0 if by_platform(offers) else 1)
 
 
@@ -60,13 +64,16 @@ def picked(
     """Return those that the operator wants looked for. Raises `GigawattError` for a name that none has."""
     if unknown := {*only, *without} - set(candidates):
         raise GigawattError(f"cannot look for {', '.join(sorted(unknown))}: there are {', '.join(sorted(candidates))}")
-    return {name: source for name, source in candidates.items() if name not in without and (not only or name in only)}
+    wanted = {name: source for name, source in candidates.items() if name not in without and (not only or name in only)}
+    if not wanted:
+        raise GigawattError("--only and --without leave nothing to look for")
+    return wanted
 
 
-def report(offers: Sequence[Offer]) -> list[str]:
-    """Return a line per source: its platform, whether it is read, and what its look says."""
+def report(offers: Sequence[Offer], width: int = 80) -> list[str]:
+    """Return a line per source, of its platform and whether it is read, and indented below it what its look says."""
     found = by_platform(offers)
-    rows = []
+    rows: list[tuple[str, str, str]] = []
     for offer in offers:
         platform = offer.source.PLATFORM
         first = found.get(platform, [offer])[0]
@@ -76,9 +83,17 @@ def report(offers: Sequence[Offer]) -> list[str]:
             state = "reads"
         else:
             state = f"spare: {first.name} reads the same chips"
-        rows.append((platform, offer.name, state, offer.finding.says))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:3]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
+        rows.append((platform, offer.name, state))
+    platforms, names, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = []
+    for (platform, name, state), offer in zip(rows, offers, strict=True):
+        lines.append(f"{platform:{platforms}}  {name:{names}}  {state}")
+        # A path or an address is to be copied: it is never cut.
+        lines += textwrap.wrap(
+            offer.finding.says, max(width, _NARROWEST), initial_indent=_INDENT, subsequent_indent=_INDENT,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+    return lines
 
 
 class Scout:

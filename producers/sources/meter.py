@@ -15,7 +15,6 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,21 +24,25 @@ import structlog
 
 from producers.batches import fit_label
 from producers.discovery import Finding, Machine
-from producers.flags import FiniteRange
-from producers.redfish.client import Login, LoginMethod, Redfish, Trust, base_url
+from producers.flags import SECONDS, FiniteRange
+from producers.redfish.client import Login, LoginMethod, Redfish, base_url
 from producers.redfish.meter import Meter
-from producers.source import Batch, SourceError, Tick, Where
+from producers.redfish.trust import Trust
+from producers.source import Source, Where
+from producers.together import Together
 from schema.errors import GigawattError
 from schema.samples import METER_MODELS, PLATFORMS
 
 PLATFORM: Final = "meter"
 PREFERENCE: Final = 0
 
+LABEL_HELP: Final = {"--host": "Name of the metered host or rack; needed where a --url has no NAME."}
 MODELS: Final = dict(zip(("host", "rack"), METER_MODELS, strict=True))
 _URL: Final = "GIGAWATT_METER_URL"
 _PLATFORM: Final = "GIGAWATT_METER_PLATFORM"
 _PASSWORD: Final = "GIGAWATT_METER_PASSWORD"  # noqa: S105  where it is, not what it is
-_MOST_THREADS: Final = 64
+_ONCE_WAITS_S: Final = 120.0
+"""A slow controller with dozens of chassis answers a hundred requests before the first sample."""
 
 OPTIONS: Final = (
     click.Option(
@@ -47,14 +50,16 @@ OPTIONS: Final = (
         multiple=True,
         envvar=_URL,
         metavar="[NAME=]URL",
+        show_envvar=True,
         help="Redfish service, such as https://10.0.0.7; NAME is the metered host or rack, else it is that of --host. "
-        f"May be given several times; services of one name are added up.  [env: {_URL}]",
+        "May be given several times; services of one name are added up.",
     ),
     click.Option(
         ["--platform"],
         type=click.Choice(PLATFORMS),
         envvar=_PLATFORM,
-        help=f"Platform of the metered chips: nothing in a meter tells it.  [required; env: {_PLATFORM}]",
+        show_envvar=True,
+        help="Platform of the metered chips. It must be given: nothing in a meter tells it.",
     ),
     click.Option(
         ["--meters"],
@@ -69,9 +74,7 @@ OPTIONS: Final = (
         metavar="ID",
         help="Read this chassis; may be given several times, and they are added.  [default: the outermost with power]",
     ),
-    click.Option(
-        ["--user"], envvar="GIGAWATT_METER_USER", help="Who asks.  [default: nobody; env: GIGAWATT_METER_USER]"
-    ),
+    click.Option(["--user"], envvar="GIGAWATT_METER_USER", show_envvar=True, help="Who asks.  [default: nobody]"),
     click.Option(
         ["--password-file"],
         type=click.Path(path_type=Path),
@@ -88,7 +91,9 @@ OPTIONS: Final = (
         ["--ca", "ca_file"],
         type=click.Path(path_type=Path),
         envvar="GIGAWATT_METER_CA",
-        help="Trust certificates signed by those in this file (PEM), or the very ones in it.  [env: GIGAWATT_METER_CA]",
+        show_envvar=True,
+        help="Trust certificates signed by those in this file (PEM); or the very ones in it, whatever name they bear:"
+        " a controller signs for itself.",
     ),
     click.Option(["--insecure"], is_flag=True, help="Believe any certificate, and send passwords over plain http."),
     click.Option(
@@ -101,45 +106,12 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--timeout", "timeout_s"],
-        type=FiniteRange(min=0, min_open=True),
+        type=SECONDS,
         default=5.0,
         show_default=True,
         help="Seconds within which each request must have been answered.",
     ),
 )
-
-
-class MeterSource:
-    """All services, read at the same time so that one that hangs delays none of the others."""
-
-    default_period_s = 10.0
-    """Management controllers are slow, and renew their readings every one to ten seconds."""
-
-    def __init__(self, meters: Sequence[Meter], *, once: bool = False) -> None:
-        self._meters = meters
-        self._once = once
-        self._threads = ThreadPoolExecutor(min(len(meters), _MOST_THREADS), "redfish")
-
-    def read(self, tick: Tick) -> list[Batch]:
-        """Return the samples of all services that answer; `SourceError` with them when any does not."""
-        batches: list[Batch] = []
-        failures = []
-        for future in [self._threads.submit(meter.read, tick, once=self._once) for meter in self._meters]:
-            try:
-                batches += future.result()
-            except SourceError as error:
-                batches += error.batches
-                failures.append(str(error))
-        if failures:
-            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-            raise SourceError(f"{failures[0]}{more}", batches=batches)
-        return batches
-
-    def close(self) -> None:
-        """Log out everywhere."""
-        self._threads.shutdown(cancel_futures=True)
-        with ThreadPoolExecutor(min(len(self._meters), _MOST_THREADS), "redfish") as threads:
-            list(threads.map(lambda meter: meter.service.close(), self._meters))
 
 
 def open_source(
@@ -157,8 +129,8 @@ def open_source(
     accuracy: float = 0.02,
     timeout_s: float = 5.0,
     environment: Mapping[str, str] = os.environ,
-) -> MeterSource:
-    """Make the source of these services; nothing is read yet."""
+) -> Source:
+    """Make the source of these services, read side by side; nothing is read yet."""
     if platform is None:
         raise GigawattError(f"say with --platform whose chips are metered, one of {', '.join(PLATFORMS)}")
     targets = _targets(urls, where.host)
@@ -168,13 +140,23 @@ def open_source(
         structlog.get_logger().warning(f"--insecure: whoever answers for a meter is believed{told}")
     trust = Trust(ca_file, insecure)
     labels = {"site": where.site, "fleet": where.fleet, "platform": platform, "model": MODELS[meters]}
-    opened = []
+    opened: dict[str, Meter] = {}
     for host, url in targets:
         service = Redfish(url, login=who, trust=trust, timeout_s=timeout_s)
         alone = [name for name, _ in targets].count(host) == 1
         beside = "" if alone else f"{urlsplit(service.url).netloc}:"
-        opened.append(Meter(service, {**labels, "host": fit_label(host)}, names, accuracy, beside))
-    return MeterSource(opened, once=where.once)
+        labelled = {**labels, "host": fit_label(host)}
+        opened[service.url] = Meter(service, labelled, names, accuracy, beside=beside, once=where.once)
+    if len(opened) == 1:
+        return next(iter(opened.values()))
+    return Together(
+        opened,
+        period_s=Meter.default_period_s,
+        once=where.once,
+        wait_s=_ONCE_WAITS_S if where.once else None,
+        own_periods=False,
+        closes_within_s=timeout_s,
+    )
 
 
 def look(machine: Machine) -> Finding:
@@ -184,7 +166,8 @@ def look(machine: Machine) -> Finding:
         return Finding(f"no power meter is named: set {_URL} to its Redfish service, and {_PLATFORM}")
     platform = machine.environment.get(_PLATFORM, "")
     if platform not in PLATFORMS:
-        return Finding(f"{_URL} is set; set {_PLATFORM} too, to one of {', '.join(PLATFORMS)}")
+        instead = f"{_PLATFORM} is {platform!r}: set it" if platform else f"{_URL} is set: set {_PLATFORM}, too,"
+        return Finding(f"{instead} to one of {', '.join(PLATFORMS)}")
     addressed = [_named(one) for one in url.split()]
     try:
         parts = urlsplit(base_url(addressed[0][1]))
@@ -209,7 +192,7 @@ def _targets(urls: Sequence[str], host: str | None) -> list[tuple[str, str]]:
         raise GigawattError("say with --url where the meter's Redfish service is")
     targets = []
     for name, url in [_named(one) for one in urls]:
-        base_url(url)  # which refuses one with a password in it, before anything is said of it
+        base_url(url)  # refuses one with a password in it, before anything is said of it
         if host and name and len(urls) > 1:
             raise GigawattError("--host names one machine: leave it out where each --url has a name")
         if not (host or name):

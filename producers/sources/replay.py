@@ -35,6 +35,8 @@ OPTIONS: Final = (
     click.Option(["--shift-to-now"], is_flag=True, help="Shift all times so that the first sample is now."),
 )
 
+LABEL_HELP: Final = dict.fromkeys(("--site", "--fleet", "--host"), "Of no effect: the labels are the files'.")
+
 NO_HOST: Final = "unknown"
 """The key of rows without a host, which the worker refuses."""
 

@@ -58,6 +58,7 @@ class Simulated:
         """Nothing is held."""
 
 
+LABEL_HELP: Final = dict.fromkeys(("--site", "--fleet", "--host"), "Of no effect: the labels are the fleet file's.")
 OPTIONS: Final = (
     click.Option(
         ["--fleet-file"],

@@ -21,8 +21,9 @@ import click
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import CALIBRATION, Calibration, estimate, load_calibration
-from producers.flags import FiniteRange
+from producers.flags import SECONDS
 from producers.metering import Meter, Watch
+from producers.readings import summary
 from producers.source import Batch, SourceError, Tick, Where
 from producers.tpu import devices as tpu_devices
 from producers.tpu.devices import Key, Seats, Tpus
@@ -40,6 +41,7 @@ _GKE_PLUGIN_PORT: Final = 2112
 _NO_LIBTPU: Final = "none"
 _FIELDS: Final = ("utilization", "tensor_utilization", "memory_used_bytes", "memory_total_bytes", "throttle")
 _ADDRESS: Final = re.compile(r"unix:\S+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
+_LOOKS_S: Final = 0.6
 _MAX_CHIPS: Final = 64
 _MONITORING_WITHIN_S: Final = 0.5
 _MONITORING_ONCE_S: Final = 30.0
@@ -82,7 +84,7 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--timeout", "timeout_s"],
-        type=FiniteRange(min=0, min_open=True),
+        type=SECONDS,
         default=2.0,
         show_default=True,
         help="Seconds within which a runtime must have answered.",
@@ -98,17 +100,30 @@ def look(machine: Machine) -> Finding:
         addresses = addresses_of(machine.environment)
     except GigawattError as error:
         return Finding(str(error))
-    at = addresses[0]
-    served = any(machine.listens(*_host_port(address)) for address in addresses)
+    served, instead = _served([address for address in addresses if machine.listens(*_host_port(address))])
     if model is None:
-        hint = f", but something listens at {at}: gigawatt produce tpu --model MODEL, if that is one" if served else ""
+        hint = f", but a runtime answers at {served}: gigawatt produce tpu --model MODEL" if served else ""
         return Finding(f"no TPU that is known: neither sysfs nor TPU_ACCELERATOR_TYPE names one{hint}")
     what = f"{tpus.chips} {model}" if tpus else model
     if served:
-        return Finding(f"{what}, and a runtime that tells of them at {at}", {})
+        return Finding(f"{what}, and a runtime that tells of them at {served}", {})
+    at = addresses[0]
     if machine.listens("localhost", _GKE_PLUGIN_PORT):
         return Finding(f"{what}, no runtime at {at}, but what may be GKE's device plugin at its port: see tpu_gke")
-    return Finding(f"{what}; a runtime tells of them at {at} once a workload holds them", {})
+    amiss = f", but {instead}" if instead else ""
+    return Finding(f"{what}; a runtime tells of them at {at} once a workload holds them{amiss}", {})
+
+
+def _served(listening: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the first of these addresses at which a TPU runtime answers, else None and why what listens is none."""
+    if not listening:
+        return None, None  # without loading gRPC, which takes 10 MB
+    runtimes = _runtimes(listening, timeout_s=_LOOKS_S)
+    answers = ask_all(runtimes)
+    for runtime in runtimes:
+        runtime.close()
+    told = [address for address, answer in zip(listening, answers, strict=True) if not isinstance(answer, SourceError)]
+    return (told[0], None) if told else (None, str(answers[0]))
 
 
 def _model_here(tpus: Tpus | None, environment: Mapping[str, str]) -> str | None:
@@ -174,8 +189,7 @@ class TpuSource:
             failures.append(self._monitoring.failure)
         batches = self._batches(tick, readings)
         if failures:
-            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-            raise SourceError(f"{failures[0]}{more}", batches=batches)
+            raise SourceError(summary(failures), batches=batches)
         return batches
 
     def close(self) -> None:
@@ -273,10 +287,6 @@ def open_source(
     machine: Machine | None = None,
 ) -> TpuSource:
     """Make the source of this machine's chips; nothing is read yet."""
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # or each runtime that ends writes to standard error
-    import grpc  # noqa: PLC0415  only this source needs it
-    from tpu_info.proto import tpu_metric_service_pb2, tpu_metric_service_pb2_grpc  # noqa: PLC0415
-
     machine = machine or Machine()
     tpus = tpu_devices.find(machine.root)
     if idle and tpus is None:
@@ -287,27 +297,34 @@ def open_source(
         raise GigawattError("neither sysfs nor TPU_ACCELERATOR_TYPE tells the TPU's model: give --model, as tpu-v5e")
     chip = _chip(name, calibrations, tpus)
     at = list(addresses) or addresses_of(machine.environment)
-    runtimes = [
-        Runtime(
-            address,
-            timeout_s=timeout_s,
-            own_chips=len(at) > 1,
-            grpc=grpc,
-            messages=tpu_metric_service_pb2,
-            stub=tpu_metric_service_pb2_grpc.RuntimeMetricServiceStub,
-        )
-        for address in dict.fromkeys(at)
-    ]
     python = libtpu or (sys.executable if importlib.util.find_spec("libtpu") else _NO_LIBTPU)
     return TpuSource(
         where,
         chip,
         chips_here=tpus.chips if tpus else None,
-        runtimes=runtimes,
+        runtimes=_runtimes(list(dict.fromkeys(at)), timeout_s=timeout_s),
         monitoring=None if python == _NO_LIBTPU else MonitoringProcess(command(python)),
         calibration=calibrations.get(name),
         idle=idle,
     )
+
+
+def _runtimes(addresses: Sequence[str], *, timeout_s: float) -> list[Runtime]:
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # or each runtime that ends writes to standard error
+    import grpc  # noqa: PLC0415  only this source needs it
+    from tpu_info.proto import tpu_metric_service_pb2, tpu_metric_service_pb2_grpc  # noqa: PLC0415
+
+    return [
+        Runtime(
+            address,
+            timeout_s=timeout_s,
+            own_chips=len(addresses) > 1,
+            grpc=grpc,
+            messages=tpu_metric_service_pb2,
+            stub=tpu_metric_service_pb2_grpc.RuntimeMetricServiceStub,
+        )
+        for address in addresses
+    ]
 
 
 def _chip(model: str, calibrations: Mapping[str, Calibration], tpus: Tpus | None) -> chips.Chip:

@@ -30,7 +30,9 @@ from producers.neuron.host import DRIVER, NeuronHost, Told
 from producers.neuron.monitor import HOW_TO_GET, Command, Monitor, Pipe
 from producers.neuron.power import BASE_SHARE, scale_of
 from producers.neuron.sysfs import DEVICE, DIRECTORY, POWER_FILE, Sysfs, Window
+from producers.readings import summary
 from producers.source import Batch, SourceDoneError, SourceError, Tick, Where
+from schema.chips import catalogue, chip
 from schema.errors import GigawattError
 from schema.limits import MAX_POWER_W
 
@@ -70,7 +72,8 @@ OPTIONS: Final = (
     ),
     click.Option(
         ["--model"],
-        help="Chip model, as in the chip catalogue: inf2, trn1, trn2, trn3.  [default: what driver or reports say]",
+        help="Chip model, as in the chip catalogue: inf2, trn1, trn2, trn3; any other needs --max-w, too."
+        "  [default: what driver or reports say]",
     ),
     click.Option(
         ["--base-w"],
@@ -126,9 +129,7 @@ class TrainiumSource:
         batches = [self._batch(told)] if told.rectangles else []
         self._over = told.over and not batches
         if told.problems:
-            first, *others = told.problems
-            more = f" (and {len(others)} more)" if others else ""
-            raise SourceError(f"{first}{more}", batches=batches)
+            raise SourceError(summary([*told.problems]), batches=batches)
         return batches
 
     def close(self) -> None:
@@ -221,15 +222,16 @@ def open_source(
     """Make the source, and start neuron-monitor; `standard_input` is a descriptor, `now` the time of day in seconds."""
     if DEVICE not in power_file:
         raise GigawattError(f"--power-file needs {DEVICE} where the device's number belongs, as in {POWER_FILE}")
+    if model and (max_w is None or model in catalogue()) and chip(model).platform != PLATFORM:
+        raise GigawattError(f"{model} is no Neuron device: give the --model of this machine's devices, as trn2")
     if model or (base_w is not None and max_w is not None):
         scale_of(model or _UNKNOWN, base_w, max_w)  # raises when they contradict each other
     assumed = Assumed(model, base_w, max_w, peak_tflops)
-    return TrainiumSource(
-        where, Sysfs(sysfs, power_file), _monitor(neuron_monitor, standard_input, tools, now), assumed
-    )
+    driver = Sysfs(sysfs, power_file)
+    return TrainiumSource(where, driver, _monitor(neuron_monitor, driver, standard_input, tools, now), assumed)
 
 
-def _monitor(text: str, standard_input: int, tools: Path, now: Callable[[], float]) -> Monitor | None:
+def _monitor(text: str, driver: Sysfs, standard_input: int, tools: Path, now: Callable[[], float]) -> Monitor | None:
     if text.strip() == _STANDARD_INPUT:
         if os.isatty(standard_input):
             raise GigawattError(f"standard input is a terminal: pipe {_COMMAND} into it, or leave --neuron-monitor out")
@@ -243,6 +245,17 @@ def _monitor(text: str, standard_input: int, tools: Path, now: Callable[[], floa
     program = _found(command[0], shutil.which, tools)
     if program is None:
         raise GigawattError(
-            f"there is no {command[0]} to start: {HOW_TO_GET}; name another by --neuron-monitor, or '' for power alone"
+            f"{_unfound(command[0], driver, tools)}; name another by --neuron-monitor, or '' for power alone"
         )
     return Command([program, *command[1:]], now=now)
+
+
+def _unfound(program: str, driver: Sysfs, tools: Path) -> str:
+    """Say why a program cannot be started; where there is no driver, that is what to begin with."""
+    there = shutil.which(program, mode=os.F_OK) or shutil.which(program, mode=os.F_OK, path=str(tools))
+    if there:
+        return f"{there} may not be executed: chmod +x {there}"
+    lacking = f"no {program} to start: {HOW_TO_GET}"
+    if not driver.directory.is_dir():
+        return f"there is no Neuron device under {driver.directory} ({DRIVER}), and {lacking}"
+    return f"there is {lacking}"

@@ -3,6 +3,7 @@
 What it speaks is in the stubs that tpu-info ships (`tpu.monitoring.runtime.RuntimeMetricService`).
 """
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,11 @@ _CHANNEL: Final = (
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 5000),  # a workload that starts is seen within five seconds, not two minutes
 )
+
+_HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2 begins: its preface, and settings of its own, which may be none (RFC 9113, section 3.4)."""
+_HELLO_WITHIN_S: Final = 0.5
+_SETTINGS: Final = 4
 
 Answers = Mapping[str, Sequence[Any]]
 """`Metric` messages by the metric's name."""
@@ -87,9 +93,46 @@ class Runtime:
     def _check(self, error: Any) -> None:
         code = error.code()
         if code is self._grpc.StatusCode.UNAVAILABLE:
+            if is_something_else(self.address):
+                raise SourceError(
+                    f"something listens at {self.address}, and is no TPU runtime's metric service"
+                ) from error
             raise UnavailableError(f"nothing serves TPU metrics at {self.address}") from error
         if code in (self._grpc.StatusCode.DEADLINE_EXCEEDED, self._grpc.StatusCode.CANCELLED):
             raise SourceError(f"{self.address} did not answer within {self._timeout_s:g} s") from error
+
+
+def is_something_else(address: str) -> bool:
+    """Say whether something accepts connections at HOST:PORT or unix:PATH, and is no server of gRPC's HTTP/2.
+
+    gRPC itself does not tell that from nothing at all. A runtime that has just started says hello as soon as it
+    listens, though a channel to it may yet wait to be made anew.
+    """
+    try:
+        connection = _connected(address)
+    except (OSError, OverflowError):  # a port of five digits may be none
+        return False
+    with connection:
+        try:
+            connection.sendall(_HELLO)
+            hello = connection.recv(9)  # the head of a frame: three bytes of length, then its type
+        except OSError:
+            hello = b""
+    return len(hello) < 4 or hello[3] != _SETTINGS  # noqa: PLR2004  as above
+
+
+def _connected(address: str) -> socket.socket:
+    if address.startswith("unix:"):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(_HELLO_WITHIN_S)
+        try:
+            connection.connect(address.removeprefix("unix:"))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host.strip("[]"), int(port)), timeout=_HELLO_WITHIN_S)
 
 
 def ask_all(runtimes: Sequence[Runtime]) -> list[Answers | SourceError]:

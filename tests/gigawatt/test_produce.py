@@ -52,6 +52,20 @@ def test_help_shows_the_flags_of_the_source():
     assert "--site" in shown
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("replay", "--host TEXT Of no effect: the labels are the files'."),
+        ("simulated", "--site TEXT Of no effect: the labels are the fleet file's."),
+        ("meter", "--host TEXT Name of the metered host or rack; needed where a --url has no NAME."),
+        ("dcgm", "--host TEXT Name of the machine."),
+    ],
+)
+def test_help_says_what_the_labels_of_a_source_are(source, says):
+    """A flag of no effect is not shown as if it had one."""
+    assert says in " ".join(gigawatt(source, "--help").stdout.split())
+
+
 def test_one_read_is_json_lines_on_standard_output(exporter):
     """No broker is needed, and the labels are the operator's."""
     read = gigawatt(
@@ -112,7 +126,7 @@ def test_a_recording_is_played_once_through(tmp_path):
 def test_the_check_shows_every_interface_and_whether_any_is_here():
     """On any machine: status 0 when something is found, 1 otherwise."""
     shown = gigawatt("auto", "--check")
-    rows = [line.split() for line in shown.stdout.splitlines()]
+    rows = [line.split() for line in shown.stdout.splitlines() if not line.startswith(" ")]
 
     assert {"nvidia", "amd", "tpu", "trainium"} <= {row[0] for row in rows}
     assert shown.returncode == (0 if any(row[2] == "reads" for row in rows) else 1)
@@ -223,20 +237,41 @@ def test_an_output_that_takes_nothing_is_one_line():
     assert (done.returncode, done.stderr) == (1, "gigawatt: cannot write the samples: No space left on device\n")
 
 
+def test_an_output_that_is_closed_is_one_line():
+    """As a supervisor may leave it."""
+    command = f"{sys.executable} -m gigawatt produce simulated --chips 8 --once --to - >&-"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S602
+
+    assert (done.returncode, done.stderr) == (1, "gigawatt: cannot write the samples: standard output is closed\n")
+
+
 @pytest.mark.parametrize("wrong", [("--period", "nan"), ("--silent", "nan"), ("--period", "inf")])
 def test_what_is_no_number_is_refused(wrong):
     done = gigawatt("simulated", *wrong, "--once", "--to", "-")
 
     assert done.returncode == 2
-    assert "not" in done.stderr
+    assert f"Invalid value for '{wrong[0]}': {wrong[1]} is not" in done.stderr
 
 
-def test_a_single_read_that_found_nothing_says_so(tmp_path):
+def test_a_single_read_that_found_nothing_says_so():
     """Silence could be anything."""
-    empty = tmp_path / "nothing.ndjson"
-    empty.write_text("")
+    done = gigawatt("simulated", "--chips", "0", "--once", "--to", "-")
 
-    done = gigawatt("replay", str(empty), "--once", "--to", "-")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.endswith("there was nothing to report\n")
 
-    assert done.stdout == ""
-    assert done.stderr
+
+def test_a_password_in_a_url_is_not_shown():
+    """Whatever else is missing."""
+    done = gigawatt("meter", "--platform", "nvidia", "--url", "http://u:secret@bmc.example", "--once", "--to", "-")
+
+    assert done.returncode == 1
+    assert "leave user and password out" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_wrong_value_in_the_environment_names_its_variable():
+    done = gigawatt("meter", "--url", "x", "--once", env=os.environ | {"GIGAWATT_METER_PLATFORM": "nvidio"})
+
+    assert done.returncode == 2
+    assert "GIGAWATT_METER_PLATFORM" in done.stderr

@@ -10,6 +10,7 @@ from producers.exporter import Dialect, Exporter, job_of, look_for, open_exporte
 from producers.prometheus_text import Reading, Rule
 from producers.scrape import Scraper
 from producers.source import SourceError, Tick, Where
+from schema.errors import GigawattError
 from tests.producers.exporter import Exporter as Server
 from tests.producers.exporter import serving
 
@@ -253,6 +254,37 @@ def test_one_that_never_answers_costs_the_others_no_sample(server):
         source.close()
 
     assert [sample["power_method"] for sample in told] == ["sensor"] + ["counter"] * 4
+
+
+def test_several_are_read_as_often_as_the_operator_wants(server):
+    """More often than is usual, as one alone is."""
+    server.body = b'toaster_watts{id="t1"} 800\n'
+    with serving(Server(server.body)) as other:
+        source = open_exporters(replace(DIALECT, live=True), Where(), urls=[server.url, other.url], timeout_s=5)
+        source.wait_s = 5.0  # a deadline that only a defect misses
+        told = [
+            batch.samples.num_rows for number in range(3) for batch in source.read(Tick(START_MS + 100 * number, 100))
+        ]
+        source.close()
+
+    assert told == [1] * 6
+
+
+def test_one_that_fails_is_said_by_its_address_once(server):
+    """Together with what could be read, and not twice in one line."""
+    server.body = b'toaster_watts{id="t1"} 800\n'
+    source = open_exporters(DIALECT, Where(once=True), urls=[server.url, "http://127.0.0.1:1"], timeout_s=5)
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1/metrics cannot be connected to[^/]*$") as raised:
+        at(source)
+    source.close()
+
+    assert [batch.samples.num_rows for batch in raised.value.batches] == [1]
+
+
+def test_one_address_twice_is_a_mistake():
+    """However it is written."""
+    with pytest.raises(GigawattError, match="one --url stands twice"):
+        open_exporters(DIALECT, Where(), urls=["http://a/metrics", "a"], timeout_s=1)
 
 
 def _page(server, handler, count):

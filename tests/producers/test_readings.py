@@ -53,7 +53,8 @@ def test_the_hottest_sensor_counts():
 def test_failures_are_one_line():
     """The first is told, the others are counted."""
     assert summary(["a"]) == "a"
-    assert summary(["a", "b", "c"]) == "a (and 2 more)"
+    assert summary(["a", "b", "c"]) == "a; b; c"
+    assert summary(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more)"
 
 
 def test_a_reading_is_a_sample():

@@ -54,17 +54,26 @@ def test_an_error_status_is_a_failure(exporter):
     fails(exporter, "answered 500")
 
 
-def test_a_redirect_is_a_failure(exporter):
-    """An exporter does not move: what redirects is a login page."""
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("/login", "answered 302 Found and points to /login: give that address if the exporter is there"),
+        ("https://me:secret@sso.example/in?ticket=secret", "points to sso.example/in: give"),
+        (None, "answered 302 Found$"),
+    ],
+)
+def test_a_redirect_is_a_failure(exporter, target, said):
+    """An exporter does not move: what redirects is a login page, or it is elsewhere for good, and is said to be."""
 
     def respond(handler):
         handler.send_response(302)
-        handler.send_header("Location", "/login")
+        if target:
+            handler.send_header("Location", target)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
     exporter.respond = respond
-    fails(exporter, "answered 302")
+    fails(exporter, said)
 
 
 def test_half_a_body_is_a_failure(exporter):
@@ -199,8 +208,11 @@ def test_what_is_no_url_is_refused(given):
         checked_url(given)
 
 
-def test_a_password_in_a_url_is_refused_and_not_repeated():
-    """It would stand in every line about this exporter."""
-    with pytest.raises(GigawattError) as raised:
-        checked_url("http://me:secret@node/metrics")
+@pytest.mark.parametrize(
+    "url", ["http://me:secret@node/metrics", "ftp://me:secret@node", "me:secret@node:port", "http://me:1/secret@node"]
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(url):
+    """It would stand in every line about this exporter, whatever else is wrong with it."""
+    with pytest.raises(GigawattError, match="leave user and password out") as raised:
+        checked_url(url)
     assert "secret" not in str(raised.value)

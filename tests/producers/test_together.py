@@ -156,7 +156,7 @@ def test_a_hanging_source_delays_the_others_once():
 
 
 def test_a_late_answer_goes_out_with_the_next_tick():
-    """It carries its own time; then the source is read again."""
+    """It carries its own time; and the source is read again at that tick, for which it was in time."""
     let_go = threading.Event()
     late, well = Stand("late", let_go), Stand("well")
     both = together(late, well, wait_s=NOW_S)
@@ -165,11 +165,62 @@ def test_a_late_answer_goes_out_with_the_next_tick():
     until(lambda: not both._answers.empty())
     both.wait_s = SOON_S
 
-    assert told(both.read(tick(1))) == [("late", 0), ("well", 1)]  # it was under way when this tick came
+    assert told(both.read(tick(1))) == [("late", 0), ("late", 1), ("well", 1)]
     assert told(both.read(tick(2))) == [("late", 2), ("well", 2)]
     counts = both.counts["late"]
-    assert (counts.reads, counts.late, counts.skipped, counts.failures) == (2, 1, 1, 0)
+    assert (counts.reads, counts.late, counts.skipped, counts.failures) == (3, 1, 0, 0)
     assert counts.read_s >= counts.last_read_s >= 0
+
+
+def test_a_source_that_hangs_again_and_again_delays_the_others_once():
+    """Each of its reads ends in a timeout of its own; it is asked anew, and waited for again once it has answered."""
+    hangs = [threading.Event() for _ in range(3)]
+    hung, well = Stand("hung", *hangs), Stand("well")
+    both = together(hung, well, wait_s=NOW_S)
+    took_s = []
+    for second, event in enumerate(hangs):
+        began_s = time.monotonic()
+        assert ("well", second) in told(both.read(tick(second)))
+        took_s.append(time.monotonic() - began_s)
+        time.sleep(1.5 * NOW_S)
+        event.set()
+        until(lambda: not both._answers.empty())
+
+    assert took_s[0] > 0.9 * NOW_S
+    assert max(took_s[1:]) < 0.9 * NOW_S
+    assert hung.ticks == [tick(0), tick(1), tick(2)]
+    both.wait_s = SOON_S
+    assert told(both.read(tick(3))) == [("hung", 2), ("hung", 3), ("well", 3)]
+
+
+def test_what_was_said_within_a_source_is_not_said_again():
+    """Several exporters of one source among other sources: each is known by its own name."""
+    inner = together(Stand("http://a", *[SourceError("http://a is down")] * 2), Stand("http://b"), once=False)
+    both = Together({"dcgm": inner, "well": Stand("well")}, wait_s=SOON_S)
+    with capture_logs() as said:
+        for second in range(2):
+            with pytest.raises(SourceError, match=r"^dcgm: http://a is down$"):
+                both.read(tick(second))
+
+    assert lines(said) == ["http://a cannot be read: trying again at each of its ticks"]
+
+
+def test_sources_of_one_kind_are_read_at_each_tick_whatever_their_period():
+    """The operator's period is then theirs."""
+    slow = Stand("slow", period_s=60)
+    both = together(slow, own_periods=False)
+    both.read(tick(1, 100))
+
+    assert slow.ticks == [tick(1, 100)]
+
+
+def test_the_status_of_many_is_a_count():
+    """A status line has one line."""
+    both = together(*[Stand(str(number)) for number in range(5)], Stand("bad", SourceError("down")))
+    with capture_logs(), pytest.raises(SourceError):
+        both.read(tick(0))
+
+    assert both.status() == "5 of 6 answer"
 
 
 def test_a_hanging_source_is_said_once_and_so_is_its_return():
@@ -401,7 +452,7 @@ def test_whatever_hangs_or_fails_nothing_is_lost_or_doubled(schedule, rescues):
                     stand.let_go()
         for stand in stands:
             stand.let_go()
-        until(lambda: not any(stand.reading for stand in stands))
+        until(lambda: both._answers.qsize() == sum(member.asked_s is not None for member in both._readers))
         both.wait_s = SOON_S
         read(12)
         read(18)

@@ -5,7 +5,8 @@ import threading
 import pytest
 import trustme
 
-from producers.redfish.client import REFUSED_FOR_S, Login, NoResourceError, Redfish, Trust, base_url, path_of
+from producers.redfish.client import REFUSED_FOR_S, Login, NoResourceError, Redfish, base_url, path_of
+from producers.redfish.trust import Trust
 from producers.source import SourceError
 from schema.errors import GigawattError
 from tests.producers.redfish_service import ACCOUNT, ROOT, SESSIONS, Service, chassis, serving, watts
@@ -120,44 +121,6 @@ def test_a_session_that_is_refused_everything_is_ended(service, ca_file, opened)
 def test_a_password_is_not_shown():
     """Not even where a login is printed."""
     assert "secret" not in repr(Login("me", "secret"))
-
-
-def test_a_certificate_that_nobody_vouches_for_is_refused(service, opened):
-    """One line that says what to do."""
-    with pytest.raises(SourceError, match="certificate that is not to be trusted") as raised:
-        opened(service.url, login=SESSION).get(CHASSIS)
-
-    assert "\n" not in str(raised.value)
-    assert "--ca" in str(raised.value)
-    assert service.requests == []
-
-
-def test_a_certificate_of_another_name_is_refused(authority, ca_file, opened):
-    """The right authority, and the wrong machine."""
-    said = pytest.raises(SourceError, match=r"not to be trusted \(IP address mismatch")
-    with serving(Service(chassis("1")), authority.issue_cert("other.example")) as other, said:
-        opened(other.url, trust=Trust(ca_file)).get(CHASSIS)
-
-
-def test_a_services_own_certificate_may_be_trusted_as_it_stands(service, certificate, tmp_path, opened):
-    """Controllers sign for themselves: saved to a file, that is enough."""
-    leaf = tmp_path / "leaf.pem"
-    certificate.cert_chain_pems[0].write_to_path(leaf)
-
-    assert opened(service.url, login=SESSION, trust=Trust(leaf)).get(CHASSIS)["Members"]
-
-
-def test_anyone_is_believed_when_told_so(service, opened):
-    assert opened(service.url, login=SESSION, trust=Trust(insecure=True)).get(CHASSIS)["Members"]
-
-
-@pytest.mark.parametrize("text", [None, "no certificate"])
-def test_a_file_without_certificates_is_a_mistake(tmp_path, text):
-    path = tmp_path / "ca.pem"
-    if text:
-        path.write_text(text)
-    with pytest.raises(GigawattError, match=r"no certificates can be read from .*ca\.pem"):
-        Redfish("https://127.0.0.1", trust=Trust(path))
 
 
 def test_a_password_is_not_sent_in_the_clear():
@@ -298,7 +261,9 @@ def test_an_address_is_scheme_host_and_port(url, base):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("https://me:secret@bmc", "leave user and password out"),
+        ("https://me:secret@bmc", "^leave user and password out"),
+        ("ftp://me:secret@bmc:port", "^leave user and password out"),
+        ("me:se/cret@bmc", "^leave user and password out"),
         ("https://bmc/redfish/v1/Chassis/1", "give its address alone, such as https://bmc"),
         ("ftp://bmc", "not an http or https URL"),
         ("https://", "not an http or https URL"),

@@ -1,6 +1,7 @@
 """What Redfish resources say of power, and which chassis is read."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from producers.redfish.power import (
     Shown,
     chassis_of,
     environment_of,
+    instead_of,
     members_of,
     named,
     next_page_of,
@@ -26,6 +28,11 @@ PATH = f"{ROOT}/Chassis/"
 
 def one(name, within=None):
     return Chassis(name=name, path=PATH + name, within=within and PATH + within)
+
+
+def powered(*names):
+    """Return what is shown where these chassis tell of power."""
+    return {PATH + name: Shown(power_w=1.0) for name in names}
 
 
 def test_environment_metrics_tell_watts_and_energy():
@@ -114,8 +121,8 @@ def test_the_outermost_chassis_with_power_is_read():
     """A board inside a tray inside a rack: the rack's frame tells nothing, so it is the tray."""
     everyone = [one("rack"), one("tray", "rack"), one("board", "tray"), one("fan", "gone")]
 
-    assert outermost(everyone, {PATH + "tray", PATH + "board"}).name == "tray"
-    assert outermost(everyone, {PATH + "rack", PATH + "board"}).name == "rack"
+    assert outermost(everyone, powered("tray", "board")).name == "tray"
+    assert outermost(everyone, powered("rack", "board")).name == "rack"
 
 
 def test_chassis_side_by_side_are_for_the_operator_to_choose():
@@ -123,13 +130,27 @@ def test_chassis_side_by_side_are_for_the_operator_to_choose():
     everyone = [one("DGX"), one("HGX_Chassis_0"), one("CPU", "DGX")]
 
     with pytest.raises(ChoiceError, match="shows the power of DGX, HGX_Chassis_0, none inside another: say with --cha"):
-        outermost(everyone, {chassis.path for chassis in everyone})
+        outermost(everyone, powered("DGX", "HGX_Chassis_0", "CPU"))
 
 
 @pytest.mark.parametrize("everyone", [[], [one("1"), one("2")]])
 def test_a_service_without_power_says_what_it_has(everyone):
-    with pytest.raises(ChoiceError, match=r"shows the power of no chassis: it has (none at all|1, 2)"):
-        outermost(everyone, set())
+    with pytest.raises(ChoiceError, match=r"has no chassis that shows power: it has (none at all|1, 2)$"):
+        outermost(everyone, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(-5, "-5"), (0, "0"), ("374 W", '"374 W"'), (True, "true"), ([374], "no number"), (1e9, "1000000000.0")],
+)
+def test_what_stands_in_the_place_of_a_power_is_said(value, said):
+    """A sensor that is broken is not one that is not there."""
+    for shown in (power_of(control(value)), environment_of(watts(value))):
+        with pytest.raises(
+            ChoiceError, match=re.escape(f"it has 1 (whose power is {said}, and must be a number above 0)")
+        ):
+            outermost([one("1")], {PATH + "1": shown})
+    assert instead_of(power_of(control(None))) == instead_of(power_of(control(300))) == ""
 
 
 def test_named_chassis_are_read_once_each():
@@ -153,7 +174,7 @@ def test_chassis_that_stand_in_each_other_are_no_endless_loop():
     with pytest.raises(ChoiceError, match="inside"):
         named(circle, ["a", "b"])
     with pytest.raises(ChoiceError, match="no chassis"):
-        outermost(circle, {PATH + "a", PATH + "b"})
+        outermost(circle, powered("a", "b"))
 
 
 KEYS = (

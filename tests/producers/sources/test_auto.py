@@ -3,7 +3,7 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from gigawatt.commands.produce import source_command
-from producers.discovery import Machine, look_around
+from producers.discovery import Finding, Machine, Offer, look_around
 from producers.source import SourceError, Tick, Where
 from producers.sources import auto
 from schema.errors import GigawattError
@@ -131,7 +131,7 @@ def test_the_operator_picks_what_is_looked_for(machine):
         opened(candidates, machine, without=["nvlm"])
 
 
-def test_the_report_has_a_line_for_each_source(machine):
+def test_the_report_has_a_line_for_each_source_and_below_it_what_was_found(machine):
     """What is read, what would read the same chips, and what is missing with the way to get it."""
     candidates = {
         "nvml": source_file("nvidia", 0),
@@ -140,10 +140,31 @@ def test_the_report_has_a_line_for_each_source(machine):
     }
 
     assert auto.report(look_around(candidates, machine)) == [
-        "nvidia  nvml  reads                             two chips",
-        "nvidia  dcgm  spare: nvml reads the same chips  two chips",
-        "tpu     tpu   missing                           no driver: install it",
+        "nvidia  nvml  reads",
+        "    two chips",
+        "nvidia  dcgm  spare: nvml reads the same chips",
+        "    two chips",
+        "tpu     tpu   missing",
+        "    no driver: install it",
     ]
+
+
+def test_the_report_fits_the_terminal_and_cuts_no_path():
+    """A line is broken between words, and what is to be copied is whole."""
+    finding = Finding(f"there is no {'/very-long' * 9}, which comes with the package that has it: install that")
+    lines = auto.report([Offer("nvml", source_file("nvidia", 0), finding)], 60)
+
+    assert lines[0] == "nvidia  nvml  missing"
+    assert " ".join(line.strip() for line in lines[1:]) == finding.says
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert [line for line in lines if len(line) > 60] == [f"    {'/very-long' * 9},"]
+
+
+def test_nothing_to_look_for_is_a_mistake(machine):
+    """Of one name that is wanted and not wanted nothing is left."""
+    candidates = {"nvml": source_file("nvidia", 0)}
+    with pytest.raises(GigawattError, match=r"^--only and --without leave nothing to look for$"):
+        opened(candidates, machine, only=["nvml"], without=["nvml"])
 
 
 def checked(machine, *arguments):
@@ -155,16 +176,17 @@ def test_the_check_of_a_machine_without_chips_ends_with_status_1(machine):
     shown = checked(machine)
 
     assert shown.exit_code == 1
-    rows = [line.split() for line in shown.stdout.splitlines()]
-    assert ["nvidia", "dcgm", "missing"] in [row[:3] for row in rows]
-    assert all(len(row) > 3 for row in rows)
+    rows = [line.split() for line in shown.stdout.splitlines() if not line.startswith(" ")]
+    assert ["nvidia", "dcgm", "missing"] in rows
+    assert {row[2] for row in rows} == {"missing"}
 
 
 def test_the_check_knows_what_the_operator_picks(machine):
     """Also when that stands behind it."""
-    (line,) = checked(machine, "--only", "dcgm").stdout.splitlines()
+    first, second, *_ = checked(machine, "--only", "dcgm").stdout.splitlines()
 
-    assert line.startswith("nvidia  dcgm  missing")
+    assert first == "nvidia  dcgm  missing"
+    assert second.startswith("    nothing listens on port 9400")
 
 
 def test_the_check_of_a_machine_with_chips_ends_with_status_0(tmp_path):
@@ -175,4 +197,4 @@ def test_the_check_of_a_machine_with_chips_ends_with_status_0(tmp_path):
     shown = checked(machine, "--only", "amd")
 
     assert shown.exit_code == 0
-    assert shown.stdout.startswith("amd  amd  reads  ")
+    assert shown.stdout.startswith("amd  amd  reads\n    ")

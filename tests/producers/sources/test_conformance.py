@@ -69,6 +69,7 @@ def test_its_flags_are_its_own(module):
         assert isinstance(option, click.Parameter)
         assert isinstance(option, click.Argument) or option.help
         assert not common & set(option.opts)
+        assert type(option.type) is not click.FloatRange, "nan passes its bounds: use producers.flags.FiniteRange"
 
 
 def test_it_is_a_source(source):

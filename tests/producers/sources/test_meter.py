@@ -1,5 +1,8 @@
 """Power meters over Redfish, from the service to the sample."""
 
+import socket
+import time
+
 import pytest
 import trustme
 
@@ -199,14 +202,47 @@ def test_several_services_are_read_and_one_that_fails_costs_nothing_of_the_other
     assert [batch.key for batch in raised.value.batches] == ["node-1"]
 
 
+def test_a_service_that_hangs_delays_the_others_once(opened, service):
+    """It accepts a connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        source = opened(f"node-1={service.url}", f"node-2={address}", where=Where(), timeout_s=20)
+        source.wait_s = 0.2  # and not the five seconds of a tick of ten
+        began_s = time.monotonic()
+        told = [sample["host"] for second in range(0, 200, 10) for sample in at(source, second)]
+
+    assert told == ["node-1"] * 20
+    assert time.monotonic() - began_s < 3
+
+
+def test_a_reading_that_is_no_power_is_shown(opened):
+    """Not only that there is none."""
+    service = Service(chassis("1", power=control(-5)))
+    with serving(service):
+        source = opened(service)
+        with pytest.raises(
+            SourceError, match=r"has no chassis that shows power: it has 1 \(whose power is -5, and must"
+        ):
+            at(source)
+        service.show(chassis("1", power=control(300)))
+        assert len(at(source, 10)) == 1
+        service.show(chassis("1", power=control("off")))
+        with pytest.raises(
+            SourceError, match=r'shows no power of chassis 1 \(whose power is "off", and must be a number'
+        ):
+            at(source, 20)
+
+
 def test_services_of_one_rack_are_samples_of_one_rack(opened, service):
     """Power shelves, each with a service of its own and all with the same chassis ids, are told apart."""
     with serving(Service(chassis("1", environment=watts(679)))) as other:
         samples = at(opened(service, other, where=Where(host="rack-9"), meters="rack"))
         addresses = [one.url.removeprefix("http://") for one in (service, other)]
 
-    assert [sample["chip"] for sample in samples] == [f"meter/{address}:1" for address in addresses]
-    assert [(sample["host"], sample["power_w"]) for sample in samples] == [("rack-9", 4321.0), ("rack-9", 679.0)]
+    assert {sample["chip"]: sample["power_w"] for sample in samples} == {
+        f"meter/{address}:1": power_w for address, power_w in zip(addresses, (4321.0, 679.0), strict=True)
+    }
+    assert {sample["host"] for sample in samples} == {"rack-9"}
 
 
 def test_the_password_comes_from_the_environment_or_a_file(opened, tmp_path):
@@ -240,6 +276,7 @@ def test_believing_anyone_is_said_aloud(opened, capsys):
         ({"where": Where()}, "whose power does https://a meter"),
         ({"urls": ("x=https://a", "y=https://b")}, "--host names one machine"),
         ({"urls": ("https://a", "a")}, "one --url stands twice"),
+        ({"where": Where(), "urls": ("https://me:secret@a",)}, "^leave user and password out of the URL"),
         ({"user": "me", "environment": {}}, "no password for user 'me': set GIGAWATT_METER_PASSWORD, or give"),
         ({"user": "me", "password_file": "/no/such/file"}, "cannot read the password from"),
     ],
@@ -258,9 +295,12 @@ def test_mistakes_in_flags_are_said_before_anything_is_read(tmp_path, options, m
         ({}, "no power meter is named: set GIGAWATT_METER_URL"),
         (
             {"GIGAWATT_METER_URL": "https://bmc"},
-            "set GIGAWATT_METER_PLATFORM too, to one of tpu, trainium, nvidia, amd",
+            "GIGAWATT_METER_URL is set: set GIGAWATT_METER_PLATFORM, too, to one of tpu, trainium, nvidia, amd",
         ),
-        ({"GIGAWATT_METER_URL": "https://bmc", "GIGAWATT_METER_PLATFORM": "gpu"}, "set GIGAWATT_METER_PLATFORM too"),
+        (
+            {"GIGAWATT_METER_URL": "https://bmc", "GIGAWATT_METER_PLATFORM": "nvidio"},
+            "GIGAWATT_METER_PLATFORM is 'nvidio': set it to one of tpu, trainium, nvidia, amd",
+        ),
         ({"GIGAWATT_METER_URL": "ftp://bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "GIGAWATT_METER_URL: not an http"),
         ({"GIGAWATT_METER_URL": "bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "nothing answers at bmc port 443"),
     ],

@@ -1,4 +1,5 @@
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -11,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tpu_info import device, metrics
 
-from producers.discovery import Machine
+from producers.discovery import Machine, listens
 from producers.source import SourceError, Tick, Where
 from producers.sources.tpu import OPTIONS, addresses_of, look, open_source
 from schema import checks, chips, wire
 from schema.errors import GigawattError
+from tests.producers.exporter import Exporter
+from tests.producers.exporter import serving as web_serving
 from tests.producers.libtpu_python import python_with_libtpu
 from tests.producers.tpu.test_devices import pci
 from tests.producers.tpu.test_runtime import any_answers
@@ -78,6 +81,13 @@ def machine(tmp_path):
         return replace(NOWHERE, root=tmp_path, **parts)
 
     return make
+
+
+@pytest.fixture
+def web_port():
+    """Serve a page where a runtime is looked for."""
+    with web_serving(Exporter(b"hello\n")) as running:
+        yield int(running.url.split(":")[2].partition("/")[0])
 
 
 def at(source, second):
@@ -196,6 +206,14 @@ class TestAbsent:
             at(opened("localhost:1"), 0)
 
         assert not raised.value.batches
+
+    def test_another_listener_is_told_from_nothing(self, web_port, opened, machine):
+        """And is no proof that chips are idle."""
+        for options in ({}, {"idle": True, "machine": machine(4)}):
+            said = f"^something listens at localhost:{web_port}, and is no TPU runtime's metric service$"
+            with pytest.raises(SourceError, match=said) as raised:
+                at(opened(f"localhost:{web_port}", **options), 0)
+            assert not raised.value.batches
 
     def test_a_runtime_that_starts_again_is_read_again(self, opened):
         """Within seconds, with other chips and other metrics than before."""
@@ -435,6 +453,8 @@ class TestLibtpu:
         source = opened(server.address, libtpu=str(tmp_path / "python9"))
         with pytest.raises(SourceError, match=r"python9 cannot be started") as raised:
             at(source, 0)
+        with pytest.raises(SourceError, match=r"no TPU runtime at localhost:1: .*; .*python9 cannot be started"):
+            at(opened("localhost:1", libtpu=str(tmp_path / "python9")), 0)
 
         assert [batch.samples.num_rows for batch in raised.value.batches] == [4]
 
@@ -530,12 +550,14 @@ class TestLook:
     @pytest.mark.parametrize(
         ("count", "environment", "ports", "says"),
         [
-            (4, {}, {8431}, r"\+ 4 tpu-v5e, and a runtime that tells of them at localhost:8431"),
             (4, {}, set(), r"\+ 4 tpu-v5e; a runtime tells of them at localhost:8431 once a workload holds them"),
             (4, {}, {2112}, "- 4 tpu-v5e, no runtime at localhost:8431, but .*: see tpu_gke"),
-            (4, {"TPU_RUNTIME_METRICS_PORTS": "7001,7002"}, {7002}, r"\+ 4 tpu-v5e, and a runtime .* localhost:7001"),
-            (0, {"TPU_ACCELERATOR_TYPE": "v6e-8"}, {8431}, r"\+ tpu-v6e, and a runtime .*"),
-            (0, {}, {8431}, "- no TPU that is known.*gigawatt produce tpu --model MODEL.*"),
+            (
+                0,
+                {"TPU_ACCELERATOR_TYPE": "v6e-8"},
+                set(),
+                r"\+ tpu-v6e; a runtime tells of them at localhost:8431 once .*",
+            ),
             (0, {}, set(), "- no TPU that is known: neither sysfs nor TPU_ACCELERATOR_TYPE names one"),
             (4, {"TPU_RUNTIME_METRICS_PORTS": "x"}, set(), "- TPU_RUNTIME_METRICS_PORTS is x.*"),
         ],
@@ -545,3 +567,56 @@ class TestLook:
         finding = look(machine(count, environment=environment, listens=lambda _host, port: port in ports))
 
         assert re.fullmatch(says, f"{'+' if finding.found else '-'} {finding.says}")
+
+    @pytest.fixture
+    def at_ports(self, machine):
+        """Look at a machine of so many chips, whose runtimes should be at these ports."""
+
+        def look_there(count, *ports):
+            environment = {"TPU_RUNTIME_METRICS_PORTS": ",".join(map(str, ports))}
+            began_s = time.monotonic()
+            finding = look(machine(count, environment=environment, listens=listens))
+            assert time.monotonic() - began_s < 2
+            return finding
+
+        return look_there
+
+    def test_a_runtime_is_one_that_answers(self, server, at_ports):
+        """At whichever of the ports."""
+        port = server.address.rpartition(":")[2]
+        finding = at_ports(4, 1, port)
+
+        assert finding.found
+        assert finding.says == f"4 tpu-v5e, and a runtime that tells of them at {server.address}"
+
+    def test_a_runtime_of_chips_that_are_not_known_is_a_hint(self, server, at_ports):
+        finding = at_ports(0, server.address.rpartition(":")[2])
+
+        assert not finding.found
+        assert finding.says.endswith(f"a runtime answers at {server.address}: gigawatt produce tpu --model MODEL")
+
+    @pytest.mark.parametrize("count", [4, 0])
+    def test_another_listener_is_none(self, web_port, at_ports, count):
+        """A web server, for one."""
+        finding = at_ports(count, web_port)
+
+        assert finding.found == (count > 0)
+        assert (f"something listens at localhost:{web_port}, and is no TPU runtime's" in finding.says) == finding.found
+        assert "a runtime answers" not in finding.says
+
+    def test_a_listener_that_says_nothing_is_none(self, at_ports):
+        """It has not a second."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            finding = at_ports(4, silent.getsockname()[1])
+
+        assert finding.says.endswith("did not answer within 0.6 s")
+
+    def test_grpc_is_not_loaded_where_nothing_listens(self):
+        """It takes 10 MB, of every host that is looked at."""
+        program = (
+            "import sys; from producers.discovery import Machine; from producers.sources.tpu import look;"
+            "print(look(Machine(environment={'TPU_RUNTIME_METRICS_PORTS': '1'})).found, 'grpc' in sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+        assert done.stdout.split()[1] == "False"

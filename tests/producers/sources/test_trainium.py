@@ -411,9 +411,35 @@ def test_a_command_that_is_not_there_says_how_to_get_it(world, tmp_path, command
         world.open(neuron_monitor=command, tools=tmp_path)
 
 
+def test_a_machine_without_a_driver_is_told_to_begin_with_that(world, tmp_path):
+    """Before the tools, which are of no use without."""
+    missing = rf"^there is no Neuron device under {world.sysfs} \(.*aws-neuronx-dkms\), and no neuron-monitor to start"
+    with pytest.raises(GigawattError, match=missing):
+        world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
+    world.power(0)
+    with pytest.raises(GigawattError, match=r"^there is no neuron-monitor to start"):
+        world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
+
+
+def test_a_command_that_may_not_be_executed_is_not_called_missing(world, tmp_path):
+    """By its path, and among AWS' tools."""
+    command = tmp_path / "neuron-monitor"
+    command.write_text("")
+    for named in ("neuron-monitor", str(command)):
+        with pytest.raises(GigawattError, match=rf"^{command} may not be executed: chmod \+x {command}; name another"):
+            world.open(neuron_monitor=named, tools=tmp_path)
+
+
+def test_a_model_beyond_the_catalogue_needs_its_watts(world):
+    """A new one is named with what it draws."""
+    world.open(model="trn9", max_w=1500.0)
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
+        ({"model": "trn22"}, "unknown chip model 'trn22': did you mean trn2"),
+        ({"model": "h100-sxm", "max_w": 700.0}, "h100-sxm is no Neuron device: give the --model"),
         ({"power_file": "neuron0/power"}, "--power-file needs {device}"),
         ({"base_w": 300.0, "max_w": 300.0}, "--base-w and --max-w"),
         ({"model": "inf2", "base_w": 300.0}, "the base power of inf2, 300 W, is not below its maximum, 100 W"),
