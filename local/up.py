@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from dashboards.live.alerts import AlertReader
 from dashboards.live.reader import SummaryReader
 from dashboards.live.summary import Summary
-from local import page, stack
+from dashboards.page import server as page
+from local import stack
 from local.broker.progress import download_shown
 from local.instance import only_one
 from local.ports import require_free
@@ -26,6 +28,7 @@ from schema.clickhouse import connect
 from schema.errors import GigawattError
 
 UNTIL_LIVE_S = 0.5
+ALERTS_EVERY_S = 10.0
 
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
@@ -109,6 +112,7 @@ class _Run:
         self._began = psutil.Process().create_time()
         self._crashes = 0
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
+        self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
 
     async def run(self, seconds: float | None) -> None:
         """Start all, then show what there is; raises what ends it."""
@@ -118,7 +122,9 @@ class _Run:
             with download_shown(self.screen.console) as downloaded:
                 chips = await stack.start(plan, supervisor, said=self.screen.say, downloaded=downloaded)
             self.starting = False
-            async with page.serving(self._reader.read, stack.HOST, plan.page_port):
+            async with page.serving(
+                self._reader.read, plan.clickhouse_to_read, stack.HOST, plan.page_port, alerts=self._alerts.read
+            ):
                 self._ready(chips)
                 with self.screen.live(), suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
@@ -126,16 +132,24 @@ class _Run:
 
     async def _show(self, supervisor: Supervisor, *, waiting: bool) -> None:
         """Show the summary until a child cannot be kept, which raises."""
-        kept = asyncio.create_task(supervisor.run())
-        shown = asyncio.create_task(self._look(waiting=waiting))
+        tasks = [
+            asyncio.create_task(endless)
+            for endless in (supervisor.run(), self._look(waiting=waiting), self._watch_rules())
+        ]
         try:
-            await asyncio.wait([kept, shown], return_when=asyncio.FIRST_COMPLETED)
-            for task in (kept, shown):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
                 if task.done():
                     task.result()
         finally:
-            kept.cancel()
-            shown.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _watch_rules(self) -> None:
+        """Evaluate the rules for ever: one that must hold for minutes has done so when the page is opened."""
+        while True:
+            await stack.in_thread(self._alerts.read)
+            await asyncio.sleep(ALERTS_EVERY_S)
 
     async def _look(self, *, waiting: bool) -> None:
         """Show the summary for ever, and say when what is `waiting` to be seen is live."""

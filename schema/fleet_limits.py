@@ -23,7 +23,7 @@ LIMITS: Final[Mapping[str, Limit]] = MappingProxyType(
     {
         "headroom_share": Limit(0.05, 0.0, 1.0, "headroom is low below this share of the budget"),
         "rising_s": Limit(600.0, 1.0, 86_400.0, "warn when the present slope meets the budget within so many seconds"),
-        "ramp_share": Limit(0.10, 0.0, 1.0, "share of the budget by which power may change in a second, over ten"),
+        "ramp_share": Limit(0.03, 0.0, 1.0, "share of the budget by which power may change in a second, over ten"),
         "oscillation_share": Limit(0.10, 0.0, 1.0, "share of the budget that an oscillation may have, peak to peak"),
         "drop_share": Limit(0.30, 0.0, 1.0, "share of its power that a fleet may lose within ten seconds"),
         "coverage_share": Limit(0.90, 0.0, 1.0, "share of the expected chips that must report"),

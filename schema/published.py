@@ -71,6 +71,10 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
         *("series", "host_key", "host_key_last", "batch_time", "ts", "interval_ms", *_GROUP, "model"),
         *_READINGS,
     ),
+    "chip_sightings": ("series", *_CHIP, "first_seen", "last_seen", "host_key"),
+    "agreed_blocks": (
+        *("log", "topic", "kafka_partition", "offset_from", "offset_to", "commit_id", "worker", "cut_at"),
+    ),
     "meters": ("site", "kind", "meter", "first_seen", "last_seen"),
     "power_reconciled": _RECONCILED,
     "power_reconciled_between": _RECONCILED,
@@ -86,3 +90,6 @@ INTERNAL: Final = (
     *("metered_hosts", "metered_series", "block_cuts", "schema_migrations"),
 )
 """What is no one else's: how the published views are made may change."""
+
+STORE: Final = ("system.parts", "system.merges", "system.disks")
+"""Tables of ClickHouse itself that tell how the store is; a reading user of a server may have to be granted them."""

@@ -1,9 +1,10 @@
 """`gigawatt bench`."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -69,6 +70,10 @@ def command(
     _show(table(results))
 
 
+_FILE_WIDTH: Final = 160
+"""A file is as wide as it needs to be; a terminal knows its width."""
+
+
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
@@ -90,7 +95,7 @@ def _show(figures: Sequence[Sequence[str]]) -> None:
     shown = Table(box=None)
     shown.add_column(head[0])
     for name in head[1:]:
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         shown.add_row(*row)
-    Console().print(shown)
+    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(shown)

@@ -1,6 +1,7 @@
 """Whose CPU time is whose is told by command lines."""
 
-import os
+import subprocess
+import sys
 
 import pytest
 
@@ -24,4 +25,8 @@ def test_role(command, role):
 
 
 def test_a_process_that_is_no_part_of_the_path_costs_nothing():
-    assert all(cost.cpu_s == 0 for cost in costs([os.getpid()]).values())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        found = costs([other.pid])
+        other.communicate(b"\n")
+
+    assert all(cost.cpu_s == 0 for cost in found.values())

@@ -134,12 +134,14 @@ def test_fleet_goes_live(up: Up):
 
 
 def test_page_answers(up: Up):
-    """The page, its figures and its health answer over HTTP."""
+    """The page with its dashboards, its figures and its health answer over HTTP."""
     up.until_said(r"live after")
     summary = up.get("/summary.json").json()
 
     assert up.get("/healthz").data == b"ok\n"
-    assert b"<table>" in up.get("/").data
+    assert b"<main" in up.get("/").data
+    assert up.get("/api/boards").json()[0]["uid"] == "gigawatt-fleet-power"
+    assert isinstance(up.get("/api/alerts").json()["alerts"], list)
     assert summary["total"]["power_w"] > 0
     assert sum(line["chips_expected"] for line in summary["lines"]) == 300
 

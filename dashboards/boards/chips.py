@@ -1,0 +1,231 @@
+"""Hosts and chips: which hosts stand out, which chips draw most, are throttled, silent, or reported twice."""
+
+from typing import Final
+
+from dashboards import chips_sql as sql
+from dashboards.board import CHIPS, DYNAMICS, FLEET_POWER, TRUST, UTILIZATION, Row, board, textbox
+from dashboards.fields import Steps, drill, drill_row, field
+from dashboards.panels import bargauge, heatmap, table, timeseries
+from dashboards.sdk import Board, Panel
+from schema.fleet_limits import DEFAULTS
+
+_OF_LIMIT: Final[Steps] = ((None, "green"), (0.8, "yellow"), (1.0, "red"))
+_SOME: Final[Steps] = ((None, "text"), (1.0, "orange"))
+_THROTTLED: Final[Steps] = ((None, "green"), (DEFAULTS["throttled_share"], "red"))
+_HOT: Final[Steps] = ((None, "text"), (85.0, "orange"), (95.0, "red"))
+
+_TO_DYNAMICS = drill(DYNAMICS, "Power dynamics")
+_TO_POWER = drill(FLEET_POWER, "Fleet power")
+_TO_TRUST = drill(TRUST, "Trust")
+_TO_UTILIZATION = drill(UTILIZATION, "Utilization")
+_FLEET: Final = (
+    field("site"),
+    field("fleet", link=drill_row(CHIPS, "This fleet alone", site="site", fleet="fleet", platform="platform")),
+    field("platform"),
+)
+_CHIP: Final = field(
+    "chip",
+    link=drill_row(CHIPS, "Its history", site="site", fleet="fleet", platform="platform", chip="chip"),
+)
+_NEWEST: Final = "Of the newest second of each fleet that is whole; of Trainium, of the minute from there on."
+
+
+def build() -> Board:
+    """Return the board."""
+    return board(
+        CHIPS,
+        "Hosts and chips",
+        "Which hosts and chips stand out, are throttled, silent or reported twice, and the history of one chip. Lists "
+        "of raw samples are of the newest second of the range: raw samples are kept for three days.",
+        [_fleets(), _hosts(), _extremes(), _throttled(), _lost_and_doubled(), _one_chip()],
+        refresh="30s",
+        variables=[textbox("chip", "Chip", "name of the chip whose history is shown; links of the lists fill it in")],
+    )
+
+
+def _fleets() -> Row:
+    return Row(
+        100,
+        "Against the limits",
+        [
+            table(
+                1, "Chips of each fleet", "Known are chips that the inventory saw within a day. Silent are those of "
+                "them that it did not see for five minutes before the newest stored sample; reported twice is how many "
+                "more chips report than it saw. Shares of throttled chips are of those that say so, over two to three "
+                "minutes that are complete. Limits are those of the fleet file.",
+                sql.FLEETS, unit="short", width=24, links=[_TO_POWER, _TO_TRUST],
+                fields=[
+                    *_FLEET,
+                    field("known", decimals=0),
+                    field("silent", decimals=0),
+                    field("silent_of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                    field("twice", title="reported twice", decimals=0),
+                    field("twice_of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                    field("capped", title="at a power cap", unit="percentunit", decimals=2),
+                    field("hot", title="too hot", unit="percentunit", decimals=2),
+                    field("slowed", title="slowed by hardware", unit="percentunit", decimals=2),
+                    field("throttled_of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _hosts() -> Row:
+    return Row(
+        200,
+        "Hosts that stand out",
+        [
+            heatmap(
+                2, "Watts per chip of hosts that stand out", "The twelve hosts whose chips are, on average, farthest "
+                "from the mean of their fleet and model; one second of each of the newest ten minutes.",
+                sql.HEATMAP, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
+            ),
+            table(
+                3, "Hosts that stand out", f"{_NEWEST} The mean of the host's chips, and as a share of the mean of its "
+                "fleet and model.",
+                sql.OUTLIERS, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
+                fields=[
+                    *_FLEET,
+                    field("model"),
+                    field("host"),
+                    field("host_w", title="watts per chip", decimals=0),
+                    field("of_fleet", title="of the fleet's mean", unit="percentunit", decimals=0),
+                    field("busy", unit="percentunit", decimals=0),
+                    field("hottest_c", title="hottest chip", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _extremes() -> Row:
+    lists = (
+        (4, "Most power", "power_w", "DESC"),
+        (5, "Least power", "power_w", "ASC"),
+        (6, "Hottest chips", "temperature_c", "DESC"),
+        (7, "Coolest chips", "temperature_c", "ASC"),
+    )
+    return Row(300, "Top and bottom chips", [_ranking(*one) for one in lists])
+
+
+def _ranking(id_: int, title: str, reading: str, order: str) -> Panel:
+    described = {"power_w": "whose power is known", "temperature_c": "that tell their temperature"}[reading]
+    return table(
+        id_, title, f"{_NEWEST} Ten of the chips {described}.",
+        sql.ranking(reading, order), unit="watt", width=12, links=[_TO_UTILIZATION],
+        fields=[
+            *_FLEET,
+            field("host"),
+            _CHIP,
+            field("power_w", title="power", decimals=0),
+            field("temperature_c", title="temperature", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
+            field("utilization", title="busy", unit="percentunit", decimals=0),
+            field("job"),
+        ],
+    )  # fmt: skip
+
+
+def _throttled() -> Row:
+    return Row(
+        400,
+        "Throttled chips",
+        [
+            timeseries(
+                8, "Throttled chips by cause", "Share of the chosen fleets' chips that say whether they are throttled. "
+                "The dashed line is the limit of a fleet, unless the fleet file says otherwise.",
+                sql.OVER_TIME, unit="percentunit", low=0, width=9, limits=True, steps=_THROTTLED,
+                links=[_TO_DYNAMICS, _TO_UTILIZATION],
+                fields=[
+                    field("capped", title="power cap", color="yellow"),
+                    field("hot", title="heat", color="red"),
+                    field("slowed", title="hardware or power brake", color="purple"),
+                ],
+            ),
+            bargauge(
+                9, "Throttled now", f"{_NEWEST} How many chips, by cause; a chip may have several.",
+                sql.COUNTS, unit="none", decimals=0, low=0, width=4, steps=_SOME, links=[_TO_UTILIZATION],
+                no_value="none",
+            ),
+            table(
+                10, "List of throttled chips", f"{_NEWEST} The hundred hottest.",
+                sql.THROTTLED, unit="watt", width=11, links=[_TO_UTILIZATION], no_value="none is throttled",
+                fields=[
+                    *_FLEET,
+                    field("host"),
+                    _CHIP,
+                    field("causes"),
+                    field("power_w", title="power", decimals=0),
+                    field("temperature_c", title="temperature", unit="celsius", decimals=0, steps=_HOT,
+                          cell="color-text"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _lost_and_doubled() -> Row:
+    return Row(
+        500,
+        "Silent chips, and chips reported twice",
+        [
+            table(
+                11, "Silent chips by host", "Chips that were seen within a day, and not for five minutes before the "
+                "newest stored sample: the inventory renews its times every few seconds to three minutes. A chip that "
+                "was heard again later than the range does not count.",
+                sql.SILENT, unit="none", width=12, links=[_TO_TRUST], no_value="none is silent",
+                fields=[
+                    *_FLEET,
+                    field("host"),
+                    field("silent", decimals=0, steps=_SOME, cell="color-text"),
+                    field("chips", title="of its chips", decimals=0),
+                    field("last_seen", unit="dateTimeAsIso"),
+                ],
+            ),
+            table(
+                12, "Chips with two samples at once", f"{_NEWEST} Samples of one chip that cover the same time: its "
+                "watts count twice. The table above counts them over a minute.",
+                sql.OVERLAPPING, unit="string", width=6, links=[_TO_TRUST], no_value="none",
+                fields=[*_FLEET, field("model"), field("host"), _CHIP],
+            ),
+            table(
+                13, "Chips under two names", "One chip of a fleet that was told of two hosts or models within five "
+                "minutes: by two producers, or it was moved a moment ago.",
+                sql.TWO_NAMES, unit="none", width=6, links=[_TO_TRUST], no_value="none",
+                fields=[*_FLEET, _CHIP, field("names", decimals=0), field("told_as")],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _one_chip() -> Row:
+    which = "The chip whose name is typed in above, within the newest hour of the range."
+    nothing = "type a chip's name above, or follow a link"
+    return Row(
+        600,
+        "One chip",
+        [
+            table(
+                14, "Chip", "What the inventory knows of the chip whose name is typed in above.",
+                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER],
+                no_value=nothing,
+                fields=[
+                    *_FLEET, field("model"), field("host"), field("chip"), field("first_seen", unit="dateTimeAsIso"),
+                    field("last_seen", unit="dateTimeAsIso"),
+                ],
+            ),
+            timeseries(
+                15, "Power of the chip", which, sql.history("[('', power_w)]"), unit="watt", low=0, width=8,
+                by_series=True, links=[_TO_POWER], no_value=nothing,
+            ),
+            timeseries(
+                16, "Utilization of the chip", which,
+                sql.history("[(', busy', utilization), (', tensor', tensor_utilization)]"), unit="percentunit", low=0,
+                high=1, width=8, by_series=True, links=[_TO_UTILIZATION], no_value=nothing,
+            ),
+            timeseries(
+                17, "Temperature of the chip", which, sql.history("[('', temperature_c)]"), unit="celsius", width=8,
+                by_series=True, links=[_TO_POWER], no_value=nothing,
+            ),
+        ],
+    )  # fmt: skip

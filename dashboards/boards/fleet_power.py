@@ -1,0 +1,215 @@
+"""Fleet power: how many megawatts, against which budget, how sure."""
+
+from typing import Final
+
+from dashboards import fleet_power_sql as sql
+from dashboards.board import CHIPS, DYNAMICS, FLEET_POWER, TRUST, UTILIZATION, Row, board
+from dashboards.fields import Steps, drill, drill_row, field
+from dashboards.panels import bargauge, stat, table, timeseries
+from dashboards.sdk import Board
+from schema.fleet_limits import DEFAULTS
+
+_HEADROOM: Final[Steps] = ((None, "red"), (0.0, "orange"), (DEFAULTS["headroom_share"], "green"))
+_COVERAGE: Final[Steps] = ((None, "red"), (DEFAULTS["coverage_share"], "yellow"), (0.99, "green"))
+_ERROR: Final[Steps] = ((None, "green"), (0.05, "yellow"), (0.2, "orange"))
+_BLUE: Final[Steps] = ((None, "blue"),)
+_AGE: Final[Steps] = ((None, "green"), (DEFAULTS["freshness_s"], "yellow"), (120.0, "red"))
+
+_TO_CHIPS = drill(CHIPS, "Hosts and chips")
+_TO_DYNAMICS = drill(DYNAMICS, "Power dynamics")
+_TO_TRUST = drill(TRUST, "Trust")
+_TO_UTILIZATION = drill(UTILIZATION, "Utilization")
+_GROUP_FIELDS: Final = (
+    field("site"),
+    field("fleet", link=drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform")),
+    field("platform"),
+)
+
+
+def build() -> Board:
+    """Return the board."""
+    return board(
+        FLEET_POWER,
+        "Fleet power",
+        "How many megawatts the fleets draw, against which budget, and how sure that is. Watts are of chips alone, "
+        "corrected for chips that do not report. Budgets and coverage are known by platform: a chosen model shows the "
+        "fleets and platforms that have it.",
+        [_now(), _over_time(), _how_sure(), _energy()],
+    )
+
+
+def _now() -> Row:
+    return Row(
+        100,
+        "Now: of each fleet the newest second that is complete",
+        [
+            stat(
+                1, "Power", "Power of the chosen fleets, corrected for chips that do not report. A fleet of which "
+                "nothing is known for three minutes is not in it; coverage shows that.",
+                sql.POWER, unit="watt", width=5, links=[_TO_DYNAMICS],
+                fields=[field("power_w", title="power", decimals=2)],
+            ),
+            stat(
+                2, "Budget", "Sum of the budgets in the fleet file, for chips alone.",
+                sql.BUDGET, unit="watt", width=4, links=[_TO_DYNAMICS],
+                fields=[field("budget_w", title="budget", decimals=2)], no_value="no budget",
+            ),
+            stat(
+                3, "Headroom", "What is left of the budgets of those fleets that report. Orange is below "
+                f"{DEFAULTS['headroom_share']:.0%} of it, red above the budget.",
+                sql.HEADROOM_NOW, unit="watt", width=5, links=[_TO_DYNAMICS], background=True, steps=_HEADROOM,
+                fields=[
+                    field("headroom_w", title="left", decimals=2, steps=((None, "red"), (0.0, "text"))),
+                    field("headroom", title="of the budget", unit="percentunit", decimals=1, steps=_HEADROOM),
+                ],
+            ),
+            stat(
+                4, "Coverage", "Of how many of the expected chips the power is known. Red is below "
+                f"{DEFAULTS['coverage_share']:.0%}.",
+                sql.COVERAGE_NOW, unit="percentunit", width=5, links=[_TO_TRUST], steps=_COVERAGE,
+                fields=[
+                    field("coverage", decimals=1, steps=_COVERAGE),
+                    field("missing_chips", title="chips missing", unit="short", decimals=0, steps=((None, "text"),)),
+                ],
+            ),
+            stat(
+                5, "Known to within", "One standard deviation of the power: errors that sensors state, of models and "
+                "percentages, and of missing chips. Fleets of one platform err alike, platforms independently.",
+                sql.ERROR_NOW, unit="watt", width=5, links=[_TO_TRUST],
+                fields=[
+                    field("error_w", title="±", decimals=2),
+                    field("error_share", title="± share", unit="percentunit", decimals=1, steps=_ERROR),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _over_time() -> Row:
+    return Row(
+        200,
+        "Against the budget",
+        [
+            timeseries(
+                6, "Power against budget", "Power with its error band (one standard deviation), the budget, and on "
+                "the right axis the coverage. It ends where the slowest of the chosen fleets is complete, and has a "
+                f"gap where more than {1 - DEFAULTS['coverage_share']:.0%} of the chips that reported before are in "
+                "fleets that tell nothing.",
+                sql.AGAINST_BUDGET, unit="watt", low=0, width=24, height=10, links=[_TO_DYNAMICS, _TO_CHIPS],
+                fields=[
+                    field("power_w", title="power", color="blue", line_width=2),
+                    field("high_w", title="power + error", color="super-light-blue", line_width=0, fill=30,
+                          fill_below_to="low_w"),
+                    field("low_w", title="power - error", color="super-light-blue", line_width=0),
+                    field("budget_w", title="budget", color="red", dashed=True),
+                    field("coverage", unit="percentunit", color="green", right_axis=True, low=0, high=1),
+                ],
+            ),
+            timeseries(
+                7, "Power by fleet and platform", "Power of each fleet, up to its newest complete second.",
+                sql.BY_GROUP, unit="watt", low=0, width=12, height=11, by_series=True, stacked=True, fill=60,
+                links=[_TO_UTILIZATION, _TO_CHIPS],
+            ),
+            table(
+                8, "Fleets and platforms", "The newest complete second of each, and how old it is. State is by the "
+                "fleet's own limits, from the fleet file; colors are by the default ones.",
+                sql.GROUPS, unit="watt", width=12, height=11, links=[_TO_CHIPS],
+                fields=[
+                    *_GROUP_FIELDS,
+                    field("power_w", title="power", decimals=2),
+                    field("error_w", title="± error", decimals=1),
+                    field("budget_w", title="budget", decimals=2),
+                    field("headroom", unit="percentunit", decimals=1, steps=_HEADROOM, cell="color-text"),
+                    field("coverage", unit="percentunit", decimals=1, steps=_COVERAGE, cell="color-text"),
+                    field("measured", unit="percentunit", decimals=0),
+                    field("age_s", title="age", unit="s", decimals=0, steps=_AGE, cell="color-text"),
+                    field("state"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _how_sure() -> Row:
+    return Row(
+        300,
+        "How sure",
+        [
+            timeseries(
+                9, "Measured and modelled power", "As reported: measured is by an energy counter or a power sensor, "
+                "modelled by a percentage of a rated range or from utilization.",
+                sql.BY_ORIGIN, unit="watt", low=0, width=8, stacked=True, fill=60, links=[_TO_TRUST],
+                fields=[
+                    field("measured_w", title="measured", color="green"),
+                    field("modelled_w", title="modelled", color="orange"),
+                ],
+            ),
+            timeseries(
+                10, "Error of each fleet", "One standard deviation, as a share of the power.",
+                sql.ERROR_BY_GROUP, unit="percentunit", low=0, width=8, by_series=True, links=[_TO_TRUST],
+            ),
+            timeseries(
+                11, "Coverage of each fleet", "Share of the expected chips that report; above 100 % a chip is reported "
+                "twice. The dashed line is the least that rules act upon, unless the fleet file says otherwise.",
+                sql.COVERAGE_BY_GROUP, unit="percentunit", low=0, width=8, by_series=True, limits=True,
+                steps=((None, "red"), (DEFAULTS["coverage_share"], "green")), links=[_TO_TRUST, _TO_CHIPS],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _energy() -> Row:
+    return Row(
+        400,
+        "Energy and planning",
+        [
+            stat(
+                12, "Energy", "Energy of today and of this month until the end of the range, in UTC.",
+                sql.ENERGY, unit="watth", width=6, height=5, links=[_TO_UTILIZATION],
+                fields=[
+                    field("today_wh", title="today", decimals=2),
+                    field("month_wh", title="this month", decimals=2),
+                ],
+            ),
+            stat(
+                13, "Stranded power", "Budget that was not needed: the budgets of the fleets that reported, less "
+                "what all of them together stayed below 99.9 % of the time. It is of seconds for ranges of up to five "
+                "hours, then of means over a minute, from three weeks on over an hour.",
+                sql.STRANDED, unit="watt", width=18, height=5, links=[_TO_DYNAMICS],
+                fields=[
+                    field("p999_w", title="p99.9 of the sum", decimals=2),
+                    field("budget_w", title="budget", decimals=2),
+                    field("stranded_w", title="stranded", decimals=2),
+                    field("stranded", title="of the budget", unit="percentunit", decimals=1),
+                ],
+            ),
+            bargauge(
+                14, "Load duration", "The power that was met or exceeded in that share of the time.",
+                sql.DURATION, unit="watt", decimals=2, low=0, width=24, height=8, upright=True, steps=_BLUE,
+                links=[_TO_DYNAMICS],
+            ),
+            table(
+                15, "Energy by fleet", "Energy of today and of this month until the end of the range, in UTC.",
+                sql.ENERGY_BY_GROUP, unit="watth", width=12, links=[_TO_UTILIZATION],
+                fields=[
+                    *_GROUP_FIELDS,
+                    field("today_wh", title="today", decimals=2),
+                    field("month_wh", title="this month", decimals=2),
+                    field("share", unit="percentunit", decimals=1, low=0, high=1, cell="gauge", steps=_BLUE),
+                ],
+            ),
+            table(
+                16, "Stranded power by fleet", "Each fleet's budget, and what it alone stayed below 99.9 % of the "
+                "time. Peaks of fleets seldom coincide: all of them together strand more than the sum of these.",
+                sql.STRANDED_BY_GROUP, unit="watt", width=12, links=[_TO_DYNAMICS],
+                fields=[
+                    *_GROUP_FIELDS,
+                    field("budget_w", title="budget", decimals=2),
+                    field("p999_w", title="p99.9", decimals=2),
+                    field("stranded_w", title="stranded", decimals=2),
+                    field("stranded", title="of the budget", unit="percentunit", decimals=1, low=0, high=1,
+                          cell="gauge", steps=_BLUE),
+                ],
+            ),
+        ],
+    )  # fmt: skip

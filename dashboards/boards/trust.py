@@ -1,0 +1,272 @@
+"""Trust: how fresh the figures are, what was refused or came late, whether anything is missing, and who stores it."""
+
+from typing import Final
+
+from dashboards import trust_sql as sql
+from dashboards.board import CHIPS, FLEET_POWER, TRUST, UTILIZATION, Row, board
+from dashboards.fields import Steps, drill, field
+from dashboards.panels import stat, table, timeseries
+from dashboards.sdk import Board
+from schema.fleet_limits import DEFAULTS
+
+_FRESH: Final[Steps] = ((None, "green"), (DEFAULTS["freshness_s"] / 2, "yellow"), (DEFAULTS["freshness_s"], "red"))
+_NONE: Final[Steps] = ((None, "green"), (1.0, "red"))
+_PENDING: Final[Steps] = ((None, "text"), (30.0, "red"))
+_REFUSED: Final[Steps] = ((None, "text"), (0.001, "orange"))
+_OF_LIMIT: Final[Steps] = ((None, "green"), (0.8, "yellow"), (1.0, "red"))
+_FREE: Final[Steps] = ((None, "red"), (10e9, "text"))
+_PARTS: Final[Steps] = ((None, "text"), (1000.0, "orange"), (3000.0, "red"))
+
+_TO_CHIPS = drill(CHIPS, "Hosts and chips")
+_TO_POWER = drill(FLEET_POWER, "Fleet power")
+_TO_UTILIZATION = drill(UTILIZATION, "Utilization")
+
+
+def build() -> Board:
+    """Return the board."""
+    return board(
+        TRUST,
+        "Trust",
+        "How fresh the figures are, what was refused or came late, whether anything is missing, and who stores it. A "
+        "block holds samples of many fleets: only late data and meters follow the variables.",
+        [_fresh(), _behind(), _refused(), _ledger(), _meters(), _workers(), _store()],
+        refresh="30s",
+    )
+
+
+def _fresh() -> Row:
+    return Row(
+        100,
+        "Freshness: from the end of a sample until it can be asked for",
+        [
+            stat(
+                1, "Freshness now", "Delay from a block's newest sample to its being stored, by samples, of the last "
+                "minute in which anything was stored; the age of the newest stored sample; and how long ago anything "
+                f"was stored. Red is above {DEFAULTS['freshness_s']:.0f} s.",
+                sql.FRESHNESS_NOW, unit="s", decimals=1, width=12, height=9, background=True, steps=_FRESH,
+                links=[_TO_POWER],
+                fields=[
+                    field("p50_s", title="median delay"),
+                    field("p99_s", title="p99 delay"),
+                    field("newest_age_s", title="age of the newest sample"),
+                    field("stored_ago_s", title="since the last block"),
+                ],
+            ),
+            timeseries(
+                2, "Delay until stored", "Per minute, by samples. The dashed line is the limit of the rule, unless the "
+                "fleet file says otherwise.",
+                sql.FRESHNESS, unit="s", low=0, width=12, limits=True,
+                steps=((None, "green"), (DEFAULTS["freshness_s"], "red")), links=[_TO_POWER],
+                fields=[
+                    field("p50_s", title="median", color="blue"),
+                    field("p99_s", title="p99", color="purple"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _behind() -> Row:
+    return Row(
+        200,
+        "Lag of each partition",
+        [
+            table(
+                3, "Partitions", "Of the last day. Age is since the broker appended the newest message that is stored: "
+                "it also grows where nothing is sent. Blocks that were agreed upon within the last hour and are not "
+                "stored are pending; each is for a second or two, longer where the store or the worker is stuck.",
+                sql.PARTITIONS, unit="none", width=12, height=11, links=[_TO_POWER],
+                fields=[
+                    field("kafka_partition", title="partition"),
+                    field("stored_to_offset", decimals=0),
+                    field("newest_age_s", title="newest message", unit="s", decimals=1),
+                    field("stored_ago_s", title="stored", unit="s", decimals=1),
+                    field("pending", title="blocks pending"),
+                    field("pending_for_s", title="pending for", unit="s", decimals=1, steps=_PENDING,
+                          cell="color-text"),
+                    field("worker"),
+                ],
+            ),
+            timeseries(
+                4, "Time in the log", "From the broker's append of a block's first message to its being stored; of "
+                "each interval the longest.",
+                sql.LAG, unit="s", low=0, width=12, height=11, by_series=True, links=[_TO_POWER],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _refused() -> Row:
+    return Row(
+        300,
+        "Refused rows and late data",
+        [
+            timeseries(
+                5, "Refused rows by reason", "By the time at which the broker appended the message. An undecodable "
+                "message counts as one row. All of them are in the dead letters.",
+                sql.REFUSED, unit="short", low=0, width=12, bars=True, stacked=True, fill=80, by_series=True,
+                links=[_TO_CHIPS], no_value="none was refused",
+            ),
+            timeseries(
+                6, "Late data", "Share of each fleet's samples that the broker appended more than 30 s after their "
+                "end. They are counted where they belong, so older figures still change. Of Trainium, whose samples "
+                "take up to 70 s, all may be late.",
+                sql.LATE, unit="percentunit", low=0, width=12, by_series=True, links=[_TO_UTILIZATION],
+            ),
+            table(
+                7, "Reasons", "Over the range and within its last five minutes; share is of all rows that arrived.",
+                sql.REFUSED_BY_REASON, unit="short", width=12, links=[_TO_CHIPS], no_value="none was refused",
+                fields=[
+                    field("reason"),
+                    field("refused", title="rows", decimals=0),
+                    field("lately", title="in five minutes", decimals=0),
+                    field("share", unit="percentunit", decimals=4, steps=_REFUSED, cell="color-text"),
+                    field("last_at", unit="dateTimeAsIso"),
+                    field("last_detail"),
+                ],
+            ),
+            table(
+                8, "Newest refusals", "The fifty newest of the range, with the place in the log.",
+                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS], no_value="none was refused",
+                fields=[
+                    field("appended_at", unit="dateTimeAsIso"),
+                    field("reason"),
+                    field("rows", decimals=0),
+                    field("kafka_partition", title="partition"),
+                    field("kafka_offset", title="offset", decimals=0),
+                    field("detail"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _ledger() -> Row:
+    return Row(
+        400,
+        "Ledger: is anything missing, or counted twice",
+        [
+            stat(
+                9, "Ledger", "Blocks that were stored within the range: each must begin where the one before it in its "
+                "partition ended. The blocks at the range's beginning have none before them.",
+                sql.LEDGER, unit="short", width=12, height=7, links=[_TO_POWER],
+                fields=[
+                    field("gaps", decimals=0, steps=_NONE),
+                    field("overlaps", decimals=0, steps=_NONE),
+                    field("blocks"),
+                    field("accepted", title="samples"),
+                    field("refused", title="refused rows"),
+                ],
+            ),
+            table(
+                10, "Gaps and overlaps", "Offsets that no block has, or two. `gigawatt audit` proves the whole ledger "
+                "and what the log still holds.",
+                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], no_value="no gap and no overlap",
+                fields=[
+                    field("kafka_partition", title="partition"),
+                    field("what"),
+                    field("from_offset", decimals=0),
+                    field("to_offset", decimals=0),
+                    field("messages", decimals=0),
+                    field("stored_at", unit="dateTimeAsIso"),
+                    field("worker"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _meters() -> Row:
+    return Row(
+        500,
+        "Reconciliation against meters",
+        [
+            table(
+                11, "Chips beside their meter", "The minute that began two and a half to three and a half minutes "
+                "before the end of the range. A meter also sees what is no chip, so the ratio is below one where all "
+                "is well; what matters is that it stays what it was. Meters and their limits are of the chosen "
+                "fleets' sites.",
+                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS], no_value="no meter",
+                fields=[
+                    field("minute", unit="dateTimeAsIso"),
+                    field("site"),
+                    field("kind"),
+                    field("meter"),
+                    field("hosts", unit="none", decimals=0),
+                    field("chips_expected", title="chips", unit="none", decimals=0),
+                    field("chips_w", title="chips draw", decimals=2),
+                    field("metered_w", title="meter shows", decimals=2),
+                    field("ratio", unit="percentunit", decimals=1),
+                    field("of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                    field("coverage", title="of the chips", unit="percentunit", decimals=1),
+                    field("meter_coverage", title="of the minute", unit="percentunit", decimals=1),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _workers() -> Row:
+    return Row(
+        600,
+        "Workers",
+        [
+            timeseries(
+                12, "Samples stored by each worker", "Per second. Intervals that the range cuts are left out.",
+                sql.BY_WORKER, unit="short", low=0, width=8, stacked=True, fill=60, by_series=True, links=[_TO_POWER],
+            ),
+            timeseries(
+                13, "Commits and blocks", "Per second. Blocks that are due together are one commit, and each commit is "
+                "a handful of inserts: what the store costs goes by these.",
+                sql.CADENCE, unit="none", low=0, width=8, links=[_TO_POWER],
+                fields=[
+                    field("commits_per_s", title="commits per second", color="blue"),
+                    field("blocks_per_s", title="blocks per second", color="purple"),
+                ],
+            ),
+            table(
+                14, "Workers", "Who stored anything within the last hour: partitions, samples and commits of the last "
+                "minute.",
+                sql.WORKERS, unit="none", width=8, links=[_TO_POWER],
+                fields=[
+                    field("worker"),
+                    field("partitions", decimals=0),
+                    field("samples_per_s", title="samples per second", unit="short", decimals=0),
+                    field("commits_per_s", title="commits per second", decimals=2),
+                    field("stored_ago_s", title="stored", unit="s", decimals=1, steps=_FRESH, cell="color-text"),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _store() -> Row:
+    return Row(
+        700,
+        "Store, as it is now, whatever the range",
+        [
+            stat(
+                15, "Disk and merges", "Bytes of the tables, what is free on the store's disks, parts, and merges that "
+                "run. A merge that never ends, or thousands of parts, say that inserts come faster than merges.",
+                sql.STORE, unit="none", width=12, links=[_TO_POWER],
+                fields=[
+                    field("used_bytes", title="used", unit="decbytes", decimals=1),
+                    field("free_bytes", title="free", unit="decbytes", decimals=1, steps=_FREE),
+                    field("parts", decimals=0, steps=_PARTS),
+                    field("merges", decimals=0),
+                    field("longest_merge_s", title="longest merge", unit="s", decimals=0),
+                ],
+            ),
+            table(
+                16, "Tables", "Rows, bytes on disk and parts of each, and merges that run.",
+                sql.TABLES, unit="none", width=12, links=[_TO_POWER],
+                fields=[
+                    field("table"),
+                    field("stored_rows", title="rows", unit="short", decimals=1),
+                    field("disk_bytes", title="on disk", unit="decbytes", decimals=1),
+                    field("parts", decimals=0),
+                    field("merges", decimals=0),
+                ],
+            ),
+        ],
+    )  # fmt: skip

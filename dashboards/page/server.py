@@ -1,0 +1,198 @@
+"""The page's HTTP server, on loopback. It can only read: names and values come in, checked-in SQL goes on."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from dashboards.live.summary import Summary
+from dashboards.page import assets, boards, queries
+from dashboards.page.store import BusyError, Store, framed
+from dashboards.preview import Alert
+from schema.errors import GigawattError
+
+_MOST_BODY_BYTES: Final = 1 << 20
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_HEADERS: Final = {
+    # Charts set styles on what they draw; scripts are files of this server alone.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
+        "img-src 'self' data: blob:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_ALWAYS_ASK: Final = {"Cache-Control": "no-cache"}
+_NEVER_KEEP: Final = {"Cache-Control": "no-store"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Alerts = Callable[[], Sequence[Alert]]
+
+
+class Page:
+    """What the server answers. `read` and `alerts` may block and are called in threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        read: Callable[[], Summary],
+        *,
+        found: Mapping[str, boards.Board],
+        alerts: Alerts | None,
+    ) -> None:
+        self._store = store
+        self._read = read
+        self._boards = found
+        self._alerts = alerts
+        self._static = assets.static_files()
+        self._charts = assets.chart_library()
+        self._packed: asyncio.Future[bytes] | None = None
+
+    def app(self) -> web.Application:
+        """Return the application."""
+        app = web.Application(middlewares=[_only_from_here], client_max_size=_MOST_BODY_BYTES)
+        app.add_routes(
+            [
+                web.get("/", self._shell),
+                web.get("/d/{uid}", self._shell),
+                web.get("/d/{uid}/{slug}", self._shell),  # as Grafana writes addresses
+                web.get("/static/{path:.+}", self._file),
+                web.get("/plotly.min.js", self._chart_library),
+                web.get("/api/boards", self._list),
+                web.get("/api/boards/{uid}", self._board),
+                web.post("/api/query", self._query),
+                web.get("/api/alerts", self._alerts_now),
+                web.get("/summary.json", self._summary),
+                web.get("/healthz", self._healthz),
+            ]
+        )
+        return app
+
+    async def _shell(self, request: web.Request) -> web.Response:
+        return self._sent(request, self._static["index.html"])
+
+    async def _file(self, request: web.Request) -> web.Response:
+        asset = self._static.get(request.match_info["path"])
+        if asset is None:
+            raise web.HTTPNotFound(text="There is no such file.\n")
+        return self._sent(request, asset)
+
+    def _sent(self, request: web.Request, asset: assets.Asset) -> web.Response:
+        headers = {"ETag": asset.tag, **_ALWAYS_ASK}
+        if request.headers.get("If-None-Match") == asset.tag:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers)
+
+    async def _chart_library(self, request: web.Request) -> web.Response:
+        """Send it as it is to the first who asks, and packed later on: to pack it takes some tenths of a second."""
+        response = self._sent(request, self._charts)
+        response.headers["Vary"] = "Accept-Encoding"
+        if self._packed is None:
+            self._packed = asyncio.ensure_future(asyncio.to_thread(self._charts.packed))
+        elif self._packed.done() and response.status == 200 and "gzip" in request.headers.get("Accept-Encoding", ""):  # noqa: PLR2004  OK
+            response.body = self._packed.result()
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return _json([board.as_entry() for board in self._boards.values()])
+
+    async def _board(self, request: web.Request) -> web.Response:
+        board = self._boards.get(request.match_info["uid"])
+        if board is None:
+            return _json({"error": f"there is no dashboard {request.match_info['uid']!r}"}, status=404)
+        return _json(board.model)
+
+    async def _query(self, request: web.Request) -> web.Response:
+        if request.content_type != "application/json":  # which no form of another site can send
+            return _json({"error": "a request is application/json"}, status=415)
+        try:
+            ask = queries.parse(json.loads(await request.read()), self._boards)
+            prepared = ask.prepared()
+            answers = await asyncio.gather(*(self._store.run(one) for one in prepared))
+        except (queries.AskError, ValueError, RecursionError) as error:
+            return _json({"error": str(error)}, status=400)
+        except (GigawattError, BusyError) as error:
+            return _json({"error": str(error)}, status=503)
+        body = framed(ask.view.interval_ms, prepared, answers)
+        return web.Response(body=body, content_type="application/json", headers=_NEVER_KEEP)
+
+    async def _alerts_now(self, _: web.Request) -> web.Response:
+        if self._alerts is None:
+            return _json({"alerts": None})
+        return _json({"alerts": [alert.as_json() for alert in await asyncio.to_thread(self._alerts)]})
+
+    async def _summary(self, _: web.Request) -> web.Response:
+        try:
+            now = await asyncio.to_thread(self._read)
+        except GigawattError as error:
+            return _json({"error": str(error)}, status=503)
+        return _json(now.as_json())
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        try:
+            await asyncio.to_thread(self._read)
+        except GigawattError as error:
+            return web.Response(text=f"{error}\n", status=503, headers=_NEVER_KEEP)
+        return web.Response(text="ok\n", headers=_NEVER_KEEP)
+
+
+def _json(value: Any, *, status: int = 200) -> web.Response:
+    return web.json_response(value, status=status, headers=_NEVER_KEEP)
+
+
+@web.middleware
+async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer requests that name this machine; a name of somewhere else that resolves to it would be another's page."""
+    if not _is_loopback(request.headers.get("Host", "")) or not _is_loopback(
+        request.headers.get("Origin", "localhost")
+    ):
+        return web.Response(status=403, text="This page is served to this machine alone.\n", headers=_HEADERS)
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(_HEADERS)
+        raise
+    response.headers.update(_HEADERS)
+    return response
+
+
+def _is_loopback(address: str) -> bool:
+    """Say whether a host, with or without scheme and port, is this machine. Any port: it may be forwarded."""
+    try:
+        return urlsplit(address if "//" in address else f"//{address}").hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def serving(
+    read: Callable[[], Summary],
+    clickhouse: str,
+    host: str,
+    port: int,
+    *,
+    found: Mapping[str, boards.Board] | None = None,
+    alerts: Alerts | None = None,
+) -> AsyncIterator[int]:
+    """Serve the page until the block ends, and give its port. `clickhouse` is a URL with a user who may only read.
+
+    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire now.
+    """
+    store = Store(clickhouse)
+    page = Page(store, read, found=boards.load() if found is None else found, alerts=alerts)
+    # A client that goes away takes its query with it.
+    runner = web.AppRunner(page.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+        await store.close()

@@ -1,0 +1,78 @@
+// Which rules would fire now, in one line above the dashboard; the line opens to the list.
+
+import { get, AskError } from "./api.js";
+import { $, make } from "./dom.js";
+import { stamp } from "./time.js";
+
+const MOST_NAMED = 3;
+let open = false;
+
+/** Ask, and show what is said. */
+export async function show() {
+  const node = $("alerts");
+  let alerts;
+  try {
+    ({ alerts } = await get("/api/alerts"));
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error;
+    node.classList.add("old");
+    return;
+  }
+  node.hidden = alerts === null;
+  if (alerts !== null) draw(node, alerts);
+}
+
+function draw(node, alerts) {
+  const firing = alerts.filter(alert => alert.firing),
+    pending = alerts.filter(({ state }) => state === "Pending");
+  const unknown = alerts.length - firing.length - pending.length;
+  node.className = firing.some(({ severity }) => severity === "critical")
+    ? "critical"
+    : firing.length
+      ? "warning"
+      : "quiet";
+  const counts = [
+    firing.length ? `${firing.length} ${firing.length === 1 ? "alert" : "alerts"} would fire` : "No alert would fire",
+    pending.length ? `${pending.length} pending` : "",
+    unknown ? `${unknown} cannot tell` : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  if (!alerts.length) return node.replaceChildren(make("p", {}, make("b", {}, counts)));
+  const titles = [...new Set((firing.length ? firing : alerts).map(({ title }) => title))];
+  const named = titles.slice(0, MOST_NAMED).join(", ") + (titles.length > MOST_NAMED ? ", …" : "");
+  const focused = node.querySelector("summary") === document.activeElement;
+  const details = make(
+    "details",
+    { open },
+    make("summary", {}, make("b", {}, counts), make("span", { class: "soft" }, named)),
+    list(alerts),
+  );
+  details.addEventListener("toggle", () => {
+    open = details.open;
+  });
+  node.replaceChildren(details);
+  if (focused) details.querySelector("summary").focus();
+  return undefined;
+}
+
+function list(alerts) {
+  return make(
+    "ul",
+    {},
+    ...alerts.map(({ state, firing, severity, title, labels, summary, since_ms, runbook, dashboard_uid, panel_id }) =>
+      make(
+        "li",
+        {},
+        make("span", { class: `badge ${firing ? severity : ""}` }, firing ? severity : state.toLowerCase()),
+        make(
+          "a",
+          { href: `/d/${encodeURIComponent(dashboard_uid)}?viewPanel=${panel_id}`, title: `what to do: ${runbook}` },
+          title,
+        ),
+        make("span", {}, summary || Object.values(labels).join(" / ")),
+        make("time", { class: "soft" }, `since ${stamp(since_ms).slice(11)}`),
+      ),
+    ),
+  );
+}

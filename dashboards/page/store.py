@@ -1,0 +1,104 @@
+"""Runs the page's statements at ClickHouse: as a user who may only read, a few at a time, each within bounds."""
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+
+from dashboards.page.queries import Prepared
+from schema.clickhouse import DATABASE, ClickHouseAwayError
+
+_LONGEST_S: Final = 15
+_SETTINGS: Final = {
+    "default_format": "JSONColumnsWithMetadata",
+    "date_time_output_format": "unix_timestamp",
+    "output_format_json_quote_64bit_integers": "0",
+    "max_execution_time": str(_LONGEST_S),
+    "max_result_rows": "200000",
+    "max_result_bytes": str(16 << 20),
+    "result_overflow_mode": "throw",
+    "wait_end_of_query": "1",  # an error then has its status, and never stands in the middle of a result
+    "cancel_http_readonly_queries_on_client_close": "1",
+}
+_ERROR: Final = re.compile(r"Code: \d+\. DB::Exception: (.*?)(?: \(version [^)]*(?:\([^)]*\))?\))?\s*$", re.DOTALL)
+_LONGEST_ERROR: Final = 400
+
+
+class BusyError(Exception):
+    """More is waiting already than would be answered in any useful time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What ClickHouse said to one statement: JSON (columns with their types), or why there is none."""
+
+    body: bytes = b""
+    error: str = ""
+
+
+class Store:
+    """ClickHouse at `url` (with its user), for one event loop. At most `at_once` statements run, `waiting` wait."""
+
+    def __init__(self, url: str, *, at_once: int = 4, waiting: int = 256) -> None:
+        parts = urlsplit(url)
+        self._url = f"{parts.scheme}://{parts.hostname}:{parts.port or 8123}/"
+        user = {
+            "X-ClickHouse-User": unquote(parts.username or "default"), "X-ClickHouse-Key": unquote(parts.password or "")
+        }  # fmt: skip
+        self._turns = asyncio.Semaphore(at_once)
+        self._room = at_once + waiting
+        self._session = aiohttp.ClientSession(
+            headers=user,
+            timeout=aiohttp.ClientTimeout(total=_LONGEST_S + 5, connect=5),
+            connector=aiohttp.TCPConnector(limit=at_once),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def run(self, statement: Prepared) -> Answer:
+        """Run one statement; when the task is cancelled, ClickHouse stops too.
+
+        What is wrong with the statement is in the answer. Raises `ClickHouseAwayError`, and `BusyError`.
+        """
+        if statement.error:
+            return Answer(error=statement.error)
+        if self._room <= 0:
+            raise BusyError("too many queries are waiting; ask again in a moment")
+        self._room -= 1
+        try:
+            async with self._turns:
+                return await self._asked(statement.sql)
+        finally:
+            self._room += 1
+
+    async def _asked(self, sql: str) -> Answer:
+        try:
+            async with self._session.post(
+                self._url, params={"database": DATABASE, **_SETTINGS}, data=sql.encode()
+            ) as response:
+                body = await response.read()
+        except TimeoutError:
+            return Answer(error=f"no answer within {_LONGEST_S} s; choose a shorter time range")
+        except aiohttp.ClientError as error:
+            raise ClickHouseAwayError(f"ClickHouse does not answer ({type(error).__name__})") from error
+        if response.status == 200:  # noqa: PLR2004  OK
+            return Answer(body)
+        text = body.decode("utf-8", "replace").strip()
+        match = _ERROR.search(text)
+        return Answer(error=(match[1] if match else text or f"HTTP status {response.status}")[:_LONGEST_ERROR])
+
+
+def framed(interval_ms: int, prepared: list[Prepared], answers: list[Answer]) -> bytes:
+    """Return the JSON of a whole answer, with ClickHouse's own put in as it came: nothing is parsed on the way."""
+    frames = []
+    for statement, answer in zip(prepared, answers, strict=True):
+        head = json.dumps({"refId": statement.ref_id, "format": statement.format, "sql": statement.sql})[:-1].encode()
+        tail = b', "error": ' + json.dumps(answer.error).encode() if answer.error else b', "data": ' + answer.body
+        frames.append(head + tail + b"}")
+    return b'{"interval_ms": %d, "frames": [%b]}' % (interval_ms, b",\n".join(frames))

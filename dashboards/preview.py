@@ -1,0 +1,120 @@
+"""Which rules would fire now: the same rules, evaluated here as Grafana would, without a Grafana.
+
+A rule that must hold for minutes cannot be told from one look, so a `Preview` remembers its instances and is asked
+again and again, by whoever shows it. It asks the store no more often than Grafana would.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from dashboards.evaluate import Frame, Instance, Instances, Labels, State, advance, failed, numbers, results
+from dashboards.macros import View, expand
+from dashboards.rule import RUNBOOKS, Column, Rule, load_rules
+from dashboards.rule_text import filled
+
+Query = Callable[[str], Frame]
+"""Runs a statement; whatever it raises is the rule's error."""
+
+FIRING: Final = (State.ALERTING, State.RECOVERING)
+_ORDER: Final = {"critical": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One instance that is not normal. `value` is relative to its limit, `shown` in the rule's unit."""
+
+    name: str
+    title: str
+    severity: str
+    state: str
+    firing: bool
+    labels: dict[str, str]
+    since_ms: int
+    value: float | None
+    shown: float | None
+    unit: str
+    summary: str
+    runbook: str
+    dashboard_uid: str
+    panel_id: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, named as the fields are."""
+        return asdict(self)
+
+
+class Preview:
+    """The rules and the instances of each. Serves one caller at a time."""
+
+    def __init__(self, query: Query, rules: Sequence[Rule] | None = None) -> None:
+        self._query = query
+        self._rules = load_rules() if rules is None else list(rules)
+        self._instances: dict[str, Instances] = {}
+        self._ticks: dict[str, int] = {}
+        self._shown: dict[str, Mapping[Labels, float]] = {}
+
+    def evaluate(self, now_ms: int) -> list[Alert]:
+        """Evaluate what is due, as Grafana does at multiples of each group's interval, and return what is not normal.
+
+        The worst come first. Time does not go back: an earlier `now_ms` evaluates nothing.
+        """
+        for rule in self._rules:
+            interval_ms = rule.group.interval_s * 1000
+            tick_ms = now_ms // interval_ms * interval_ms
+            if tick_ms > self._ticks.get(rule.name, -1):
+                self._ticks[rule.name] = tick_ms
+                self._evaluate(rule, tick_ms)
+        return sorted(self._alerts(), key=lambda alert: (not alert.firing, _ORDER[alert.severity], alert.since_ms))
+
+    def instances(self, rule: Rule) -> Instances:
+        """Return all instances of a rule, normal ones too."""
+        return self._instances.get(rule.name, {})
+
+    def _evaluate(self, rule: Rule, now_ms: int) -> None:
+        before = self.instances(rule)
+        shown: Mapping[Labels, float] = {}
+        try:
+            frame = self._query(statement(rule, now_ms))
+            found, shown = results(rule, numbers(frame.without("shown")), before), numbers(frame.without("value"))
+        except Exception as error:  # noqa: BLE001  as in Grafana, whatever goes wrong is a state of the rule
+            found = failed(str(error))
+        self._instances[rule.name] = advance(rule, before, found, now_ms)
+        self._shown[rule.name] = shown
+
+    def _alerts(self) -> Iterator[Alert]:
+        for rule in self._rules:
+            for labels, instance in self.instances(rule).items():
+                if instance.state != State.NORMAL:
+                    yield _alert(rule, instance, self._shown[rule.name].get(labels))
+
+
+def statement(rule: Rule, now_ms: int, columns: Sequence[Column] = ("value", "shown")) -> str:
+    """Return the statement that reaches ClickHouse when the rule is evaluated at a moment."""
+    return expand(rule.query(*columns), View(now_ms - rule.back_s * 1000, now_ms - rule.until_s * 1000))
+
+
+def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:
+    labels = dict(instance.labels)
+    if instance.error:
+        summary = f"cannot be evaluated: {instance.error.strip().splitlines()[0][:200]}"
+    elif instance.value is None:
+        summary = "has no data" if instance.state == State.NO_DATA or not labels else "has no data any more"
+    else:
+        summary = filled(rule.summary, labels, rule.unit, shown, instance.value)
+    return Alert(
+        name=rule.name,
+        title=rule.title,
+        severity=rule.severity,
+        state=str(instance.state),
+        firing=instance.state in FIRING,
+        labels=labels,
+        since_ms=instance.since_ms,
+        value=instance.value,
+        shown=shown,
+        unit=rule.unit,
+        summary=summary,
+        runbook=f"{RUNBOOKS}#{rule.anchor}",
+        dashboard_uid=rule.panel.dashboard_uid,
+        panel_id=rule.panel.panel_id,
+    )

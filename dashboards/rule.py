@@ -1,0 +1,198 @@
+"""An alerting rule, and its two forms: in a file that provisions Grafana, and in Grafana's HTTP API.
+
+Each file of `dashboards/rules` has one rule, `RULE`. Its query has a row for whatever may alert, with the labels, the
+number that is compared (`value`) and the number that is told (`shown`, in `unit`). A value is relative to the limit of
+its fleet, which is in the budgets table: 1 is at the limit, so that one threshold does for all fleets. `value` is query
+A, `shown` is query B, and the threshold C looks at A alone.
+
+Rows are there while all is well, too: no row means that nothing is known, which Grafana takes apart from "normal". A
+query looks at `$__fromTime` and `$__toTime` and never at the clock, so that a past moment can be asked again.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from dashboards import rules
+from dashboards.names import DATA_SOURCE_TYPE, DATA_SOURCE_UID, FOLDER_UID
+from dashboards.rule_panels import PANELS, Panel
+from dashboards.rule_sql import compose
+from dashboards.rule_text import Unit, template
+
+RUNBOOKS: Final = "docs/runbooks.md"
+"""Where the runbooks are; a rule's heading there is its name with hyphens."""
+ORGANIZATION: Final = 1
+
+Severity = Literal["critical", "warning", "info"]
+"""critical wakes somebody up; warning is for the working day; info is for whoever looks."""
+NoData = Literal["NoData", "Alerting", "OK", "KeepLast"]
+OnError = Literal["Error", "Alerting", "OK", "KeepLast"]
+Column = Literal["value", "shown"]
+FLEET: Final = ("site", "fleet", "platform")
+
+
+class Group(NamedTuple):
+    """Rules that Grafana evaluates one after the other, every `interval_s` (a multiple of ten seconds)."""
+
+    name: str
+    interval_s: int
+
+
+FAST: Final = Group("Gigawatt: changes", 10)
+STEADY: Final = Group("Gigawatt: levels", 30)
+SLOW: Final = Group("Gigawatt: trust and waste", 60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule. It alerts while `value` is above 1, and until it is below `clears_below`; times are seconds.
+
+    `summary` may name labels, `{shown}` and `{value}` (a percentage) in braces.
+    """
+
+    name: str
+    title: str
+    severity: Severity
+    group: Group
+    summary: str
+    sql: str
+    unit: Unit
+    back_s: int
+    """The query's time range begins so long before the evaluation,"""
+    until_s: int = 0
+    """and ends so long before it."""
+    labels: tuple[str, ...] = FLEET
+    fires_above: float = 1.0
+    clears_below: float = 0.95
+    for_s: int
+    keep_firing_s: int = 0
+    no_data: NoData
+    on_error: OnError
+
+    @property
+    def uid(self) -> str:
+        """Grafana's name of it, at most 40 characters."""
+        return f"gigawatt-{self.anchor}"
+
+    @property
+    def anchor(self) -> str:
+        """Its heading in the runbooks."""
+        return self.name.replace("_", "-")
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that shows what it looks at."""
+        return PANELS[self.name]
+
+    def query(self, *columns: Column) -> str:
+        """Return a query of its numbers: labels are text, as Grafana wants it of a table, and all else is not."""
+        chosen = [f"CAST({label}, 'String') AS {label}" for label in self.labels]
+        chosen += [f"toFloat64(ifNull({column}, nan)) AS {column}" for column in columns]
+        inner = compose(self.sql).replace("\n", "\n    ")
+        return f"SELECT {', '.join(chosen)}\nFROM\n(\n    {inner}\n)\n"
+
+    def file_form(self) -> dict[str, Any]:
+        """Return what stands in a provisioning file's group."""
+        return {
+            **self._common(),
+            "keepFiringFor": duration(self.keep_firing_s),
+            "dashboardUid": self.panel.dashboard_uid,
+            "panelId": self.panel.panel_id,
+            "annotations": self._annotations(),
+        }
+
+    def api_form(self) -> dict[str, Any]:
+        """Return the body of `POST /api/v1/provisioning/alert-rules`."""
+        return {
+            **self._common(),
+            "orgID": ORGANIZATION,
+            "folderUID": FOLDER_UID,
+            "ruleGroup": self.group.name,
+            "keep_firing_for": duration(self.keep_firing_s),
+            "isPaused": False,
+            "annotations": {
+                **self._annotations(),
+                "__dashboardUid__": self.panel.dashboard_uid,
+                "__panelId__": str(self.panel.panel_id),
+            },
+        }
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "uid": self.uid,
+            "title": self.title,
+            "condition": "C",
+            "data": [self._asked("A", "value"), self._asked("B", "shown"), self._threshold()],
+            "for": duration(self.for_s),
+            "noDataState": self.no_data,
+            "execErrState": self.on_error,
+            "labels": {"severity": self.severity},
+        }
+
+    def _annotations(self) -> dict[str, str]:
+        return {
+            "summary": template(self.summary, self.labels, self.unit),
+            "runbook_url": f"{RUNBOOKS}#{self.anchor}",
+        }
+
+    def _asked(self, ref: str, column: Column) -> dict[str, Any]:
+        return {
+            "refId": ref,
+            "relativeTimeRange": {"from": self.back_s, "to": self.until_s},
+            "datasourceUid": DATA_SOURCE_UID,
+            "model": {
+                "refId": ref,
+                "datasource": {"type": DATA_SOURCE_TYPE, "uid": DATA_SOURCE_UID},
+                "editorType": "sql",
+                "queryType": "table",
+                "format": 1,
+                "intervalMs": 1_000,
+                "maxDataPoints": 43_200,
+                "rawSql": self.query(column),
+            },
+        }
+
+    def _threshold(self) -> dict[str, Any]:
+        return {
+            "refId": "C",
+            "relativeTimeRange": {"from": self.back_s, "to": self.until_s},
+            "datasourceUid": "__expr__",
+            "model": {
+                "refId": "C",
+                "type": "threshold",
+                "expression": "A",
+                "datasource": {"type": "__expr__", "uid": "__expr__"},
+                "conditions": [
+                    {
+                        "evaluator": {"type": "gt", "params": [self.fires_above]},
+                        "unloadEvaluator": {"type": "lt", "params": [self.clears_below]},
+                    }
+                ],
+            },
+        }
+
+
+def duration(seconds: int) -> str:
+    """Write a duration as Grafana does: 90s, 2m."""
+    return f"{seconds // 60}m" if seconds and seconds % 60 == 0 else f"{seconds}s"
+
+
+def load_rules() -> list[Rule]:
+    """Return all rules, by group and name. Raises `ValueError` where a file holds a rule of another name."""
+    found = []
+    for module in pkgutil.iter_modules(rules.__path__):
+        rule: Rule = importlib.import_module(f"{rules.__name__}.{module.name}").RULE
+        if rule.name != module.name:
+            raise ValueError(f"dashboards/rules/{module.name}.py has a rule named {rule.name!r}")
+        found.append(rule)
+    return sorted(found, key=lambda rule: (rule.group.interval_s, rule.name))
+
+
+def by_group(found: list[Rule]) -> Mapping[Group, list[Rule]]:
+    """Return rules by their group, in order."""
+    groups: dict[Group, list[Rule]] = {}
+    for rule in found:
+        groups.setdefault(rule.group, []).append(rule)
+    return groups

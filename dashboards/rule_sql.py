@@ -1,0 +1,183 @@
+"""What the queries of several rules share: fragments of SQL, put in where a query says `@name`.
+
+A gap in the telemetry looks like a drop of the load to whoever adds up what arrives. So rules look at seconds of which
+enough chips reported, at watts that are corrected for the rest, and at changes while the coverage stays.
+
+    @seconds       a table: complete seconds of each fleet in the time range, with watts, the share of the chips that
+                   reported (of those that did at most, where none are planned), the interval of samples, budget, limits
+    @level         a table: the mean of each fleet's last thirty complete seconds
+    @changes       a table: for each second the mean watts of the five seconds that end with it (after_w), and of those
+                   that end ten seconds before (before_w), where the coverage stayed the same and samples are frequent
+    @minutes       a table: whole minutes of each fleet of which enough chips reported
+    @reporting     a table: of each fleet that should report, how many chips did, in a minute that is settled: as long
+                   before the horizon as the fleet's samples take to be there
+    @inventory     a table: chips of each fleet that were seen within a day (known) and within five minutes (alive)
+    @horizon       the end of the newest stored sample, at most the end of the range: what lies after it was not stored
+                   yet, which is no fault of a fleet
+    @chips_only    the condition that leaves meters out
+    @LIMIT         a fleet's limit of that name, where `limits` is known; its default without a budget
+    @default_LIMIT its default
+"""
+
+import re
+from collections.abc import Mapping
+from textwrap import dedent, indent
+from types import MappingProxyType
+from typing import Final
+
+from schema.fleet_limits import DEFAULTS
+from schema.samples import METER_MODELS
+
+STEADY_COVERAGE: Final = 0.02
+"""Coverage that moves by less than this share of the chips stays the same."""
+FREQUENT_S: Final = 5.5
+"""Longest mean interval of samples, in seconds, of which a change within ten seconds can be told."""
+SETTLE_S: Final = 15
+"""Seconds from a sample's end until it is stored, at most; one that comes later is counted by a later evaluation."""
+
+_FRAGMENT: Final = re.compile(r"^( *)(.*?)@(\w+)", re.MULTILINE)
+
+_SECONDS: Final = """(
+    SELECT
+        time, site, fleet, platform, limits, budget_w, interval_s, reported,
+        drawn_w / least(reported, 1) AS watts
+    FROM
+    (
+        SELECT
+            *,
+            known / if(chips_expected > 0, toFloat64(chips_expected), max(known) OVER fleets) AS reported,
+            sum(known) OVER fleets / greatest(sum(ended) OVER fleets, 1) AS interval_s
+        FROM
+        (
+            SELECT
+                time, site, fleet, platform,
+                sum(energy_j) AS drawn_w, sum(chip_seconds) AS known, sum(samples) AS ended
+            FROM power_by_second
+            WHERE $__timeFilter(time) AND power_method != '' AND @chips_only
+            GROUP BY time, site, fleet, platform
+        ) AS sums
+        LEFT JOIN budgets USING (site, fleet, platform)
+        WINDOW fleets AS (PARTITION BY site, fleet, platform)
+    )
+    WHERE known > 0 AND reported >= @coverage_share
+)"""
+
+_LEVEL: Final = """(
+    SELECT site, fleet, platform, any(limits) AS limits, any(budget_w) AS budget_w, avg(watts) AS power_w
+    FROM
+    (
+        SELECT *, max(time) OVER (PARTITION BY site, fleet, platform) AS newest
+        FROM @seconds
+    )
+    WHERE time > newest - 30
+    GROUP BY site, fleet, platform
+)"""
+
+_CHANGES: Final = """(
+    SELECT site, fleet, platform, limits, budget_w, before_w, after_w
+    FROM
+    (
+        SELECT
+            *,
+            avg(watts) OVER (fleets ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS after_w,
+            avg(watts) OVER (fleets ROWS BETWEEN 14 PRECEDING AND 10 PRECEDING) AS before_w,
+            min(time) OVER span AS began,
+            max(reported) OVER span - min(reported) OVER span AS coverage_moved
+        FROM @seconds
+        WINDOW
+            fleets AS (PARTITION BY site, fleet, platform ORDER BY time),
+            span AS (fleets ROWS BETWEEN 14 PRECEDING AND CURRENT ROW)
+    )
+    WHERE began = time - 14 AND coverage_moved <= @steady_coverage AND interval_s <= @frequent_s
+)"""
+
+_MINUTES: Final = """(
+    SELECT site, fleet, platform, limits, power_w, idle_w, power_capped_share, thermal_share, hardware_throttled_share
+    FROM fleet_power_windows
+    LEFT JOIN budgets USING (site, fleet, platform)
+    WHERE resolution_s = 60 AND time >= $__fromTime AND time <= $__toTime - INTERVAL 1 MINUTE
+        AND power_w > 0 AND ifNull(coverage, 1) >= @coverage_share
+)"""
+
+_REPORTING: Final = """(
+    SELECT site, fleet, platform, limits, expected, told.chips AS chips, least(told.chips / expected, 1) AS share
+    FROM
+    (
+        SELECT site, fleet, platform, max(planned) AS expected, argMax(limits_told, length(limits_told)) AS limits
+        FROM
+        (
+            SELECT site, fleet, platform, toFloat64(chips_expected) AS planned, limits AS limits_told FROM budgets
+            UNION ALL
+            SELECT site, fleet, platform, chips_expected, CAST(map(), 'Map(String, Float64)')
+            FROM fleet_power_windows
+            WHERE resolution_s = 60 AND time >= $__toTime - INTERVAL 1 HOUR AND time <= $__toTime
+        )
+        GROUP BY site, fleet, platform
+        HAVING expected > 0
+    ) AS wanted
+    LEFT JOIN
+    (
+        SELECT site, fleet, platform, sum(known) / 60 AS chips
+        FROM
+        (
+            SELECT
+                time, site, fleet, platform, chip_seconds AS known,
+                sum(chip_seconds) OVER fleets / greatest(sum(samples) OVER fleets, 1) AS interval_s
+            FROM power_by_second
+            WHERE $__timeFilter(time) AND power_method != '' AND @chips_only
+            WINDOW fleets AS (PARTITION BY site, fleet, platform)
+        )
+        WHERE time <= @horizon - (interval_s + @settle_s) AND time > @horizon - (interval_s + @settle_s + 60)
+        GROUP BY site, fleet, platform
+    ) AS told USING (site, fleet, platform)
+)"""
+
+_INVENTORY: Final = """(
+    SELECT
+        site, fleet, platform,
+        toFloat64(uniqExact(chip)) AS known,
+        toFloat64(uniqExactIf(chip, last_seen > @horizon - 300)) AS alive
+    FROM chip_names
+    WHERE last_seen > @horizon - 86400 AND first_seen <= $__toTime AND @chips_only
+    GROUP BY site, fleet, platform
+)"""
+
+_HORIZON: Final = """(
+    SELECT ifNull(least(toDateTime(max(newest_ts)), $__toTime), $__toTime)
+    FROM ingest_blocks
+    WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
+)"""
+
+_LIMIT: Final = "greatest(if(mapContains(limits, '{name}'), limits['{name}'], {default}), 1e-6)"
+
+FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "seconds": _SECONDS,
+        "level": _LEVEL,
+        "changes": _CHANGES,
+        "minutes": _MINUTES,
+        "reporting": _REPORTING,
+        "inventory": _INVENTORY,
+        "horizon": _HORIZON,
+        "chips_only": f"model NOT IN {METER_MODELS}",
+        "steady_coverage": str(STEADY_COVERAGE),
+        "frequent_s": str(FREQUENT_S),
+        "settle_s": str(SETTLE_S),
+        **{name: _LIMIT.format(name=name, default=default) for name, default in DEFAULTS.items()},
+        **{f"default_{name}": str(default) for name, default in DEFAULTS.items()},
+    }
+)
+
+
+def compose(sql: str) -> str:
+    """Return the query with its fragments in place. Raises `KeyError` for one that is not known."""
+    sql = dedent(sql).strip()
+    while _FRAGMENT.search(sql):
+        sql = _FRAGMENT.sub(_put_in, sql)
+    return sql
+
+
+def _put_in(match: re.Match[str]) -> str:
+    """Put a fragment in, its further lines as deep as the line that asks for it."""
+    first, *rest = FRAGMENTS[match[3]].split("\n")
+    return f"{match[1]}{match[2]}" + "\n".join([first, indent("\n".join(rest), match[1])] if rest else [first])

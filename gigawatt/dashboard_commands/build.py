@@ -1,0 +1,27 @@
+"""`gigawatt dashboards build`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to, instead of the one that the dashboards were made from.",
+)
+@click.option("--dry-run", is_flag=True, help="Only name what would change; exit status 1 when something would.")
+def command(*, to: Path | None, dry_run: bool) -> None:
+    """Make Grafana's dashboards and rules out of dashboards/boards and dashboards/rules; name what changed."""
+    from dashboards import generate  # noqa: PLC0415  the SDK is loaded only here
+
+    folder = to or generate.FOLDER
+    changed = generate.differing(folder) if dry_run else generate.write(folder)
+    for path in changed:
+        click.echo(path)
+    if not changed:
+        click.echo("nothing changes" if dry_run else "nothing changed", err=True)
+    if changed and dry_run:
+        sys.exit(1)

@@ -1,0 +1,154 @@
+"""`gigawatt dashboards push`."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+import dashboards
+from dashboards import desired, names, push
+from dashboards.grafana import Grafana
+from dashboards.push import Change
+from dashboards.rule import load_rules
+from gigawatt import options
+from schema.errors import GigawattError
+
+TOKEN: Final = "GIGAWATT_GRAFANA_TOKEN"  # noqa: S105  the variable's name
+_MODELS: Final = Path(dashboards.__file__).parent / "json"
+_DONE: Final = {"create": "created", "update": "updated", "delete": "deleted"}
+
+
+@click.command()
+@click.option(
+    "--url",
+    metavar="URL",
+    envvar="GIGAWATT_GRAFANA",
+    default="http://127.0.0.1:3000",
+    show_default=True,
+    help="Grafana.  [env: GIGAWATT_GRAFANA]",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=f"Take the token from this file instead of {TOKEN}.",
+)
+@options.clickhouse
+@click.option("--dry-run", is_flag=True, help="Only show what would change; exit status 1 when something would.")
+@click.option(
+    "--prune", is_flag=True, help="Delete dashboards and rules of ours that are no longer here; only in our folder."
+)
+@click.option("--skip-data-source", is_flag=True, help="Leave the data source alone, as where a file provides it.")
+@click.option(
+    "--send-password",
+    is_flag=True,
+    help="Send the data source's password again: Grafana does not tell whether it is the same.",
+)
+def command(
+    *,
+    url: str,
+    token_file: Path | None,
+    clickhouse: str,
+    dry_run: bool,
+    prune: bool,
+    skip_data_source: bool,
+    send_password: bool,
+) -> None:
+    """Publish folder, data source, dashboards and alerting rules to a Grafana; safe to run again.
+
+    Only what differs is written, and nothing over what somebody else changed meanwhile. The token, in
+    GIGAWATT_GRAFANA_TOKEN or --token-file, is that of a service account with the role Admin. The data source asks as
+    ClickHouse's read-only user `grafana`, at --clickhouse as Grafana reaches it; another user's password stays here.
+
+    Contact points, policies and mute timings are not published: from Grafana 13.1 on, their interface is on the way
+    out. They are files, in dashboards/alerting.
+
+    Exit status 1 when something could not be written.
+    """
+    set_on_retry_hooks([_tell_of_retry])
+    grafana = Grafana(url, _token(token_file))
+    _note(f"Grafana {grafana.version()} at {grafana.address}")
+    rules = load_rules()
+    items = [
+        desired.folder(),
+        *([] if skip_data_source else [desired.data_source(clickhouse)]),
+        *desired.read_dashboards(_MODELS),
+        *desired.rules((rule.api_form() for rule in rules), {rule.group.name: rule.group.interval_s for rule in rules}),
+    ]
+    if not skip_data_source and not desired.hers(clickhouse):
+        _note(f"the password of --clickhouse stays here: it is not that of {names.DATA_SOURCE_USER}")
+    changes = push.plan(items, push.look(grafana, items), prune=prune, send_password=send_password)
+    if dry_run:
+        sys.exit(_show_plan(changes))
+    else:
+        _push(grafana, changes)
+        if not skip_data_source and (trouble := grafana.data_source_trouble(names.DATA_SOURCE_UID)):
+            _note(f"the data source does not answer there: {trouble}")
+
+
+def _token(path: Path | None) -> str:
+    token = (os.environ.get(TOKEN, "") if path is None else path.read_text("utf-8")).strip()
+    if not token:
+        raise GigawattError(
+            f"no token: put one of a Grafana service account with the role Admin into {TOKEN}, or into a file and name "
+            "that with --token-file"
+        )
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise GigawattError(f"what stands in {path or TOKEN} is no token of a Grafana")
+    return token
+
+
+def _show_plan(changes: Sequence[Change]) -> int:
+    """Say what would be done, with every difference; return the exit status."""
+    for change in changes:
+        if change.action != "unchanged":
+            _line(change.action, change)
+        for entry in change.differences:
+            click.echo("\n".join(f"    {line}" for line in entry.splitlines()))
+    counts = Counter[str](change.action for change in changes)
+    click.echo(f"{_summary(counts, 'to create', 'to update', 'to delete')}; nothing was written")
+    return int(bool(counts.keys() & {*push.WRITES, "locked"}))
+
+
+def _push(grafana: Grafana, changes: Sequence[Change]) -> None:
+    """Make the changes, telling of each when it is made. Raises `GigawattError` when some were not."""
+    counts = Counter[str](change.action for change in changes if change.action not in push.WRITES)
+    for change in changes:
+        if change.action in ("locked", "leave"):
+            _line(change.action, change)
+    for change, trouble in push.apply(grafana, changes):
+        counts["failed" if trouble else change.action] += 1
+        if trouble:
+            _line("failed", change, trouble)
+        else:
+            _line(_DONE[change.action], change, _how_many(change.differences))
+    click.echo(_summary(counts, "created", "updated", "deleted"))
+    if counts["failed"] or counts["locked"]:
+        raise GigawattError(f"{counts['failed'] + counts['locked']} of {len(changes)} could not be written")
+
+
+def _line(word: str, change: Change, detail: str = "") -> None:
+    detail = detail or change.reason or ("no longer here; --prune deletes it" if change.action == "leave" else "")
+    click.echo(f"{word:<8} {change.item.kind:<11} {change.item.title}{': ' if detail else ''}{detail}")
+
+
+def _how_many(differences: Sequence[str]) -> str:
+    return f"{len(differences)} difference{'s' * (len(differences) != 1)}" if differences else ""
+
+
+def _summary(counts: Counter[str], create: str, update: str, delete: str) -> str:
+    words = {"create": create, "update": update, "delete": delete, "unchanged": "unchanged"}
+    words |= {"locked": "locked", "failed": "failed", "leave": "left over"}
+    return ", ".join(f"{counts[key]} {word}" for key, word in words.items() if counts[key])
+
+
+def _note(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _tell_of_retry(details: RetryDetails) -> None:
+    _note(f"{details.caused_by}; asking again in {details.wait_for:.1f} s")

@@ -1,0 +1,64 @@
+"""A day of 100,000 chips: how long it takes to draw."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from dashboards.page.boards import load
+from schema.clickhouse import connect
+from tests import engine as engines
+from tests.dashboards.page.browser import Tab, tab
+from tests.dashboards.page.conftest import running
+from tests.dashboards.page.seeding import Seeded, a_day_before
+
+CHIPS = 100_000
+LONGEST_S = 2.0
+"""On a machine that has nothing else to do."""
+
+_CHOOSE = """async () => {
+    const panels = [...document.querySelectorAll(".panel")].filter(panel => panel.offsetParent);
+    for (const panel of panels) delete panel.dataset.drawn;
+    document.querySelector("#time").click();
+    const items = [...document.querySelectorAll(".items button")];
+    const began = performance.now();
+    items.find(item => item.textContent === "Last 24 hours").click();
+    while (!panels.every(panel => panel.dataset.drawn)) await new Promise(again => setTimeout(again, 5));
+    await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
+    return (performance.now() - began) / 1000;
+}"""
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a page over sums of a whole day, and over the single samples of the last seconds."""
+    engine = engines.start(tmp_path_factory.mktemp("day"))
+    client = engine.migrated_client()
+    now_s = int(time.time()) // 60 * 60
+    Seeded(lambda: connect(engine.url), chips=CHIPS, cadence_s=60).play(now_s - 240, now_s)
+    a_day_before(client, now_s - 240)
+    Seeded(lambda: connect(engine.url), chips=CHIPS).play(now_s, now_s + 10, seconds_a_commit=1)
+    client.close()
+    with running(engine.url.replace("http://", "http://grafana@")) as address:
+        yield address
+    engines.stop(engine)
+
+
+@pytest.mark.parametrize("uid", load())
+def test_a_day_is_drawn_within_two_seconds(browser: Browser, day: str, shots: Path, uid: str):
+    """All panels, from the click on the range to the last one's pixels; the best of three."""
+    with tab(browser, day, shots) as one:
+        one.open(f"/d/{uid}")
+        one.whole()
+        taken_s = min(_chosen(one) for _ in range(3))
+        one.shot(f"{uid}-day")
+
+    print(f"{uid}: a day in {taken_s:.2f} s")  # noqa: T201  a figure to be read with -s
+    assert taken_s < LONGEST_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def _chosen(one: Tab) -> float:
+    return one.page.evaluate(_CHOOSE)

@@ -1,0 +1,268 @@
+import gzip
+import json
+import socket
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+
+from dashboards.page.boards import LANDING_UID, load
+from dashboards.preview import Alert
+from schema.clickhouse import connect
+from tests import engine as engines
+from tests.dashboards.page.boards import UID, small
+from tests.dashboards.page.conftest import running
+
+NOW_MS = int(time.time() * 1000)
+
+
+def get(url: str, **headers: str) -> urllib3.BaseHTTPResponse:
+    return urllib3.request("GET", url, headers=headers, retries=False, timeout=20)
+
+
+def ask(page: str, *, headers: dict[str, str] | None = None, **body: Any) -> urllib3.BaseHTTPResponse:
+    whole = {"board": UID, "from": NOW_MS - 900_000, "to": NOW_MS + 60_000, "points": 300, **body}
+    given = {"Content-Type": "application/json"} if headers is None else headers
+    return urllib3.request(
+        "POST", f"{page}/api/query", body=json.dumps(whole), headers=given, retries=False, timeout=20
+    )
+
+
+def frame(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+    assert answer.status == 200, answer.data
+    (only,) = answer.json()["frames"]
+    return only
+
+
+def column(answer: urllib3.BaseHTTPResponse, name: str) -> list[Any]:
+    return frame(answer)["data"]["data"][name]
+
+
+def test_a_panels_query_answers_in_columns_with_types(page: str):
+    answer = ask(page, panel=2, variables={"site": ["$__all"]})
+
+    types = {one["name"]: one["type"] for one in frame(answer)["data"]["meta"]}
+    assert types == {"time": "DateTime('UTC')", "series": "LowCardinality(String)", "power_w": "Float64"}
+    assert set(column(answer, "series")) == {"belgium", "iowa", "oregon", "virginia"}
+    assert column(answer, "time") == sorted(column(answer, "time"))
+
+
+def test_an_interval_is_grafanas_for_the_points_that_can_be_drawn(page: str):
+    assert ask(page, panel=2, points=300, variables={"site": "$__all"}).json()["interval_ms"] == 2_000
+    assert ask(page, panel=2, points=100, variables={"site": "$__all"}).json()["interval_ms"] == 10_000
+
+
+def test_variables_choose_rows(page: str):
+    answer = ask(page, panel=2, variables={"site": ["iowa", "oregon"]})
+
+    assert set(column(answer, "series")) == {"iowa", "oregon"}
+
+
+def test_variables_and_annotations_are_asked_for_by_name(page: str):
+    assert column(ask(page, variable="site"), "site") == ["belgium", "iowa", "oregon", "virginia"]
+    assert column(ask(page, annotation="Changes"), "text") == ["one more rack"]
+
+
+@pytest.mark.parametrize("site", ["x') OR 1=1 OR site IN ('", "x\\') OR 1=1 --", "x\\"])
+def test_a_value_stays_a_value(page: str, site: str):
+    """Quotes and backslashes end no text: nothing is of such a site, and nothing is wrong with the query."""
+    assert column_or_nothing(ask(page, panel=4, variables={"site": [site]})) == []
+
+
+def column_or_nothing(answer: urllib3.BaseHTTPResponse) -> list[Any]:
+    assert "error" not in frame(answer), frame(answer)
+    return frame(answer)["data"]["data"].get("site", [])
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"board": "other"}, "no dashboard"),
+        ({"panel": 99}, "no such panel"),
+        ({"panel": [1]}, "no such panel"),
+        ({"variable": "model"}, "no such panel"),
+        ({"panel": 1, "from": 5, "to": 4}, "time range"),
+        ({"panel": 1, "from": 0, "to": 10**12}, "time range"),
+        ({"panel": 1, "from": "now"}, "from is a number"),
+        ({"panel": 1, "points": True}, "points is a number"),
+        ({"panel": 1, "variables": ["site"]}, "an object"),
+        ({"panel": 1, "variables": {"site": [1]}}, "a text"),
+        ({"panel": 1, "variables": {"site": ["x"] * 1001}}, "up to 1000"),
+        ({"panel": 1, "variables": {"site": "x" * 257}}, "longer than 256"),
+        ({"panel": 1, "variables": {"site": "$__timeFilter(x)"}}, "cannot stand here"),
+        ({"panel": 3, "variables": {"top": "5 OFFSET 1"}}, "cannot be"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_reason(page: str, body: dict[str, Any], why: str):
+    answer = ask(page, **{"panel": 1, **body} if "variable" not in body else body)
+
+    assert answer.status == 400
+    assert why in answer.json()["error"]
+
+
+def test_sql_of_a_client_is_never_run(page: str):
+    answer = ask(page, panel=1, rawSql="SELECT 1 AS mine", sql="SELECT 1 AS mine", variables={"site": "$__all"})
+
+    assert "mine" not in frame(answer)["data"]["data"]
+
+
+def test_bodies_that_are_no_request_are_refused(page: str):
+    for body in (b"", b"[]", b"{", b"[" * 100_000, b"\xff"):
+        answer = urllib3.request(
+            "POST", f"{page}/api/query", body=body, headers={"Content-Type": "application/json"}, retries=False
+        )
+        assert answer.status == 400, body[:10]
+    assert ask(page, headers={"Content-Type": "text/plain"}, panel=1).status == 415
+
+
+def test_an_error_of_a_query_is_of_its_panel(page: str):
+    answer = ask(page, panel=7)
+
+    assert "not_there" in frame(answer)["error"]
+    assert "DB::Exception" not in frame(answer)["error"]
+
+
+def test_a_variable_that_is_taken_as_it_is_must_be_plain(seeded: engines.Engine):
+    """A text of whoever looks, which a query does not quote, is a number or a name and nothing else."""
+    model = dict(small().model)
+    model["templating"] = {"list": [{"name": "top", "type": "textbox"}]}
+    board = replace(small(), model=model)
+    with running(seeded.url, found={UID: board}) as address:
+        assert ask(address, panel=3, variables={"top": "2"}).status == 200
+        assert ask(address, panel=3, variables={"top": "2 UNION ALL SELECT 1"}).status == 400
+
+
+def test_only_this_machine_is_answered(page: str):
+    """A name that resolves to loopback is another's page: so are requests that a page of elsewhere makes."""
+    port = urlsplit(page).port
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", "localhost:9999", "[::1]:80"):
+        assert get(f"{page}/api/boards", Host=host).status == 200
+    for host in (f"evil.example:{port}", "127.0.0.1.evil.example", "192.0.2.1", "[", ""):
+        assert get(f"{page}/api/boards", Host=host).status == 403
+    assert (
+        ask(page, panel=1, headers={"Content-Type": "application/json", "Origin": "http://evil.example"}).status == 403
+    )
+    assert ask(page, panel=1, headers={"Content-Type": "application/json", "Origin": "null"}).status == 403
+    assert ask(page, panel=1, headers={"Content-Type": "application/json", "Origin": page}).status == 200
+
+
+def test_answers_forbid_scripts_of_elsewhere(page: str):
+    for path in ("/", "/d/small", "/static/app.js", "/api/boards", "/nowhere"):
+        headers = get(page + path).headers
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["script-src"] == "'self'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_files_come_with_a_tag_and_nothing_else_comes(page: str):
+    first = get(f"{page}/static/panels/stat.js")
+
+    assert first.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert get(f"{page}/static/panels/stat.js", **{"If-None-Match": first.headers["ETag"]}).status == 304
+    assert b"<main" in get(f"{page}/").data
+    assert get(f"{page}/d/small/any-slug").status == 200
+    for path in ("/static/../server.py", "/static/%2e%2e/server.py", "/static/panels", "/static/", "/.git/config"):
+        assert get(page + path).status == 404
+
+
+def packed_library(page: str) -> urllib3.BaseHTTPResponse:
+    headers = {"Accept-Encoding": "gzip"}
+    return urllib3.request("GET", f"{page}/plotly.min.js", headers=headers, preload_content=False, retries=False)
+
+
+def test_the_chart_library_is_that_of_the_installed_package(page: str):
+    plain = get(f"{page}/plotly.min.js")
+    deadline = time.monotonic() + 10
+    while "Content-Encoding" not in (packed := packed_library(page)).headers:
+        assert time.monotonic() < deadline
+    body = packed.read(decode_content=False)
+
+    assert b"plotly.js v" in plain.data[:200]
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body) == plain.data
+    assert get(f"{page}/plotly.min.js", **{"If-None-Match": plain.headers["ETag"]}).status == 304
+
+
+def test_dashboards_are_listed_the_landing_one_first(page: str):
+    entries = get(f"{page}/api/boards").json()
+
+    assert entries[0]["uid"] == LANDING_UID
+    assert {entry["uid"] for entry in entries} == {*load(), UID}
+    assert get(f"{page}/api/boards/{UID}").json() == small().model
+    assert get(f"{page}/api/boards/nothing").status == 404
+
+
+def test_health_and_summary_are_as_they_were(page: str):
+    assert get(f"{page}/healthz").data == b"ok\n"
+    assert get(f"{page}/summary.json").json()["total"]["power_w"] > 0
+
+
+def test_alerts_are_those_of_whoever_knows_them(page: str, seeded: engines.Engine):
+    alert = Alert("x", "X", "critical", "Alerting", True, {}, 0, 1.0, None, "W", "too much", "docs#x", "small", 1)
+    assert get(f"{page}/api/alerts").json() == {"alerts": None}
+    with running(seeded.url, found={}, alerts=lambda: [alert]) as address:
+        assert get(f"{address}/api/alerts").json() == {"alerts": [alert.as_json()]}
+
+
+def test_a_store_that_is_away_is_said(all_boards: Any):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with running(url, found=all_boards) as address:
+        answer = ask(address, panel=1)
+        assert answer.status == 503
+        assert "does not answer" in answer.json()["error"]
+        assert get(f"{address}/healthz").status == 503
+        assert get(f"{address}/summary.json").status == 503
+
+
+def test_a_client_that_goes_away_takes_its_query_with_it(seeded: engines.Engine):
+    """The engine ends it long before it would be done."""
+    model = dict(small().model)
+    model["panels"] = [
+        {
+            "id": 1,
+            "type": "stat",
+            "targets": [{"rawSql": "SELECT sum(sleepEachRow(0.5)) FROM numbers(24) SETTINGS max_block_size = 1"}],
+        }
+    ]
+    with running(
+        seeded.url.replace("http://", "http://grafana@"), found={UID: replace(small(), model=model)}
+    ) as address:
+        with pytest.raises(urllib3.exceptions.TimeoutError):
+            urllib3.request(
+                "POST", f"{address}/api/query", body=json.dumps({"board": UID, "panel": 1, "from": 0, "to": 1000}),
+                headers={"Content-Type": "application/json"}, retries=False, timeout=1.0,
+            )  # fmt: skip
+        client = connect(seeded.url)
+        deadline = time.monotonic() + 8
+        while (
+            client.query("SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow(0.5)%'").first_row[0] > 1
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        client.close()
+
+
+def test_queries_run_a_few_at_a_time(seeded: engines.Engine):
+    """Whoever asks for much waits in line, and is answered."""
+    model = dict(small().model)
+    model["panels"] = [{"id": 1, "type": "stat", "targets": [{"rawSql": "SELECT sleep(0.2) AS slept"}]}]
+    statuses: list[int] = []
+    with running(
+        seeded.url.replace("http://", "http://grafana@"), found={UID: replace(small(), model=model)}
+    ) as address:
+        began = time.monotonic()
+        threads = [threading.Thread(target=lambda: statuses.append(ask(address, panel=1).status)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert statuses == [200] * 12
+    assert time.monotonic() - began >= 3 * 0.2
