@@ -57,9 +57,9 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Run a browser, once for all tests; where there is none, they are skipped."""
+    """Run a browser; where there is none, tests are skipped. Its driver's event loop must not outlast the module."""
     if (path := executable()) is None:
         pytest.skip("there is no Chromium or Chrome; GIGAWATT_BROWSER can name one")
     with sync_playwright() as playwright:
