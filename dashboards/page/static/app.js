@@ -156,8 +156,11 @@ function navigation() {
   boards.forEach(({ uid }, at) => {
     const link = node.children[at];
     link.href = boardAddress(uid);
-    if (uid === model?.uid) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (uid !== model?.uid) return link.removeAttribute("aria-current");
+    if (link.hasAttribute("aria-current")) return undefined;
+    link.setAttribute("aria-current", "page");
+    node.scrollLeft = link.offsetLeft - node.offsetLeft - (node.clientWidth - link.offsetWidth) / 2;
+    return undefined;
   });
 }
 

@@ -31,7 +31,9 @@ export function popup(button, fill, { label = button.getAttribute("aria-label"),
     button.setAttribute("aria-expanded", String(open));
     if (open) {
       place(box, button);
-      (box.querySelector("[autofocus]") ?? box.querySelector(FOCUSABLE))?.focus();
+      // This is told a moment later: whoever has gone on with the arrows by then stays there.
+      if (!box.contains(document.activeElement))
+        (box.querySelector("[autofocus]") ?? box.querySelector(FOCUSABLE))?.focus();
     }
   });
   box.addEventListener("keydown", event => step(event, box));

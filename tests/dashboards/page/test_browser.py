@@ -42,6 +42,18 @@ def sites(one: Tab) -> list[str]:
     return one.page.locator("#panel-4 .name").all_inner_texts()
 
 
+_CROWDED = """() => {
+    const seen = [...document.querySelectorAll("#controls button, #controls select, #boards [aria-current]")]
+        .filter(control => control.offsetParent).map(control => [control, control.getBoundingClientRect()]);
+    const over = (one, other) => one !== other && one.left < other.right - 2 && other.left < one.right - 2
+        && one.top < other.bottom - 2 && other.top < one.bottom - 2;
+    const off = box => box.left < 0 || box.right > innerWidth;
+    return seen.filter(([, box]) => off(box) || seen.some(([, other]) => over(box, other)))
+        .map(([control]) => control.outerHTML);
+}"""
+"""Controls at the top that lie over each other, or not wholly on the screen."""
+
+
 @pytest.mark.parametrize("uid", load())
 def test_each_panel_of_a_dashboard_shows_data(wide: Tab, then: str, uid: str):
     wide.open(f"/d/{uid}?{then}&var-chip=hot/0")
@@ -59,6 +71,7 @@ def test_a_dashboard_fits_a_phone(phone: Tab, then: str, uid: str):
     phone.shot(f"{uid}-phone-dark")
 
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert phone.page.evaluate(_CROWDED) == []
     assert phone.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 20)"
 
 
