@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import structlog
@@ -29,13 +30,16 @@ from producers.sink import Sent
 from producers.source import Batch
 from schema import encoding
 from schema.errors import GigawattError
-from schema.kafka import KafkaAdmin, KafkaAwayError
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES
 
 BUFFER_BYTES: Final = 64 * 2**20
 """Three and a half hours of a host of 8 chips at one sample a second."""
 
+_ALWAYS_FITS_BYTES: Final = 64 * 2**10
+"""What any topic takes. Only for more is the topic's limit asked: a host of 8 chips never does, and saves the memory
+of a second client."""
+_ASK_WITHIN_S: Final = 2.0
 _SHARE: Final = 0.98  # of a message's limit; lz4 can make what does not compress half a percent larger
 _OVERHEAD_BYTES: Final = 1024  # of a record and its batch, with key and header
 _AWAY_AFTER_S: Final = 5.0
@@ -45,10 +49,18 @@ _HEADERS: Final = [(encoding.CONTENT_TYPE_HEADER, encoding.ARROW_STREAM.encode()
 
 @dataclass(frozen=True)
 class Connection:
-    """A producer whose broker has answered, and how large a message to its topic may be."""
+    """A producer whose broker has answered, and whom to ask, once, how large a message to its topic may be."""
 
     producer: KafkaProducer
-    max_message_bytes: int = MAX_MESSAGE_BYTES
+    ask_max_message_bytes: Callable[[], int] = lambda: MAX_MESSAGE_BYTES
+
+    def takes(self, size: int) -> bool:
+        """Say whether a value of so many bytes surely fits into one message."""
+        return size <= _ALWAYS_FITS_BYTES or size <= self._limit_bytes
+
+    @cached_property
+    def _limit_bytes(self) -> int:
+        return int(self.ask_max_message_bytes() * _SHARE) - _OVERHEAD_BYTES
 
 
 def connect(
@@ -73,11 +85,9 @@ def connect(
             producer = _producer(bootstrap)
             missing = f"topic {topic} at {bootstrap}: gigawatt migrate creates it"
             if _has_topic(producer, topic):
-                with KafkaAdmin(bootstrap) as admin:
-                    largest = admin.config(topic).get("max.message.bytes", MAX_MESSAGE_BYTES)
-                return Connection(producer, min(int(largest), MAX_MESSAGE_BYTES))
+                return Connection(producer, lambda: _max_message_bytes(bootstrap, topic))
             producer.close(timeout=1)
-        except (KafkaError, KafkaAwayError, OSError):
+        except (KafkaError, OSError):
             pass
         if give_up_s is not None and elapsed() - began_s >= give_up_s:
             raise GigawattError(f"waited {give_up_s:g} s in vain for {missing}")
@@ -121,6 +131,17 @@ def _producer(bootstrap: str) -> KafkaProducer:
     )
 
 
+def _max_message_bytes(bootstrap: str, topic: str) -> int:
+    """Return what the topic takes; what any topic takes when the broker does not answer just now."""
+    from schema.kafka import KafkaAdmin, KafkaAwayError  # noqa: PLC0415  a host of 8 chips never needs it
+
+    try:
+        with KafkaAdmin(bootstrap, timeout_s=_ASK_WITHIN_S) as admin:
+            return min(int(admin.config(topic).get("max.message.bytes", MAX_MESSAGE_BYTES)), MAX_MESSAGE_BYTES)
+    except (KafkaError, KafkaAwayError, OSError):
+        return _ALWAYS_FITS_BYTES
+
+
 def _has_topic(producer: KafkaProducer, topic: str) -> bool:
     try:
         return bool(producer.partitions_for(topic))
@@ -162,8 +183,7 @@ class KafkaPublisher:
 
     def publish(self, batch: Batch) -> None:
         """Hand a batch to the client, in pieces where it is too large for one message."""
-        limit_bytes = int(self._connection.max_message_bytes * _SHARE) - _OVERHEAD_BYTES
-        for piece, value in fitting(batch, limit_bytes):
+        for piece, value in fitting(batch, self._connection.takes):
             if value is None:
                 self._lose(piece, f"one sample of {piece.key} is larger than a message may be")
             else:
@@ -265,17 +285,17 @@ class KafkaPublisher:
         self.watch()
 
 
-def fitting(batch: Batch, limit_bytes: int) -> Iterator[tuple[Batch, bytes | None]]:
-    """Encode a batch, halved until each piece has `limit_bytes` at most; None for one row that does not fit."""
+def fitting(batch: Batch, takes: Callable[[int], bool]) -> Iterator[tuple[Batch, bytes | None]]:
+    """Encode a batch, halved until a message `takes` the bytes of each piece; None for one row that does not fit."""
     value = encoding.encode(batch.samples)
     rows = batch.samples.num_rows
-    if len(value) <= limit_bytes:
+    if takes(len(value)):
         yield batch, value
     elif rows <= 1:
         yield batch, None
     else:
         for start, length in ((0, rows // 2), (rows // 2, rows - rows // 2)):
-            yield from fitting(Batch(batch.key, compact(batch.samples.slice(start, length))), limit_bytes)
+            yield from fitting(Batch(batch.key, compact(batch.samples.slice(start, length))), takes)
 
 
 def _why(error: Exception) -> str:

@@ -4,12 +4,11 @@ The figures live in `chips.toml` beside this file, each with its source. Nothing
 producer that estimates watts from utilization takes its range from here and says so in `power_method`.
 """
 
-import difflib
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -92,7 +91,7 @@ class Chip:
 @functools.cache
 def catalogue() -> Mapping[str, Chip]:
     """Return every known chip by its model name, read-only."""
-    text = resources.files("schema").joinpath("chips.toml").read_text("utf-8")
+    text = Path(__file__).with_name("chips.toml").read_text("utf-8")
     return MappingProxyType({model: _chip(model, entry) for model, entry in tomllib.loads(text).items()})
 
 
@@ -110,6 +109,8 @@ def chip(model: str) -> Chip:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Say which known names are closest to a mistyped one, else all of them."""
     names = list(known)
+    import difflib  # noqa: PLC0415  only a mistake needs it, and a producer counts its megabytes
+
     close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
 

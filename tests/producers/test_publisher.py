@@ -16,10 +16,16 @@ from producers.source import Batch
 from schema import wire
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin
+from schema.topics import MAX_MESSAGE_BYTES
 from tests.batches import batch
 from tests.local.broker.conftest import running
 
 TOPIC = "chip.samples"
+
+
+class TakesNothing(Connection):
+    def takes(self, size):
+        return False
 
 
 def free_port():
@@ -170,20 +176,35 @@ def test_what_is_not_delivered_in_time_at_the_end_is_counted_as_lost(broker, pub
 def test_a_batch_that_is_too_large_is_sent_in_pieces(broker, publisher):
     """All of its rows arrive, in messages that each fit."""
     sink = publisher()
-    sink._connection = Connection(sink._connection.producer, 20_000)  # as for a topic with that limit
-    sink.publish(of("large", 1000))
+    asked: list[int] = []
+    limit = 100_000  # as for a topic with that limit
+    sink._connection = Connection(sink._connection.producer, lambda: asked.append(limit) or limit)
+    sink.publish(of("small", 8))
+    assert asked == []  # what any topic takes needs no question
+
+    sink.publish(of("large", 10_000))
     settle(sink)
     messages, chips = received(broker, {"large"})
 
-    assert chips == [f"large/{number}" for number in range(1000)]
+    assert chips == [f"large/{number}" for number in range(10_000)]
     assert len(messages) > 4
-    assert max(len(message.value) for message in messages) <= 20_000
+    assert max(len(message.value) for message in messages) <= limit
+    assert asked == [limit]
+
+
+def test_the_limit_of_a_topic_is_the_brokers(broker):
+    """It is asked of the broker, and is what migrate gave the topic."""
+    connection = connect(broker.bootstrap, TOPIC, stop=threading.Event(), give_up_s=10)
+    assert connection is not None
+    assert connection.takes(MAX_MESSAGE_BYTES * 9 // 10)
+    assert not connection.takes(MAX_MESSAGE_BYTES)  # some is the record's own
+    connection.producer.close()
 
 
 def test_one_sample_that_is_too_large_is_lost_and_said(publisher):
     """There is nothing left to halve."""
     sink = publisher()
-    sink._connection = Connection(sink._connection.producer, 2_000)  # less than any message
+    sink._connection = TakesNothing(sink._connection.producer)
     sink.publish(of("tiny", 2))
     sink.watch()
 
@@ -194,7 +215,7 @@ def test_one_sample_that_is_too_large_is_lost_and_said(publisher):
 def test_pieces_hold_all_rows_in_order():
     """Halving loses nothing, and labels that a piece does not use are not in it."""
     whole = of("cut", 500)
-    pieces = list(fitting(whole, 12_000))
+    pieces = list(fitting(whole, lambda size: size <= 12_000))
 
     assert all(len(value) <= 12_000 for _, value in pieces)
     assert [chip for piece, _ in pieces for chip in piece.samples.column("chip").to_pylist()] == whole.samples.column(
