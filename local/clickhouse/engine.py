@@ -8,9 +8,16 @@ from typing import Any
 
 from local.clickhouse.connections import Connections, Session, parameter_statement, quoted
 from local.clickhouse.errors import from_engine
-from local.clickhouse.native import empty_block, telling_columns
+from local.clickhouse.native import (
+    Columns,
+    described_columns,
+    describing,
+    empty_block,
+    telling_columns,
+    told_columns,
+)
 from local.clickhouse.protocol import Summary
-from local.clickhouse.statements import Insert
+from local.clickhouse.statements import Insert, is_query
 
 _BLOCK_BYTES = 1 << 20
 # Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself.
@@ -90,6 +97,8 @@ class Engine:
             result = connection.query(sql, fmt, params=dict(params))
             owner = result.get_memview() if result.size() > _BLOCK_BYTES else None
             body = owner.view() if owner else result.bytes()
+            if fmt == "Native" and not body and is_query(sql) and b";" not in sql.rstrip(b"; \t\r\n"):
+                body = empty_block(_columns(connection, sql, params))
             summary = Summary(
                 read_rows=result.storage_rows_read(),
                 read_bytes=result.storage_bytes_read(),
@@ -167,8 +176,7 @@ class Stream:
                 size += len(parts[-1])
                 self._rows += chunk.rows_read()
             if self.ended and not size and not self._bytes and self._fmt == "Native":
-                told = connection.query(telling_columns(self._sql), "JSON", params=self._params)
-                parts.append(empty_block(told.bytes()))
+                parts.append(empty_block(_columns(connection, self._sql, self._params)))
         self._bytes += size
         if self.ended:
             self._use.end(clean=True)
@@ -181,6 +189,15 @@ class Stream:
                 self._running.cancel()
         self.ended = True
         self._use.end(clean=False)
+
+
+def _columns(connection: Any, sql: bytes, params: Mapping[str, str]) -> Columns:
+    """Return the columns of a query whose result was empty, by its description where that will do, for it runs nothing."""
+    with suppress(RuntimeError):  # a clause that only a whole statement may have
+        described = described_columns(connection.query(describing(sql), "JSON", params=dict(params)).bytes())
+        if described is not None:
+            return described
+    return told_columns(connection.query(telling_columns(sql), "JSON", params=dict(params)).bytes())
 
 
 class Insertion:

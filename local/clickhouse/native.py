@@ -2,8 +2,18 @@
 
 import json
 import re
+from collections.abc import Sequence
+
+Columns = Sequence[tuple[str, str]]
+"""Names and types."""
 
 _NATIVE_AT_END = re.compile(rb"\bFORMAT\s+Native(?=\s*;?\s*(?:--[^\n]*)?\s*\Z)", re.IGNORECASE)
+_SEMICOLON_AT_END = re.compile(rb";(?=\s*(?:--[^\n]*)?\s*\Z)")
+
+
+def describing(sql: bytes) -> bytes:
+    """Return the statement that names columns and types of a query without running it, as JSON rows."""
+    return b"DESCRIBE TABLE (\n" + _SEMICOLON_AT_END.sub(b"", _NATIVE_AT_END.sub(b"", sql)) + b"\n) FORMAT JSON"
 
 
 def telling_columns(sql: bytes) -> bytes:
@@ -11,11 +21,24 @@ def telling_columns(sql: bytes) -> bytes:
     return _NATIVE_AT_END.sub(b"FORMAT JSON", sql)
 
 
-def empty_block(answer: bytes) -> bytes:
-    """Return a Native block (revision 0) of no rows with the columns that a JSON answer names."""
-    columns = json.loads(answer)["meta"]
+def described_columns(answer: bytes) -> Columns | None:
+    """Return names and types out of the answer to `describing`; None where the query itself would name them otherwise.
+
+    A scalar subquery without a name is `_subquery1`, counted from where the analysis begins.
+    """
+    columns = [(row["name"], row["type"]) for row in json.loads(answer)["data"]]
+    return None if any("_subquery" in name for name, _ in columns) else columns
+
+
+def told_columns(answer: bytes) -> Columns:
+    """Return names and types out of a JSON answer."""
+    return [(column["name"], column["type"]) for column in json.loads(answer)["meta"]]
+
+
+def empty_block(columns: Columns) -> bytes:
+    """Return a Native block (revision 0) of no rows with columns of these names and types."""
     head = _varint(len(columns)) + _varint(0)
-    return head + b"".join(_text(column["name"]) + _text(column["type"]) for column in columns)
+    return head + b"".join(_text(name) + _text(kind) for name, kind in columns)
 
 
 def _text(value: str) -> bytes:

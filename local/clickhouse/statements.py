@@ -28,7 +28,7 @@ STREAMABLE = frozenset(
     }
 )
 # Words that add rows before or after the blocks of a streamable format.
-_UNSTREAMABLE = re.compile(rb"totals|extremes|rollup|cube|array_of_rows|\binsert\b", re.IGNORECASE)
+_UNSTREAMABLE = re.compile(rb"\b(?:totals|extremes|rollup|cube|insert)\b|array_of_rows", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,12 @@ def output_format(sql: bytes, default: str) -> str:
 
 def can_stream(sql: bytes, fmt: str) -> bool:
     """Tell whether a statement's result may be sent block by block."""
-    if fmt not in STREAMABLE or keyword(sql) not in {"SELECT", "WITH", "FROM", "("}:
-        return False
-    return not _UNSTREAMABLE.search(sql)
+    return fmt in STREAMABLE and is_query(sql) and not _UNSTREAMABLE.search(sql)
+
+
+def is_query(sql: bytes) -> bool:
+    """Tell whether a statement begins as a query does."""
+    return keyword(sql) in {"SELECT", "WITH", "FROM", "("}
 
 
 def names_a_file(sql: bytes) -> bool:

@@ -115,6 +115,7 @@ def test_output_format_is_the_statement_s_own_or_the_default(sql, fmt):
         (b"SELECT 1", "JSON", False),
         (b"SELECT 1", "CSVWithNames", False),
         (b"SELECT a, count() FROM t GROUP BY a WITH TOTALS", "TSV", False),
+        (b"SELECT 1 AS subtotals, 2 AS rollups", "Native", True),
         (b"SHOW TABLES", "TSV", False),
     ],
 )
