@@ -47,10 +47,12 @@ NEAR_NEWEST: Final = f"""
 batch_time >= $__toTime - 300 AND batch_time <= $__toTime + 60 AND @chosen_chips
 AND (site, fleet, platform, batch_time) IN
 (
-    SELECT site, fleet, platform, arrayJoin(arrayMap(later -> newest + later, range(0, interval_s + 1)))
+    SELECT site, fleet, platform, arrayJoin(arrayMap(later -> newest + later, range(0, interval_s)))
     FROM {NEWEST}
 )
 """
+"""The condition on chip_samples or series_samples for who only picks: the rows that stand under that second, which have
+about one sample of each chip. A worker that catches up may leave some out."""
 OF_NEWEST: Final = f"""
 batch_time >= $__toTime - 300 AND batch_time <= $__toTime + 60 AND @chosen_chips
 AND (site, fleet, platform, batch_time) IN

@@ -69,7 +69,7 @@ def _now() -> Row:
                 sql.COVERAGE_NOW, unit="percentunit", width=5, links=[_TO_TRUST], steps=_COVERAGE,
                 fields=[
                     field("coverage", decimals=1, steps=_COVERAGE),
-                    field("missing_chips", title="chips missing", unit="short", decimals=0, steps=((None, "text"),)),
+                    field("missing_chips", title="chips missing", unit="none", decimals=0, steps=((None, "text"),)),
                 ],
             ),
             stat(

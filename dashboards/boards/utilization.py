@@ -61,7 +61,7 @@ def _now() -> Row:
                 fields=[
                     field("idle_w", title="idle", decimals=2),
                     field("idle_share", title="of the power", unit="percentunit", decimals=1, steps=_IDLE),
-                    field("idle_chips", title="idle chips", unit="short", decimals=0),
+                    field("idle_chips", title="idle chips", unit="none", decimals=0),
                 ],
             ),
         ],
@@ -164,7 +164,7 @@ def _jobs() -> Row:
                     field("fleet", link=_ITS_CHIPS),
                     field("platform"),
                     field("power_w", title="power", decimals=2),
-                    field("chips", unit="short", decimals=0),
+                    field("chips", unit="none", decimals=0),
                     field("chip_w", title="per chip", decimals=1),
                     field("busy", unit="percentunit", decimals=1, low=0, high=1, cell="gauge", steps=_BLUE),
                 ],

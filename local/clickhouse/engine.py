@@ -192,7 +192,7 @@ class Stream:
 
 
 def _columns(connection: Any, sql: bytes, params: Mapping[str, str]) -> Columns:
-    """Return the columns of a query whose result was empty, by its description where that will do, for it runs nothing."""
+    """Return the columns of a query whose result was empty, by its description where that will do: it runs nothing."""
     with suppress(RuntimeError):  # a clause that only a whole statement may have
         described = described_columns(connection.query(describing(sql), "JSON", params=dict(params)).bytes())
         if described is not None:
