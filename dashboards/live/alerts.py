@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 from clickhouse_connect.driver.client import Client
 
@@ -38,3 +40,32 @@ class AlertReader:
             self._client = None  # it may have been in the middle of an answer
             raise
         return Frame(answer.column_names, answer.result_rows)
+
+
+class AlertWatch:
+    """Reads alerts again and again in a thread of its own: who draws them never waits for the rules' queries.
+
+    Use as a context manager. `newest` is None until all rules were evaluated once.
+    """
+
+    def __init__(self, read: Callable[[], list[Alert]], *, every_s: float = 10.0) -> None:
+        self.newest: list[Alert] | None = None
+        self._read = read
+        self._every_s = every_s
+        self._stop = threading.Event()
+        # What it waits for may take seconds, and there is nothing to lose.
+        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.newest = self._read()
+            self._stop.wait(self._every_s)

@@ -9,6 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from dashboards.live.alert_lines import alert_lines, alert_words
+from dashboards.live.alerts import AlertReader, AlertWatch
 from dashboards.live.reader import SummaryReader
 from dashboards.live.terminal import one_line, show
 from gigawatt import options
@@ -18,6 +20,8 @@ from schema.clickhouse import connect
 from schema.errors import GigawattError
 
 _LINE_EVERY_S = 10.0
+_RULES_WITHIN_S = 10.0
+_AROUND_LINES = 3
 
 
 @click.command()
@@ -26,41 +30,54 @@ _LINE_EVERY_S = 10.0
 @click.option("--json", "as_json", is_flag=True, help="Print one summary as JSON and end.")
 @click.option("--every", "every_s", type=FiniteRange(min=0.2), default=1.0, show_default=True, help="Seconds.")
 def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> None:
-    """Show fleet power and utilization, live.
+    """Show fleet power and utilization, and which alerting rules would fire, live.
 
     Each line is the newest second that is complete. Where there is no terminal, a line is written every ten seconds.
+    Rules that must hold for minutes are pending until they were seen to: one look, as of --once, knows no more.
     """
     quiet_clients()
     reader = SummaryReader(lambda: connect(clickhouse))
+    alerts = AlertReader(lambda: connect(clickhouse, timeout_s=_RULES_WITHIN_S))
     console = Console()
     if as_json:
-        click.echo(json.dumps(reader.read().as_json(), indent=2))
+        told = reader.read().as_json() | {"alerts": [alert.as_json() for alert in alerts.read()]}
+        click.echo(json.dumps(told, indent=2))
     elif once:
         width = console.width if console.is_terminal else 160
-        Console(width=width).print(show(reader.read(), height=10_000, width=width))
-    elif console.is_terminal:
-        _live(reader, console, every_s, stop_on_signals())
+        summary = show(reader.read(), height=10_000, width=width)
+        Console(width=width).print(Group(summary, Text(), *alert_lines(alerts.read(), _now_ms())))
     else:
-        _lines(reader, max(every_s, _LINE_EVERY_S), stop_on_signals())
+        stop = stop_on_signals()
+        with AlertWatch(alerts.read) as watch:
+            if console.is_terminal:
+                _live(reader, watch, console, every_s, stop)
+            else:
+                _lines(reader, watch, max(every_s, _LINE_EVERY_S), stop)
 
 
-def _live(reader: SummaryReader, console: Console, every_s: float, stop: threading.Event) -> None:
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _live(reader: SummaryReader, watch: AlertWatch, console: Console, every_s: float, stop: threading.Event) -> None:
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while not stop.is_set():
             size = console.size
             try:
-                shown: RenderableType = show(reader.read(), height=size.height - 2, width=size.width)
+                alerts = alert_lines(watch.newest, _now_ms())
+                height = size.height - len(alerts) - _AROUND_LINES
+                shown: RenderableType = Group(show(reader.read(), height=height, width=size.width), Text(), *alerts)
             except GigawattError as error:
                 shown = Text(f"waiting: {error}", style="red")
             live.update(Group(shown, Text("\nCtrl-C ends", style="dim")), refresh=True)
             stop.wait(every_s)
 
 
-def _lines(reader: SummaryReader, every_s: float, stop: threading.Event) -> None:
+def _lines(reader: SummaryReader, watch: AlertWatch, every_s: float, stop: threading.Event) -> None:
     while not stop.is_set():
         now = time.strftime("%H:%M:%S")
         try:
-            click.echo(f"{now} {one_line(reader.read())}")
+            click.echo(f"{now} {one_line(reader.read())}; {alert_words(watch.newest)}")
         except GigawattError as error:
             click.echo(f"{now} waiting: {error}", err=True)
         stop.wait(every_s)

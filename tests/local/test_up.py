@@ -159,13 +159,15 @@ def test_status_of_running_stack(up: Up):
 
 
 def test_top_of_running_stack(up: Up):
-    """`gigawatt top --once` prints one table, a line for each fleet, platform and site."""
+    """`gigawatt top --once` prints one table, a line for each fleet, platform and site, and what the rules say."""
     up.until_said(r"live after")
     done = gigawatt("top", "--once", "--clickhouse", up.clickhouse)
 
     assert done.returncode == 0
     assert "virginia / frontier / nvidia" in done.stdout
     assert "counter" in done.stdout
+    assert "\nalerts: " in done.stdout
+    assert "without an answer" not in done.stdout
 
 
 def test_second_up_on_the_same_state_is_refused(up: Up):

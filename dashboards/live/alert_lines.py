@@ -1,0 +1,47 @@
+"""Which rules would fire now, as lines for a terminal and as words for a log."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.text import Text
+
+from dashboards.preview import Alert
+
+_STYLES: Final = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+_MOST: Final = 6
+"""So many alerts are named, the worst first."""
+
+
+def alert_lines(alerts: Sequence[Alert] | None, now_ms: int) -> list[Text]:
+    """Return a line that counts the alerts, and one for each of the worst; `None` is for rules not evaluated yet."""
+    if not alerts:
+        return [Text(alert_words(alerts), style="dim")]
+    hidden = len(alerts) - _MOST
+    more = [Text(f"and {hidden} more", style="dim")] if hidden > 0 else []
+    return [Text(alert_words(alerts)), *(_line(alert, now_ms) for alert in alerts[:_MOST]), *more]
+
+
+def alert_words(alerts: Sequence[Alert] | None) -> str:
+    """Count what fires, what waits for its time, and what cannot be told."""
+    if alerts is None:
+        return "alerts: not evaluated yet"
+    firing = sum(alert.firing for alert in alerts)
+    pending = sum(alert.state == "Pending" for alert in alerts)
+    unknown = len(alerts) - firing - pending
+    counts = ((firing, "firing"), (pending, "pending"), (unknown, "without an answer"))
+    told = [f"{count} {what}" for count, what in counts if count]
+    return f"alerts: {', '.join(told) or 'none'}"
+
+
+def _line(alert: Alert, now_ms: int) -> Text:
+    style = _STYLES.get(alert.severity, "") if alert.firing else "dim"
+    line = Text("  ", no_wrap=True, overflow="ellipsis")
+    line.append(f"{alert.state.lower()} ", style=style)
+    line.append(f"{alert.title}: ", style=style)
+    line.append(alert.summary)
+    line.append(f"  for {_duration(max(now_ms - alert.since_ms, 0) // 1000)}", style="dim")
+    return line
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"  # noqa: PLR2004  the unit that is read with one look

@@ -1,0 +1,38 @@
+import threading
+
+from dashboards.live.alerts import AlertReader, AlertWatch
+
+
+def test_a_store_that_does_not_answer_is_told_by_the_rules_that_wake_somebody_for_it():
+    """Nothing is raised: what shows alerts goes on, and says so."""
+
+    def away():
+        raise OSError("nobody there")
+
+    found = AlertReader(away).read()
+
+    assert "freshness_lost" in {alert.name for alert in found}
+    assert all("nobody there" in alert.summary for alert in found)
+
+
+def test_a_watch_reads_again_and_again_until_it_is_left():
+    read, again = threading.Event(), threading.Event()
+
+    def reading():
+        (again if read.is_set() else read).set()
+        return []
+
+    watch = AlertWatch(reading, every_s=0.01)
+    assert watch.newest is None
+    with watch:
+        assert again.wait(10)
+    assert watch.newest == []
+
+
+def test_a_watch_does_not_keep_its_reader_waiting():
+    """What is shown meanwhile is what was known before; leaving does not wait either."""
+    never = threading.Event()
+
+    with AlertWatch(lambda: never.wait() and []) as watch:
+        assert watch.newest is None
+    never.set()
