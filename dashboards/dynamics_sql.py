@@ -9,7 +9,7 @@ seconds is of the newest hour of the range: those of a day are more than can be 
 
 from typing import Final
 
-from dashboards.oscillation import BACK_S, PERIODIC_SHARE, oscillation_sql
+from dashboards.oscillation import PERIODIC_SHARE, oscillation_sql
 from dashboards.rule_sql import FRAGMENTS, FREQUENT_S, STEADY_COVERAGE
 from schema.fleet_limits import DEFAULTS
 
@@ -190,8 +190,6 @@ ORDER BY dropped_at DESC, site, fleet, platform
 LIMIT 100
 """
 
-# A rule's range is as long as it must be, that of a dashboard may be a day.
-_HEARD: Final = oscillation_sql().replace("$__timeFilter(time)", f"time > $__toTime - {BACK_S} AND time <= $__toTime")
 OSCILLATIONS: Final = f"""
 SELECT
     site, fleet, platform, frequency_hz, 1 / frequency_hz AS period_s, size_w,
@@ -200,7 +198,7 @@ SELECT
     share, if(share >= {PERIODIC_SHARE}, 'steady', 'none') AS rhythm
 FROM
 (
-{_HEARD}
+{oscillation_sql()}
 )
 WHERE @chosen
 ORDER BY size_of_limit DESC, size_w DESC, site, fleet, platform
