@@ -120,7 +120,7 @@ def test_hosts_that_stand_out_are_far_from_the_mean_of_their_fleet(client, store
 def test_heatmap_has_a_row_for_each_host_that_stands_out(client, stored, now):
     """A cell is the mean of the host's chips, in the first second of each minute."""
     minute = now // 60 * 60 - 120
-    for at in (minute, minute + 60, now - 3):
+    for at in (minute, minute + 60, now - 4, now - 3):
         stored(second(at, [500.0, 300.0], host="a"), second(at, [800.0 if at == minute else 100.0], host="b"))
 
     rows = ask(client, BOARD, "Watts per chip of hosts that stand out", until(now))
