@@ -17,6 +17,7 @@ from dashboards import names
 from dashboards.differences import differences
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
+from schema.settings import clickhouse_address
 
 Body = dict[str, Any]
 Kind = Literal["folder", "data source", "dashboard", "rule", "rule group"]
@@ -66,9 +67,7 @@ def data_source(clickhouse: str) -> Item:
 
     The URL's password is that user's where the URL names her or nobody. Another user's password is not handed on.
     """
-    parts = urlsplit(clickhouse)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise GigawattError(f"{clickhouse!r} is no ClickHouse address; write it as http://host:8123")
+    parts = clickhouse_address(clickhouse)
     secure = parts.scheme == "https"
     settings = {
         "host": parts.hostname,

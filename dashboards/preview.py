@@ -99,7 +99,9 @@ def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:
     if instance.error:
         summary = f"cannot be evaluated: {instance.error.strip().splitlines()[0][:200]}"
     elif instance.value is None:
-        summary = "has no data" if instance.state == State.NO_DATA or not labels else "has no data any more"
+        of = " / ".join(labels[name] for name in ("site", "fleet", "platform") if name in labels)
+        gone = "has no data" if instance.state == State.NO_DATA or not labels else "has no data any more"
+        summary = f"{of} {gone}".strip()
     else:
         summary = filled(rule.summary, labels, rule.unit, shown, instance.value)
     return Alert(

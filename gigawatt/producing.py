@@ -72,7 +72,8 @@ def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
         if sys.stdout is None:
             raise OutputError("cannot write the samples: standard output is closed")
         return NdjsonSink(sys.stdout.buffer)
-    from producers.publisher import KafkaPublisher, connect  # noqa: PLC0415  the client loads for half a second
+    from producers.connection import connect  # noqa: PLC0415  the client loads for half a second
+    from producers.publisher import KafkaPublisher  # noqa: PLC0415  the same
     from schema.topics import SAMPLES  # noqa: PLC0415
 
     connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None)

@@ -12,141 +12,27 @@ buffer is full, the newest are refused and counted: what is kept then is one unb
 the source is never blocked, so that its ticks stay true.
 """
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import structlog
-from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 
 from producers.batches import compact
+from producers.connection import BACKOFF_S, Connection
 from producers.sink import Sent
 from producers.source import Batch
 from schema import encoding
 from schema.errors import GigawattError
-from schema.settings import kafka_addresses
-from schema.topics import MAX_MESSAGE_BYTES
 
 BUFFER_BYTES: Final = 64 * 2**20
 """Three and a half hours of a host of 8 chips at one sample a second."""
 
-_ALWAYS_FITS_BYTES: Final = 64 * 2**10
-"""What any topic takes. Only for more is the topic's limit asked: a host of 8 chips never does, and saves the memory
-of a second client."""
-_ASK_WITHIN_S: Final = 2.0
-_SHARE: Final = 0.98  # of a message's limit; lz4 can make what does not compress half a percent larger
-_OVERHEAD_BYTES: Final = 1024  # of a record and its batch, with key and header
 _AWAY_AFTER_S: Final = 5.0
-_BACKOFF_S: Final = 2.0
 _HEADERS: Final = [(encoding.CONTENT_TYPE_HEADER, encoding.ARROW_STREAM.encode())]
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A producer whose broker has answered, and whom to ask, once, how large a message to its topic may be."""
-
-    producer: KafkaProducer
-    ask_max_message_bytes: Callable[[], int] = lambda: MAX_MESSAGE_BYTES
-
-    def takes(self, size: int) -> bool:
-        """Say whether a value of so many bytes surely fits into one message."""
-        return size <= _ALWAYS_FITS_BYTES or size <= self._limit_bytes
-
-    @cached_property
-    def _limit_bytes(self) -> int:
-        return int(self.ask_max_message_bytes() * _SHARE) - _OVERHEAD_BYTES
-
-
-def connect(
-    bootstrap: str,
-    topic: str,
-    *,
-    stop: threading.Event,
-    give_up_s: float | None = None,
-    elapsed: Callable[[], float] = time.monotonic,
-) -> Connection | None:
-    """Return a connection once the broker answers and has the topic; None when stopped before that.
-
-    Raises `GigawattError` when that has not come to be within `give_up_s`; None waits for ever.
-    """
-    log = structlog.get_logger()
-    began_s = elapsed()
-    said = None
-    while not stop.is_set():
-        missing = f"a Kafka broker at {bootstrap}"
-        try:
-            _require_listener(bootstrap)
-            producer = _producer(bootstrap)
-            missing = f"topic {topic} at {bootstrap}: gigawatt migrate creates it"
-            if _has_topic(producer, topic):
-                return Connection(producer, lambda: _max_message_bytes(bootstrap, topic))
-            producer.close(timeout=1)
-        except (KafkaError, OSError):
-            pass
-        if give_up_s is not None and elapsed() - began_s >= give_up_s:
-            raise GigawattError(f"waited {give_up_s:g} s in vain for {missing}")
-        if missing != said:
-            said = missing
-            log.info("waiting for what is not there yet", missing=missing)
-        stop.wait(_BACKOFF_S)
-    return None
-
-
-def _require_listener(bootstrap: str) -> None:
-    """Raise OSError unless a broker listens: a client that was refused leaves its sockets open."""
-    addresses = kafka_addresses(bootstrap)
-    for left, address in enumerate(addresses, 1 - len(addresses)):
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
-        except OSError:
-            if left == 0:
-                raise
-        else:
-            return
-
-
-def _producer(bootstrap: str) -> KafkaProducer:
-    return KafkaProducer(
-        bootstrap_servers=bootstrap,
-        client_id="gigawatt-produce",
-        enable_idempotence=True,  # said aloud, so that a conflict raises instead of switching it off
-        acks="all",
-        compression_type="lz4",
-        linger_ms=5,
-        batch_size=256 * 2**10,
-        max_request_size=2 * MAX_MESSAGE_BYTES,  # before compression
-        max_block_ms=2_000,
-        bootstrap_timeout_ms=2_000,
-        delivery_timeout_ms=12 * 3_600_000,  # the buffer is the bound, not the age
-        reconnect_backoff_max_ms=2_000,
-        allow_auto_create_topics=False,  # a topic made by accident would lack its configuration
-        metrics_enabled=False,
-    )
-
-
-def _max_message_bytes(bootstrap: str, topic: str) -> int:
-    """Return what the topic takes; what any topic takes when the broker does not answer just now."""
-    from schema.kafka import KafkaAdmin, KafkaAwayError  # noqa: PLC0415  a host of 8 chips never needs it
-
-    try:
-        with KafkaAdmin(bootstrap, timeout_s=_ASK_WITHIN_S) as admin:
-            return min(int(admin.config(topic).get("max.message.bytes", MAX_MESSAGE_BYTES)), MAX_MESSAGE_BYTES)
-    except (KafkaError, KafkaAwayError, OSError):
-        return _ALWAYS_FITS_BYTES
-
-
-def _has_topic(producer: KafkaProducer, topic: str) -> bool:
-    try:
-        return bool(producer.partitions_for(topic))
-    except KafkaError:
-        return False
 
 
 class KafkaPublisher:
@@ -239,7 +125,7 @@ class KafkaPublisher:
             now_s = self._elapsed()
             away = self._waiting_bytes > 0 and now_s - self._heard_s > _AWAY_AFTER_S
             losses, self._losses = self._losses, {}
-            renew = self._failed_for_good and self._waiting_bytes == 0 and now_s - self._tried_s > _BACKOFF_S
+            renew = self._failed_for_good and self._waiting_bytes == 0 and now_s - self._tried_s > BACKOFF_S
         if away and not self._away:
             self._log.warning("the broker does not answer: samples are kept in memory and tried again")
         if self._away and not away:

@@ -1,6 +1,6 @@
 """The one place that makes ClickHouse clients."""
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -8,6 +8,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
 from schema.errors import GigawattError
+from schema.settings import clickhouse_address
 
 DATABASE = "gigawatt"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -23,9 +24,7 @@ def connect(url: str, *, database: str | None = DATABASE, timeout_s: float = 30.
     Raises `ClickHouseAwayError` when it does not answer. A client serves one request at a time: give each
     thread its own.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise GigawattError(f"{url!r} is no ClickHouse address; write it as http://host:8123")
+    parts = clickhouse_address(url)
     try:
         return clickhouse_connect.get_client(
             interface=parts.scheme,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from schema.errors import GigawattError
 
@@ -55,3 +56,15 @@ def _count(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise GigawattError(f"{name}={text}: write a whole number from 1 on")
     return int(text)
+
+
+def clickhouse_address(url: str) -> SplitResult:
+    """Return the parts of a ClickHouse URL. Raises `GigawattError` when it is none."""
+    no_address = GigawattError(f"{url!r} is no ClickHouse address; write it as http://host:8123")
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError as error:  # such as a port beyond 65535
+        raise no_address from error
+    raise no_address

@@ -15,8 +15,9 @@ import grpc
 import numpy as np
 import pytest
 
+from producers.connection import connect
 from producers.estimate import estimate
-from producers.publisher import KafkaPublisher, connect
+from producers.publisher import KafkaPublisher
 from producers.source import Batch, Source, SourceError, Tick, Where
 from producers.sources import amd, nvml, tpu, trainium
 from schema.chips import chip

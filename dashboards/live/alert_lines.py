@@ -5,6 +5,8 @@ from typing import Final
 
 from rich.text import Text
 
+from dashboards.evaluate import State
+from dashboards.live.terminal import seconds
 from dashboards.preview import Alert
 
 _STYLES: Final = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
@@ -12,8 +14,11 @@ _MOST: Final = 6
 """So many alerts are named, the worst first."""
 
 
-def alert_lines(alerts: Sequence[Alert] | None, now_ms: int) -> list[Text]:
-    """Return a line that counts the alerts, and one for each of the worst; `None` is for rules not evaluated yet."""
+def alert_lines(alerts: Sequence[Alert] | None, now_ms: int | None = None) -> list[Text]:
+    """Return a line that counts the alerts, and one for each of the worst; `None` is for rules not evaluated yet.
+
+    Since when is said where `now_ms` is given: who has looked but once does not know it.
+    """
     if not alerts:
         return [Text(alert_words(alerts), style="dim")]
     hidden = len(alerts) - _MOST
@@ -26,22 +31,19 @@ def alert_words(alerts: Sequence[Alert] | None) -> str:
     if alerts is None:
         return "alerts: not evaluated yet"
     firing = sum(alert.firing for alert in alerts)
-    pending = sum(alert.state == "Pending" for alert in alerts)
+    pending = sum(alert.state == State.PENDING for alert in alerts)
     unknown = len(alerts) - firing - pending
     counts = ((firing, "firing"), (pending, "pending"), (unknown, "without an answer"))
     told = [f"{count} {what}" for count, what in counts if count]
     return f"alerts: {', '.join(told) or 'none'}"
 
 
-def _line(alert: Alert, now_ms: int) -> Text:
+def _line(alert: Alert, now_ms: int | None) -> Text:
     style = _STYLES.get(alert.severity, "") if alert.firing else "dim"
     line = Text("  ", no_wrap=True, overflow="ellipsis")
     line.append(f"{alert.state.lower()} ", style=style)
     line.append(f"{alert.title}: ", style=style)
     line.append(alert.summary)
-    line.append(f"  for {_duration(max(now_ms - alert.since_ms, 0) // 1000)}", style="dim")
+    if now_ms is not None:
+        line.append(f"  for {seconds((now_ms - alert.since_ms) / 1000)}", style="dim")
     return line
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"  # noqa: PLR2004  the unit that is read with one look

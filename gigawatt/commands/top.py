@@ -33,7 +33,7 @@ def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> No
     """Show fleet power and utilization, and which alerting rules would fire, live.
 
     Each line is the newest second that is complete. Where there is no terminal, a line is written every ten seconds.
-    Rules that must hold for minutes are pending until they were seen to: one look, as of --once, knows no more.
+    Rules that must hold for minutes are pending until they were seen to: --once and --json never show them as firing.
     """
     quiet_clients()
     reader = SummaryReader(lambda: connect(clickhouse))
@@ -45,7 +45,7 @@ def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> No
     elif once:
         width = console.width if console.is_terminal else 160
         summary = show(reader.read(), height=10_000, width=width)
-        Console(width=width).print(Group(summary, Text(), *alert_lines(alerts.read(), _now_ms())))
+        Console(width=width).print(Group(summary, Text(), *alert_lines(alerts.read())))
     else:
         stop = stop_on_signals()
         with AlertWatch(alerts.read) as watch:

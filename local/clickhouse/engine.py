@@ -17,7 +17,7 @@ from local.clickhouse.native import (
     told_columns,
 )
 from local.clickhouse.protocol import Summary
-from local.clickhouse.statements import Insert, is_query
+from local.clickhouse.statements import Insert, is_query, may_be_several
 
 _BLOCK_BYTES = 1 << 20
 # Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself.
@@ -97,7 +97,7 @@ class Engine:
             result = connection.query(sql, fmt, params=dict(params))
             owner = result.get_memview() if result.size() > _BLOCK_BYTES else None
             body = owner.view() if owner else result.bytes()
-            if fmt == "Native" and not body and is_query(sql) and b";" not in sql.rstrip(b"; \t\r\n"):
+            if fmt == "Native" and not body and is_query(sql) and not may_be_several(sql):
                 body = empty_block(_columns(connection, sql, params))
             summary = Summary(
                 read_rows=result.storage_rows_read(),

@@ -52,7 +52,7 @@ def plan_of(sql: bytes, request: Request) -> Plan:
         has_result=keyword in _WITH_RESULT,
         stream=statements.can_stream(sql, fmt),
         plain=keyword in _PLAIN,
-        several=b";" in sql.rstrip(b"; \t\r\n"),
+        several=statements.may_be_several(sql),
         query=keyword in _QUERIES,
         session_part=keyword in {"SET", "USE"},
     )

@@ -116,6 +116,11 @@ def is_query(sql: bytes) -> bool:
     return keyword(sql) in {"SELECT", "WITH", "FROM", "("}
 
 
+def may_be_several(sql: bytes) -> bool:
+    """Tell whether more than one statement may be in a text: whether anything but blanks follows a semicolon."""
+    return b";" in sql.rstrip(b"; \t\r\n")
+
+
 def names_a_file(sql: bytes) -> bool:
     """Tell whether a statement has an INTO OUTFILE or FROM INFILE clause outside of strings and comments."""
     if not _FILE_CLAUSES.search(sql):

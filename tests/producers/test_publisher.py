@@ -1,6 +1,3 @@
-import os
-import signal
-import socket
 import threading
 import time
 from contextlib import ExitStack
@@ -9,16 +6,11 @@ import pytest
 from kafka import KafkaConsumer
 from structlog.testing import capture_logs
 
-from local.broker import tansu
-from local.broker.running import Place
-from producers.publisher import Connection, KafkaPublisher, connect, fitting
+from producers.connection import Connection, connect
+from producers.publisher import KafkaPublisher, fitting
 from producers.source import Batch
 from schema import wire
-from schema.errors import GigawattError
-from schema.kafka import KafkaAdmin
-from schema.topics import MAX_MESSAGE_BYTES
 from tests.batches import batch
-from tests.local.broker.conftest import running
 
 TOPIC = "chip.samples"
 
@@ -26,35 +18,6 @@ TOPIC = "chip.samples"
 class TakesNothing(Connection):
     def takes(self, size):
         return False
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
-class Away:
-    """A Tansu broker that can be stopped and go on, with the topics of Gigawatt."""
-
-    def __init__(self, bootstrap, process):
-        self.bootstrap = bootstrap
-        self.process = process
-
-    def pause(self):
-        os.kill(self.process.pid, signal.SIGSTOP)
-
-    def resume(self):
-        os.kill(self.process.pid, signal.SIGCONT)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    port = free_port()
-    with running(tansu.prepare(Place(tmp_path_factory.mktemp("tansu"), port), environ=os.environ)) as process:
-        bootstrap = f"127.0.0.1:{port}"
-        with KafkaAdmin(bootstrap) as admin:
-            admin.ensure(2)
-        yield Away(bootstrap, process)
 
 
 @pytest.fixture
@@ -177,28 +140,19 @@ def test_a_batch_that_is_too_large_is_sent_in_pieces(broker, publisher):
     """All of its rows arrive, in messages that each fit."""
     sink = publisher()
     asked: list[int] = []
-    limit = 100_000  # as for a topic with that limit
+    limit = 20_000  # as for a topic with that limit
     sink._connection = Connection(sink._connection.producer, lambda: asked.append(limit) or limit)
     sink.publish(of("small", 8))
     assert asked == []  # what any topic takes needs no question
 
-    sink.publish(of("large", 10_000))
+    sink.publish(of("large", 1000))
     settle(sink)
     messages, chips = received(broker, {"large"})
 
-    assert chips == [f"large/{number}" for number in range(10_000)]
+    assert chips == [f"large/{number}" for number in range(1000)]
     assert len(messages) > 4
     assert max(len(message.value) for message in messages) <= limit
     assert asked == [limit]
-
-
-def test_the_limit_of_a_topic_is_the_brokers(broker):
-    """It is asked of the broker, and is what migrate gave the topic."""
-    connection = connect(broker.bootstrap, TOPIC, stop=threading.Event(), give_up_s=10)
-    assert connection is not None
-    assert connection.takes(MAX_MESSAGE_BYTES * 9 // 10)
-    assert not connection.takes(MAX_MESSAGE_BYTES)  # some is the record's own
-    connection.producer.close()
 
 
 def test_one_sample_that_is_too_large_is_lost_and_said(publisher):
@@ -237,12 +191,3 @@ def test_a_client_that_failed_for_good_is_made_anew(broker, publisher):
     settle(sink)
 
     assert (sink.sent.lost, sink.sent.samples) == (8, 8)
-
-
-def test_a_broker_that_is_not_there_is_waited_for_and_given_up():
-    """The line names what is missing; without a limit the wait ends when told to stop."""
-    stop = threading.Event()
-    with capture_logs(), pytest.raises(GigawattError, match="in vain for a Kafka broker at 127"):
-        connect(f"127.0.0.1:{free_port()}", TOPIC, stop=stop, give_up_s=0)
-    stop.set()
-    assert connect("127.0.0.1:1", TOPIC, stop=stop) is None

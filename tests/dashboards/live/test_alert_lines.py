@@ -31,8 +31,12 @@ def test_an_alert_is_a_line_with_its_state_what_it_says_and_since_when():
     assert said([alert(for_s=600), alert("Pending", number=1)]) == [
         "alerts: 1 firing, 1 pending",
         "  alerting Budget exceeded: site-0 / frontier (tpu) draws 3.1 MW, 102 % of its budget.  for 10 min",
-        "  pending Budget exceeded: site-1 / frontier (tpu) draws 3.1 MW, 102 % of its budget.  for 30 s",
+        "  pending Budget exceeded: site-1 / frontier (tpu) draws 3.1 MW, 102 % of its budget.  for 30.0 s",
     ]
+
+
+def test_who_has_looked_but_once_does_not_know_since_when():
+    assert not any(" for " in line.plain for line in alert_lines([alert("Pending")]))
 
 
 def test_many_alerts_are_counted_and_the_worst_named():

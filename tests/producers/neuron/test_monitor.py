@@ -192,9 +192,7 @@ def test_waits_between_starts_grow(tmp_path):
 
 
 def test_a_signal_is_named(tmp_path):
-    patient = replace(
-        QUICK, silent_s=30
-    )  # on a busy machine it takes its time to start, and silence would be told first
+    patient = replace(QUICK, silent_s=30)  # on a busy machine it starts late, and its silence would be told first
     with started(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)", patience=patient) as monitor:
         assert "was ended by signal 11" in until(monitor.trouble)
 

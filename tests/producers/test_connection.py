@@ -1,0 +1,40 @@
+import threading
+
+import pytest
+from structlog.testing import capture_logs
+
+from producers.connection import connect
+from schema.errors import GigawattError
+from schema.topics import MAX_MESSAGE_BYTES, SAMPLES
+from tests.producers.conftest import free_port
+
+
+def test_the_limit_of_a_topic_is_the_brokers(broker):
+    """It is asked of the broker, and is what migrate gave the topic."""
+    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=10)
+    assert connection is not None
+    assert connection.takes(MAX_MESSAGE_BYTES * 9 // 10)
+    assert not connection.takes(MAX_MESSAGE_BYTES)  # some is the record's own
+    connection.producer.close()
+
+
+def test_a_broker_that_is_not_there_is_waited_for_and_given_up():
+    """The line names what is missing; without a limit the wait ends when told to stop."""
+    stop = threading.Event()
+    with capture_logs(), pytest.raises(GigawattError, match="in vain for a Kafka broker at 127"):
+        connect(f"127.0.0.1:{free_port()}", SAMPLES, stop=stop, give_up_s=0)
+    stop.set()
+    assert connect("127.0.0.1:1", SAMPLES, stop=stop) is None
+
+
+def test_a_broker_that_does_not_tell_the_limit_takes_what_any_topic_takes(broker):
+    """It is asked but once, so that a source's ticks are not held up again and again."""
+    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=10)
+    assert connection is not None
+    broker.pause()
+    try:
+        assert not connection.takes(20_000)
+    finally:
+        broker.resume()
+    assert connection.takes(16_000)
+    connection.producer.close()
