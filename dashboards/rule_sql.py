@@ -10,10 +10,13 @@ enough chips reported, at watts that are corrected for the rest, and at changes 
                    that end ten seconds before (before_w), where the coverage stayed the same and samples are frequent
     @minutes       a table: whole minutes of each fleet of which enough chips reported
     @reporting     a table: of each fleet that should report, how many chips did, in a minute that is settled: as long
-                   before the horizon as the fleet's samples take to be there
+                   before the horizon as the fleet's samples take to be there (settled_s), and after what began as long;
+                   no row before there is such a minute
     @inventory     a table: chips of each fleet that were seen within a day (known) and within five minutes (alive)
     @horizon       the end of the newest stored sample, at most the end of the range: what lies after it was not stored
                    yet, which is no fault of a fleet
+    @began         since when anybody sends without a pause: of all fleets' messages, that one which follows on a pause
+                   much longer than usual; null where nothing was stored for a quarter of an hour
     @chips_only    the condition that leaves meters out
     @LIMIT         a fleet's limit of that name, where `limits` is known; its default without a budget
     @default_LIMIT its default
@@ -34,6 +37,8 @@ FREQUENT_S: Final = 5.5
 """Longest mean interval of samples, in seconds, of which a change within ten seconds can be told."""
 SETTLE_S: Final = 15
 """Seconds from a sample's end until it is stored, at most; one that comes later is counted by a later evaluation."""
+SLOWEST_S: Final = 60
+"""Interval of samples, in seconds, of a fleet that told none: what the slowest platform has."""
 
 _FRAGMENT: Final = re.compile(r"^( *)(.*?)@(\w+)", re.MULTILINE)
 
@@ -100,7 +105,9 @@ _MINUTES: Final = """(
 )"""
 
 _REPORTING: Final = """(
-    SELECT site, fleet, platform, limits, expected, told.chips AS chips, least(told.chips / expected, 1) AS share
+    SELECT
+        site, fleet, platform, limits, expected, told.chips AS chips, least(told.chips / expected, 1) AS share,
+        if(told.cadence_s > 0, told.cadence_s, @slowest_s) + @settle_s AS settled_s
     FROM
     (
         SELECT site, fleet, platform, max(planned) AS expected, argMax(limits_told, length(limits_told)) AS limits
@@ -117,19 +124,24 @@ _REPORTING: Final = """(
     ) AS wanted
     LEFT JOIN
     (
-        SELECT site, fleet, platform, sum(known) / 60 AS chips
+        SELECT
+            site, fleet, platform, any(interval_s) AS cadence_s,
+            sumIf(
+                known,
+                time <= @horizon - (interval_s + @settle_s) AND time > @horizon - (interval_s + @settle_s + 60)
+            ) / 60 AS chips
         FROM
         (
             SELECT
                 time, site, fleet, platform, chip_seconds AS known,
                 sum(chip_seconds) OVER fleets / greatest(sum(samples) OVER fleets, 1) AS interval_s
             FROM power_by_second
-            WHERE $__timeFilter(time) AND power_method != '' AND @chips_only
+            WHERE time > @horizon - 300 AND time <= @horizon AND power_method != '' AND @chips_only
             WINDOW fleets AS (PARTITION BY site, fleet, platform)
         )
-        WHERE time <= @horizon - (interval_s + @settle_s) AND time > @horizon - (interval_s + @settle_s + 60)
         GROUP BY site, fleet, platform
     ) AS told USING (site, fleet, platform)
+    WHERE @began <= @horizon - (2 * settled_s + 60)
 )"""
 
 _INVENTORY: Final = """(
@@ -148,6 +160,25 @@ _HORIZON: Final = """(
     WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
 )"""
 
+# What is older than a quarter of an hour matters to no rule. The first block there has none before it, and begins it.
+_BEGAN: Final = """(
+    SELECT if(count() > 0, toDateTime(maxIf(from_s, from_s - until_s > @settle_s + 2 * usual_s)), NULL)
+    FROM
+    (
+        SELECT *, ifNotFinite(quantileIf(0.9)(greatest(from_s - until_s, 0), until_s > 0) OVER (), 0) AS usual_s
+        FROM
+        (
+            SELECT
+                toFloat64(appended_from) AS from_s,
+                max(toFloat64(appended_to)) OVER (
+                    ORDER BY appended_from, appended_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) AS until_s
+            FROM ingest_blocks
+            WHERE stored_at > $__toTime - INTERVAL 15 MINUTE AND stored_at <= $__toTime
+        )
+    )
+)"""
+
 _LIMIT: Final = "greatest(if(mapContains(limits, '{name}'), limits['{name}'], {default}), 1e-6)"
 
 FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -159,10 +190,12 @@ FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "reporting": _REPORTING,
         "inventory": _INVENTORY,
         "horizon": _HORIZON,
+        "began": _BEGAN,
         "chips_only": f"model NOT IN {METER_MODELS}",
         "steady_coverage": str(STEADY_COVERAGE),
         "frequent_s": str(FREQUENT_S),
         "settle_s": str(SETTLE_S),
+        "slowest_s": str(SLOWEST_S),
         **{name: _LIMIT.format(name=name, default=default) for name, default in DEFAULTS.items()},
         **{f"default_{name}": str(default) for name, default in DEFAULTS.items()},
     }

@@ -2,7 +2,8 @@
 
 The slope is the lesser of those over four minutes and over the last eighty seconds: after a step the long one still
 rises and the short one does not, within a swing it is the other way round, and only a rise that lasts has both. A rise
-that is smaller than the headroom is left to headroom_low, and once the budget is exceeded that is another alert.
+that is smaller than the headroom is left to headroom_low, and once the budget is exceeded that is another alert. A
+fleet that is not heard of has no slope: what it was does not go on.
 """
 
 from typing import Final
@@ -35,6 +36,7 @@ RULE: Final = Rule(
         WHERE age > -240
         GROUP BY site, fleet, platform
         HAVING count() >= 180 AND countIf(age > -80) >= 60
+            AND max(time) > $__toTime - (2 * (any(interval_s) + @settle_s) + 30)
     )
     WHERE budget_w > 0
     """,
@@ -43,6 +45,6 @@ RULE: Final = Rule(
     clears_below=0.8,
     for_s=180,
     keep_firing_s=120,
-    no_data="KeepLast",
+    no_data="OK",
     on_error="KeepLast",
 )

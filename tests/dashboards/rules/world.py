@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from dashboards.evaluate import Frame
 from dashboards.preview import Query
@@ -66,6 +68,8 @@ class Pool:
     """As a share of what all chips draw at full load."""
     limits: Mapping[str, float] = field(default_factory=dict)
     interval_s: int = 1
+    spread: bool = False
+    """Samples of the chips end one after the other over the interval, and not all at once."""
     delay_s: float = 1.4
     load: Callable[[Times], Times] = steady
     unlike: float = 0.0
@@ -89,6 +93,8 @@ class World:
     pools: Sequence[Pool]
     stalls: Callable[[float], float] = lambda t: t
     """Until which second samples are stored at a second: all of them, unless storing stalls."""
+    sent: Callable[[Times], Times] = lambda t: np.full(np.shape(t), True)
+    """Whether anybody sends what ends at a second: all producers, or none."""
     _processor: Processor = field(default_factory=Processor)
     _offset: int = 0
 
@@ -116,6 +122,8 @@ class World:
             batch = self._batch(pool, since_s - pool.delay_s, through_s - pool.delay_s)
             if batch.num_rows:
                 messages.append(LogMessage(0, self._offset + len(messages), appended_ms, encode(batch), None))
+        if not messages:
+            return
         block = Block(Span(0, self._offset, self._offset + len(messages) - 1), messages)
         self._offset += len(messages)
         stored = self._processor.process(Commit(f"to {now_s}", [block]))
@@ -124,15 +132,18 @@ class World:
             insert(self.client, name, table)
         if stored.series is not None:
             insert(self.client, "chip_series", stored.series)
-        insert_ledger(self.client, stored, self.start_ms + int(now_s * 1000))
+        appended_from_ms = self.start_ms + int(max(since_s, 0) * 1000)
+        insert_ledger(self.client, stored, self.start_ms + int(now_s * 1000), (appended_from_ms, appended_ms))
 
     def _batch(self, pool: Pool, since_s: float, until_s: float) -> pa.RecordBatch:
         """Return the samples that end after one second and not after another: 0.3 s after a whole one."""
-        period = pool.interval_s
-        ticks = np.arange(np.floor(max(since_s - 0.3, 0) / period) + 1, np.floor((until_s - 0.3) / period) + 1) * period
-        t, chip = ticks[:, None], np.arange(pool.chips)[None, :]
-        told = [~pool.silent(t, chip), pool.doubled(t, chip)]
-        seconds = np.concatenate([np.broadcast_to(t, mask.shape)[mask] for mask in told])
+        period, since_s, until_s = pool.interval_s, max(since_s - 0.3, 0), until_s - 0.3
+        chip = np.arange(pool.chips)[None, :]
+        ticks = np.arange(np.floor(since_s / period), np.floor(until_s / period) + 1) * period
+        t = ticks[:, None] + (chip * period // pool.chips if pool.spread else np.zeros_like(chip))
+        due = (t > since_s) & (t <= until_s) & self.sent(t)
+        told = [due & ~pool.silent(t, chip), due & pool.doubled(t, chip)]
+        seconds = np.concatenate([t[mask] for mask in told])
         chips = np.concatenate([np.broadcast_to(chip, mask.shape)[mask] for mask in told])
         copies = np.concatenate([np.full(mask.sum(), index) for index, mask in enumerate(told)])
         share = pool.load(seconds) + np.where(chips < pool.chips / 2, pool.unlike, -pool.unlike)
@@ -161,10 +172,13 @@ class World:
 
 
 def asks(client: Client) -> Query:
-    """Return a query of the client, as a preview takes it."""
+    """Return a query of the client, as a preview takes it. One that fails ends the test: a rule would keep quiet."""
 
     def query(sql: str) -> Frame:
-        answer = client.query(sql)
+        try:
+            answer = client.query(sql)
+        except ClickHouseError as error:
+            pytest.fail(str(error))  # no `Exception`, which a preview takes for a state of the rule
         return Frame(answer.column_names, answer.result_rows)
 
     return query
@@ -177,8 +191,8 @@ def insert(client: Client, table: str, rows: pa.Table) -> None:
     client.raw_insert(table, column_names=rows.column_names, insert_block=sink.getvalue(), fmt="ArrowStream")
 
 
-def insert_ledger(client: Client, stored: Stored, stored_ms: int) -> None:
-    """Store a commit's ledger rows as of a moment of the world."""
+def insert_ledger(client: Client, stored: Stored, stored_ms: int, appended_ms: tuple[int, int]) -> None:
+    """Store a commit's ledger rows as of a moment of the world, of messages that were appended between two."""
     insert_rows(
         client,
         "ingest_blocks",
@@ -187,6 +201,7 @@ def insert_ledger(client: Client, stored: Stored, stored_ms: int) -> None:
                 stored_ms,
                 (totals.block.span.offset_from, totals.block.span.offset_to),
                 newest_ms=totals.newest_ts_ms,
+                appended_ms=appended_ms,
                 samples=totals.samples,
             )
             for totals in stored.totals
@@ -204,6 +219,7 @@ def block(
     offsets: tuple[int, int],
     *,
     newest_ms: int | None = None,
+    appended_ms: tuple[int, int] | None = None,
     partition: int = 0,
     samples: int = 100,
     rejected: int = 0,
@@ -212,6 +228,7 @@ def block(
     """Return a row of the ledger."""
     stored_at = datetime.fromtimestamp(stored_ms / 1000, UTC)
     newest = stored_at if newest_ms is None else datetime.fromtimestamp(newest_ms / 1000, UTC)
+    appended = [datetime.fromtimestamp(ms / 1000, UTC) for ms in appended_ms or (stored_ms, stored_ms)]
     return {
         "topic": "chip.samples",
         "kafka_partition": partition,
@@ -225,6 +242,6 @@ def block(
         "log": log,
         "commit_id": "c",
         "newest_ts": newest,
-        "appended_from": stored_at,
-        "appended_to": stored_at,
+        "appended_from": appended[0],
+        "appended_to": appended[1],
     }
