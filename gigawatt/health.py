@@ -149,7 +149,7 @@ def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
         last = f"the last block was stored {workers[0].ago_s:.0f} s ago" if workers else "no block in 15 minutes"
         if waiting:
             return Finding("workers", up=False, detail=f"{last}, {waiting:,} messages wait; run: gigawatt worker")
-        return Finding("workers", up=True, detail=f"{last}, and nothing waits")
+        return Finding("workers", up=True, detail=f"{last}, and nothing waits: no producer sends")
     names = ", ".join(f"{worker.worker} ({worker.ago_s:.1f} s ago)" for worker in lately[:SHOWN])
     more = f" and {len(lately) - SHOWN} more" if len(lately) > SHOWN else ""
     return Finding("workers", up=True, detail=f"{len(lately)} storing: {names}{more}")

@@ -1,15 +1,17 @@
 """What `gigawatt up` shows: what happens as lines, and on a terminal the live summary below them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from dashboards.live.alert_lines import alert_lines, alert_words
 from dashboards.live.summary import Summary
 from dashboards.live.terminal import one_line, show
+from dashboards.preview import Alert
 
 LINE_EVERY_S = 10.0
 
@@ -42,12 +44,14 @@ class Screen:
             yield
         self._live = None
 
-    def show(self, summary: Summary, footer: str) -> None:
-        """Show what there is now."""
+    def show(self, summary: Summary, alerts: Sequence[Alert] | None, footer: str) -> None:
+        """Show what there is now, and which alerts would fire (None where they were not evaluated yet)."""
         if self._live:
             size = self.console.size
-            shown = show(summary, height=size.height - 4, width=size.width)
-            self._live.update(Group(Text(), shown, Text(), Text(footer, style="dim")), refresh=True)
+            told = alert_lines(alerts, int(time.time() * 1000))
+            shown = show(summary, height=size.height - len(told) - 5, width=size.width)
+            below = (Text(), *told, Text(), Text(footer, style="dim"))
+            self._live.update(Group(Text(), shown, *below), refresh=True)
         elif time.monotonic() - self._line_at_s >= self._line_every_s:
             self._line_at_s = time.monotonic()
-            self.say(one_line(summary))
+            self.say(f"{one_line(summary)}; {alert_words(alerts)}")

@@ -32,8 +32,9 @@ TAIL_LINES = 10
 
 @dataclass(frozen=True)
 class Child:
-    """One process to run. `is_ready` is called in a thread, may block for a few seconds, must not raise.
+    """One process to run.
 
+    `is_ready` is called in a thread, may block for a few seconds, must not raise; without it, what runs is ready.
     `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL. What others need `stops_last`, whenever
     it was started.
     """
@@ -41,7 +42,7 @@ class Child:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] | None = None
-    is_ready: Callable[[], bool] = lambda: True
+    is_ready: Callable[[], bool] | None = None
     ready_within_s: float = 60.0
     stop_within_s: float = 10.0
     stops_last: bool = False
@@ -212,8 +213,8 @@ class Supervisor:
                 if not asked.done():
                     raise self._given_up(run, f"is not ready after {run.child.ready_within_s:.0f} s")
                 asked.result()
-                after_s = self._clock() - begun_s
-                self._tell(run, Happened.READY, process, f"{run.child.name} ready after {after_s:.1f} s")
+                line = f"ready after {self._clock() - begun_s:.1f} s" if run.child.is_ready else "runs"
+                self._tell(run, Happened.READY, process, f"{run.child.name} {line}")
                 run.ready.set()
                 await asyncio.wait([ended, stop], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -221,7 +222,8 @@ class Supervisor:
             await self._end(run, process, ended)
 
     async def _until_ready(self, run: _Run) -> None:
-        while not await asyncio.to_thread(run.child.is_ready):  # noqa: ASYNC110 - it is another process's state
+        is_ready = run.child.is_ready
+        while is_ready and not await asyncio.to_thread(is_ready):  # noqa: ASYNC110 - it is another process's state
             await asyncio.sleep(ASK_EVERY_S)
 
     async def _end(self, run: _Run, process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from dashboards.live.alerts import AlertReader
+from dashboards.live.alerts import AlertReader, AlertWatch
 from dashboards.live.reader import SummaryReader
 from dashboards.live.summary import Summary
 from dashboards.page import server as page
@@ -28,7 +28,6 @@ from schema.clickhouse import connect
 from schema.errors import GigawattError
 
 UNTIL_LIVE_S = 0.5
-ALERTS_EVERY_S = 10.0
 
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
@@ -113,6 +112,8 @@ class _Run:
         self._crashes = 0
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
         self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
+        # One that must hold for minutes has done so when the page is opened.
+        self._watch = AlertWatch(self._alerts.read)
 
     async def run(self, seconds: float | None) -> None:
         """Start all, then show what there is; raises what ends it."""
@@ -126,16 +127,13 @@ class _Run:
                 self._reader.read, plan.clickhouse_to_read, stack.HOST, plan.page_port, alerts=self._alerts.read
             ):
                 self._ready(chips)
-                with self.screen.live(), suppress(TimeoutError):
+                with self._watch, self.screen.live(), suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._show(supervisor, waiting=chips > 0)
 
     async def _show(self, supervisor: Supervisor, *, waiting: bool) -> None:
         """Show the summary until a child cannot be kept, which raises."""
-        tasks = [
-            asyncio.create_task(endless)
-            for endless in (supervisor.run(), self._look(waiting=waiting), self._watch_rules())
-        ]
+        tasks = [asyncio.create_task(endless) for endless in (supervisor.run(), self._look(waiting=waiting))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -144,12 +142,6 @@ class _Run:
         finally:
             for task in tasks:
                 task.cancel()
-
-    async def _watch_rules(self) -> None:
-        """Evaluate the rules for ever: one that must hold for minutes has done so when the page is opened."""
-        while True:
-            await stack.in_thread(self._alerts.read)
-            await asyncio.sleep(ALERTS_EVERY_S)
 
     async def _look(self, *, waiting: bool) -> None:
         """Show the summary for ever, and say when what is `waiting` to be seen is live."""
@@ -166,7 +158,7 @@ class _Run:
                 if waiting and is_live(summary, self._began):
                     waiting = False
                     self.screen.say(f"live after {self._age_s():.1f} s")
-                self.screen.show(summary, self._footer())
+                self.screen.show(summary, self._watch.newest, self._footer())
             await asyncio.sleep(UNTIL_LIVE_S if waiting or trouble else self.screen.look_every_s)
 
     def _ready(self, chips: int) -> None:

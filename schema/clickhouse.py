@@ -1,5 +1,6 @@
 """The one place that makes ClickHouse clients."""
 
+import re
 from urllib.parse import unquote
 
 import clickhouse_connect
@@ -42,13 +43,23 @@ def connect(url: str, *, database: str | None = DATABASE, timeout_s: float = 30.
             pool_mgr=get_pool_manager() if parts.hostname in _LOOPBACK else None,
         )
     except ClickHouseError as error:
-        raise ClickHouseAwayError(
-            f"ClickHouse at {parts.hostname}:{parts.port or 8123} does not answer ({_why(error)}); "
-            "start it, or name another with GIGAWATT_CLICKHOUSE"
-        ) from error
+        raise ClickHouseAwayError(_away(f"{parts.hostname}:{parts.port or 8123}", error)) from error
 
 
-def _why(error: BaseException) -> str:
+def _away(address: str, error: ClickHouseError) -> str:
+    """Say what is wrong with an address: ClickHouse refuses, something else is there, or nothing is."""
+    text = str(error)
+    if "DB::Exception" in text:
+        return f"ClickHouse at {address} refuses ({why(error)}); see user and password in GIGAWATT_CLICKHOUSE"
+    if status := re.search(r"HTTP status (\d+)", text):
+        return (
+            f"what answers at {address} is no ClickHouse (HTTP status {status[1]}); "
+            "name ClickHouse's HTTP port with --clickhouse or GIGAWATT_CLICKHOUSE"
+        )
+    return f"ClickHouse at {address} does not answer ({why(error)}); start it, or name another with GIGAWATT_CLICKHOUSE"
+
+
+def why(error: BaseException) -> str:
     """Return the innermost cause in a few words, without what the libraries in between say of it."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error

@@ -14,6 +14,7 @@ from schema.errors import GigawattError
 
 _PREFIX = "GIGAWATT_"
 _ADDRESS = re.compile(r"([^\s:/,]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+_USER = re.compile(r"//[^/@]*@")
 
 
 def kafka_addresses(text: str) -> list[str]:
@@ -59,8 +60,8 @@ def _count(name: str, text: str) -> int:
 
 
 def clickhouse_address(url: str) -> SplitResult:
-    """Return the parts of a ClickHouse URL. Raises `GigawattError` when it is none."""
-    no_address = GigawattError(f"{url!r} is no ClickHouse address; write it as http://host:8123")
+    """Return the parts of a ClickHouse URL. Raises `GigawattError`, without user and password, when it is none."""
+    no_address = GigawattError(f"{_USER.sub('//', url)!r} is no ClickHouse address; write it as http://host:8123")
     try:
         parts = urlsplit(url)
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:

@@ -1,5 +1,6 @@
 """Which rules would fire now, as lines for a terminal and as words for a log."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,19 +28,19 @@ def alert_lines(alerts: Sequence[Alert] | None, now_ms: int | None = None) -> li
 
 
 def alert_words(alerts: Sequence[Alert] | None) -> str:
-    """Count what fires, what waits for its time, and what cannot be told."""
+    """Count what fires, what is over and kept for a while, what waits for its time, and what cannot be told."""
     if alerts is None:
         return "alerts: not evaluated yet"
-    firing = sum(alert.firing for alert in alerts)
-    pending = sum(alert.state == State.PENDING for alert in alerts)
-    unknown = len(alerts) - firing - pending
-    counts = ((firing, "firing"), (pending, "pending"), (unknown, "without an answer"))
+    states = Counter(alert.state for alert in alerts)
+    firing, over, pending = states[State.ALERTING], states[State.RECOVERING], states[State.PENDING]
+    unknown = len(alerts) - firing - over - pending
+    counts = ((firing, "firing"), (over, "recovering"), (pending, "pending"), (unknown, "without an answer"))
     told = [f"{count} {what}" for count, what in counts if count]
     return f"alerts: {', '.join(told) or 'none'}"
 
 
 def _line(alert: Alert, now_ms: int | None) -> Text:
-    style = _STYLES.get(alert.severity, "") if alert.firing else "dim"
+    style = _STYLES.get(alert.severity, "") if alert.state == State.ALERTING else "dim"
     line = Text("  ", no_wrap=True, overflow="ellipsis")
     line.append(f"{alert.state.lower()} ", style=style)
     line.append(f"{alert.title}: ", style=style)

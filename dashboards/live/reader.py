@@ -21,7 +21,7 @@ from dashboards.live.summary import (
     Summary,
     summarize,
 )
-from schema.clickhouse import ClickHouseAwayError
+from schema.clickhouse import ClickHouseAwayError, why
 from schema.errors import GigawattError
 from schema.samples import METER_MODELS
 
@@ -108,10 +108,9 @@ class SummaryReader:
             return summarize(read_rows(self._client))
         except ClickHouseError as error:
             self._client = None
-            text = str(error)
-            if any(name in text for name in _UNKNOWN):
+            if any(name in str(error) for name in _UNKNOWN):
                 raise GigawattError("ClickHouse has no Gigawatt schema yet; run: gigawatt migrate") from error
-            raise ClickHouseAwayError(f"ClickHouse cannot answer: {(text.splitlines() or [''])[0][:160]}") from error
+            raise ClickHouseAwayError(f"ClickHouse cannot answer ({why(error)})") from error
 
 
 def read_rows(client: Client) -> Rows:

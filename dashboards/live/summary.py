@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 WINDOW_S: Final = 180
 """How far back a line looks for its newest complete second; what is older counts as silent."""
+OLD_S: Final = 30.0
+"""A newest complete second that is older than two samples and this is what a line was, not what it is."""
 COMPLETE: Final = 0.98
 """A second is complete at this share of the most chips that a second of the window has."""
 SETTLE_S: Final = 5.0
@@ -90,7 +92,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Line:
-    """One fleet of one platform in one site; `second` is None when it has been silent for the whole window."""
+    """One fleet of one platform in one site; `second` is None when it has been silent for the whole window.
+
+    A line is old when its newest complete second is: its chips do not report any more, or cannot be heard of.
+    """
 
     site: str
     fleet: str
@@ -99,6 +104,7 @@ class Line:
     chips_expected: float
     second: Second | None
     age_s: float | None
+    old: bool
     headroom_w: float | None
     method_shares: dict[str, float]
     history_w: list[float | None]
@@ -106,15 +112,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Total:
-    """All lines together. Power is corrected for missing chips, as in `power_estimated_w`."""
+    """All lines together. Power is corrected for missing chips, as in `power_estimated_w`; None where none is known.
 
-    power_w: float
+    An old line's power is the last that was known, and none of its chips report.
+    """
+
+    power_w: float | None
     power_error_w: float | None
     reported_w: float
     budget_w: float
     chips_reporting: float
     chips_expected: float
     silent_lines: int
+    old_lines: int
+    age_s: float | None
     modelled_share: float | None
     utilization: float | None
     history_w: list[float | None]
@@ -180,7 +191,9 @@ def cadence(methods: Sequence[MethodSum]) -> float:
 def _line(key: Key, rows: Rows, horizon: float, end: int) -> Line:
     methods = rows.methods.get(key, [])
     seconds = rows.seconds.get(key, [])
-    second = newest_complete(seconds, horizon=horizon, cadence_s=cadence(methods))
+    cadence_s = cadence(methods)
+    second = newest_complete(seconds, horizon=horizon, cadence_s=cadence_s)
+    age_s = rows.now - (second.time + 1) if second else None
     budget_w, planned = rows.budgets.get(key, (None, 0.0))
     chips = second.chips_expected if second else planned
     drawn_w = second.power_estimated_w if second else None
@@ -190,7 +203,8 @@ def _line(key: Key, rows: Rows, horizon: float, end: int) -> Line:
         budget_w=budget_w,
         chips_expected=chips,
         second=second,
-        age_s=rows.now - (second.time + 1) if second else None,
+        age_s=age_s,
+        old=age_s is not None and age_s > 2 * cadence_s + OLD_S,
         headroom_w=None if budget_w is None or drawn_w is None else budget_w - drawn_w,
         method_shares={one.method: one.energy_j / joules for one in methods if one.energy_j > 0},
         history_w=_history(rows.history.get(key, []), second, end),
@@ -216,13 +230,15 @@ def _total(lines: Sequence[Line]) -> Total:
     busy = [(second.utilization, second.chips_reporting) for second in shown if second.utilization is not None]
     chips = math.fsum(weight for _, weight in busy)
     return Total(
-        power_w=power_w,
+        power_w=power_w if shown else None,
         power_error_w=_error_w(lines),
         reported_w=known_w,
         budget_w=math.fsum(line.budget_w or 0.0 for line in lines),
-        chips_reporting=math.fsum(second.chips_reporting for second in shown),
+        chips_reporting=math.fsum(line.second.chips_reporting for line in lines if line.second and not line.old),
         chips_expected=math.fsum(line.chips_expected for line in lines),
         silent_lines=sum(line.second is None for line in lines),
+        old_lines=sum(line.old for line in lines),
+        age_s=min((line.age_s for line in lines if line.age_s is not None), default=None),
         modelled_share=modelled_w / known_w if known_w else None,
         utilization=math.fsum(share * weight for share, weight in busy) / chips if chips else None,
         history_w=_sum_of_histories([line.history_w for line in lines]),

@@ -34,10 +34,10 @@ def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableT
     by_power = sorted(summary.lines, key=lambda line: line.second.power_w if line.second else 0.0, reverse=True)
     largest = {(line.site, line.fleet, line.platform) for line in by_power[:most]}
     shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in largest]
-    table = _table([_cells(line) for line in shown], width)
+    table = _table([_cells(line) for line in shown], width, old=any(line.old for line in shown))
     hidden = len(summary.lines) - len(shown)
     more = [Text(f"and {hidden} smaller ones", style="dim")] if hidden else []
-    return Group(_headline(summary.total), Text(flow_line(summary), style="dim"), Text(), table, *more)
+    return Group(_headline(summary), Text(flow_line(summary), style="dim"), Text(), table, *more)
 
 
 def one_line(summary: Summary) -> str:
@@ -45,8 +45,8 @@ def one_line(summary: Summary) -> str:
     total = summary.total
     error = f" ± {watts(total.power_error_w)}" if total.power_error_w is not None else ""
     return (
-        f"{watts(total.power_w)}{error} of {watts(total.budget_w)}, "
-        f"{total.chips_reporting:,.0f} of {total.chips_expected:,.0f} chips, "
+        f"{_last_known(summary)}{watts(total.power_w)}{error} of {watts(total.budget_w)}, "
+        f"{total.chips_reporting:,.0f} of {total.chips_expected:,.0f} chips{_unheard(total)}, "
         f"busy {percent(total.utilization)}; {flow_line(summary)}"
     )
 
@@ -68,25 +68,43 @@ def flow_line(summary: Summary) -> str:
     return " · ".join(parts)
 
 
-def _headline(total: Total) -> Text:
+def _last_known(summary: Summary) -> str:
+    """Return the words before figures of which none is of now: how old the newest is."""
+    old = summary.total.power_w is not None and all(line.old or line.second is None for line in summary.lines)
+    return f"last known, {seconds(summary.total.age_s or 0)} ago: " if old else ""
+
+
+def _unheard(total: Total) -> str:
+    """Return how many lines are not of now."""
+    counts = ((total.old_lines, "old"), (total.silent_lines, "silent"))
+    return "".join(f" · {count} {what}" for count, what in counts if count)
+
+
+def _headline(summary: Summary) -> Text:
+    total = summary.total
     text = Text()
+    text.append(_last_known(summary), style="red")
     text.append(watts(total.power_w), style="bold")
     if total.power_error_w is not None:
         text.append(f" ± {watts(total.power_error_w)}")
     text.append(f"  of {watts(total.budget_w)}  " if total.budget_w else "  (no budget)  ")
     text.append(sparkline(total.history_w, 2 * _SPARK_CELLS), style="cyan")
     text.append(f"\n{total.chips_reporting:,.0f} of {total.chips_expected:,.0f} chips report")
+    text.append(_unheard(total), style="red")
     text.append(f" · busy {percent(total.utilization)} · {percent(total.modelled_share)} of the energy is modelled")
-    if total.silent_lines:
-        text.append(f" · {total.silent_lines} silent", style="red")
     return text
 
 
-def _table(rows: Sequence[Mapping[str, Text]], width: int) -> Table:
-    """Return the table without the columns for which there is no room: a figure that is cut says something else."""
+def _table(rows: Sequence[Mapping[str, Text]], width: int, *, old: bool) -> Table:
+    """Return the table without the columns for which there is no room: a figure that is cut says something else.
+
+    Where a figure is old, its age is among those that matter most.
+    """
     names = list(_COLUMNS)
     widths = {name: max(cell_len(name), *(row[name].cell_len for row in rows), 0) for name in names}
     for name in _FIRST_TO_GO:
+        if old and name == "age":
+            continue
         if sum(widths[name] + _GAP for name in names) - _GAP <= width:
             break
         names.remove(name)
@@ -108,15 +126,17 @@ def _cells(line: Line) -> dict[str, Text]:
     if second is None or line.age_s is None:
         return {**cells, "power": Text("silent", style="red")}
     power = watts(second.power_w if second.power_estimated_w is None else second.power_estimated_w)
-    chips = f"{percent(second.coverage)} of {line.chips_expected:,.0f}" if second.coverage is not None else "?"
+    coverage = 0.0 if line.old else second.coverage
+    chips = f"{percent(coverage)} of {line.chips_expected:,.0f}" if coverage is not None else "?"
+    alarm = "red" if line.old else ""
     return {
         **cells,
-        "power": Text(power),
+        "power": Text(power, style="dim" if line.old else ""),
         "± error": Text(watts(second.power_error_w)),
         "headroom": _headroom(line),
-        "chips": Text(chips),
+        "chips": Text(chips, style=alarm),
         "busy": Text(percent(second.utilization)),
-        "age": Text(seconds(line.age_s)),
+        "age": Text(seconds(line.age_s), style=alarm),
         "known by": Text(known_by(line.method_shares)),
     }
 

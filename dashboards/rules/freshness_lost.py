@@ -15,7 +15,7 @@ RULE: Final = Rule(
     title="Freshness lost",
     severity="critical",
     group=STEADY,
-    summary="Samples are stored {shown} after their end, {value} of the limit.",
+    summary="What is known is {shown} late, {value} of the limit.",
     sql="""
     SELECT
         greatest(delay_s, silent_s - 2 * pause_s) AS shown,

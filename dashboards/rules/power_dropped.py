@@ -17,8 +17,8 @@ RULE: Final = Rule(
     sql="""
     SELECT
         site, fleet, platform,
-        max((1 - after_w / before_w) / @drop_share) AS value,
-        max(before_w - after_w) AS shown
+        greatest(max((1 - after_w / before_w) / @drop_share), 0) AS value,
+        greatest(max(before_w - after_w), 0) AS shown
     FROM @changes
     WHERE before_w > 0 AND before_w >= 0.1 * budget_w
     GROUP BY site, fleet, platform

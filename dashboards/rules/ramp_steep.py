@@ -18,8 +18,8 @@ RULE: Final = Rule(
     sql="""
     SELECT
         site, fleet, platform,
-        max((after_w - before_w) / 10 / budget_w / @ramp_share) AS value,
-        max(after_w - before_w) / 10 AS shown
+        greatest(max((after_w - before_w) / 10 / budget_w / @ramp_share), 0) AS value,
+        greatest(max(after_w - before_w) / 10, 0) AS shown
     FROM @changes
     WHERE budget_w > 0
     GROUP BY site, fleet, platform

@@ -27,6 +27,8 @@ def test_ledger_beyond_the_log_is_not_behind():
 def test_nobody_storing_is_down_only_when_messages_wait():
     """A stack at rest is up; one that stores nothing of what waits is down."""
     assert workers_finding([], {0: 0}).up
+    resting = workers_finding([Seen("a", 9, 120.0)], {0: 0})
+    assert resting.detail == "the last block was stored 120 s ago, and nothing waits: no producer sends"
     assert not workers_finding([], {0: 3}).up
     stalled = workers_finding([Seen("a", 9, 120.0)], {0: 3})
     assert not stalled.up

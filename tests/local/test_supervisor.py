@@ -66,6 +66,18 @@ def test_each_child_is_ready_before_the_next_starts_and_the_last_stops_first(tmp
     assert "broker ready after " in events[1].line
 
 
+def test_of_a_child_that_cannot_be_asked_it_is_only_said_that_it_runs(tmp_path: Path):
+    events: list[Event] = []
+
+    async def main() -> None:
+        async with Supervisor(tmp_path, on_event=events.append) as supervisor:
+            await supervisor.start(python("worker", SLEEP))
+
+    asyncio.run(main())
+
+    assert events[1].line == "worker runs"
+
+
 def test_a_child_has_its_environment_and_its_log(tmp_path: Path):
     """What it prints is in its log file; the run before keeps one file beside it."""
 

@@ -1,7 +1,10 @@
+import socket
+
 import pytest
 
-from schema.clickhouse import connect
+from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
+from tests.producers.exporter import Exporter, serving
 
 
 @pytest.mark.parametrize(
@@ -10,3 +13,29 @@ from schema.errors import GigawattError
 def test_what_is_no_address_is_refused_in_one_line(url):
     with pytest.raises(GigawattError, match="is no ClickHouse address; write it as http://host:8123"):
         connect(url)
+
+
+def test_a_refused_address_does_not_tell_its_password():
+    with pytest.raises(GigawattError) as refused:
+        connect("http://reader:secret@host:port")
+
+    assert "secret" not in str(refused.value)
+    assert "'http://host:port'" in str(refused.value)
+
+
+def test_what_is_no_clickhouse_is_not_said_to_be_silent():
+    """Such as the page's address."""
+    exporter = Exporter()
+    exporter.respond = lambda handler: handler.send_error(501)
+    with (
+        serving(exporter),
+        pytest.raises(GigawattError, match=r"is no ClickHouse \(HTTP status 501\); name ClickHouse's"),
+    ):
+        connect(exporter.url)
+
+
+def test_where_nothing_listens_nothing_answers():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or name another"):
+            connect(f"http://127.0.0.1:{held.getsockname()[1]}")

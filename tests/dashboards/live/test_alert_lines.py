@@ -47,6 +47,10 @@ def test_many_alerts_are_counted_and_the_worst_named():
     assert lines[-1] == "and 14 more"
 
 
+def test_an_alert_that_is_over_and_kept_for_a_while_does_not_count_as_firing():
+    assert alert_words([alert("Recovering"), alert("Alerting")]) == "alerts: 1 firing, 1 recovering"
+
+
 def test_silence_is_not_taken_for_health():
     """Rules that were not evaluated yet, and those that have no answer, are no calm."""
     assert said([]) == ["alerts: none"]

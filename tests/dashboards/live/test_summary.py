@@ -103,6 +103,30 @@ def test_budgeted_fleet_without_samples_is_a_silent_line():
     assert summary.total.chips_expected == 200.0
 
 
+def test_a_line_is_old_once_two_samples_and_half_a_minute_are_missing():
+    """By its own cadence: a minute of Trainium that is two minutes old is of now."""
+
+    def old(**seconds):
+        return {line.platform: line.old for line in summarize(rows(**seconds)).lines}
+
+    assert old(gpu=[second(NOW - 30, 100)], trn=[second(NOW - 140, 100)]) == {"nvidia": False, "trainium": False}
+    assert old(gpu=[second(NOW - 34, 100)], trn=[second(NOW - 152, 100)]) == {"nvidia": True, "trainium": True}
+
+
+def test_total_of_what_is_old_has_its_last_power_and_no_chips():
+    total = summarize(rows(gpu=[second(NOW - 40, 100)], trn=[second(NOW - 60, 50)])).total
+
+    assert total.power_w == pytest.approx(200_000)
+    assert (total.chips_reporting, total.old_lines, total.silent_lines) == (50, 1, 0)
+    assert total.age_s == pytest.approx(39.5)
+
+
+def test_total_of_silence_is_unknown():
+    total = summarize(rows()).total
+
+    assert (total.power_w, total.power_error_w, total.age_s) == (None, None, None)
+
+
 def test_total_adds_platforms_as_independent_and_fleets_of_one_alike():
     """Errors of fleets of one platform add up; those of two platforms add in squares."""
     both = summarize(rows(gpu=[second(NOW - 2, 100)], trn=[second(NOW - 60, 100)])).total
