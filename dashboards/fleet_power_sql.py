@@ -2,7 +2,12 @@
 
 from typing import Final
 
-POWER: Final = "SELECT sum(ifNull(power_estimated_w, power_w)) AS power_w FROM @newest"
+POWER: Final = """
+SELECT
+    sum(ifNull(power_estimated_w, power_w)) AS power_w,
+    toUnixTimestamp($__toTime) - toUnixTimestamp(max(newest.time)) - 1 AS age_s
+FROM @newest AS newest
+"""
 BUDGET: Final = "SELECT sum(budget_w) AS budget_w FROM budgets WHERE @chosen HAVING count() > 0"
 HEADROOM_NOW: Final = """
 SELECT sum(budget_w) - sum(power_estimated_w) AS headroom_w, headroom_w / sum(budget_w) AS headroom
@@ -48,17 +53,18 @@ ORDER BY time, series
 GROUPS: Final = """
 SELECT
     site, fleet, platform,
-    power_estimated_w AS power_w, power_error_w AS error_w, budget_w,
-    1 - power_estimated_w / budget_w AS headroom,
-    if(chips_expected > 0, chips_reporting / chips_expected, NULL) AS coverage,
-    1 - modelled_share AS measured,
-    toUnixTimestamp($__toTime) - toUnixTimestamp(newest.time) - 1 AS age_s,
     multiIf(
         newest.time IS NULL, 'silent',
         power_estimated_w > budget_w, 'over budget',
         chips_reporting < chips_expected * limits['coverage_share'], 'chips missing',
         power_estimated_w > budget_w * (1 - limits['headroom_share']), 'headroom low',
-        'as planned') AS state
+        'as planned') AS state,
+    power_estimated_w AS power_w, budget_w,
+    1 - power_estimated_w / budget_w AS headroom,
+    power_error_w AS error_w,
+    if(chips_expected > 0, chips_reporting / chips_expected, NULL) AS coverage,
+    toUnixTimestamp($__toTime) - toUnixTimestamp(newest.time) - 1 AS age_s,
+    1 - modelled_share AS measured
 FROM @newest AS newest
 ORDER BY power_w DESC NULLS FIRST, site, fleet, platform
 """

@@ -18,6 +18,7 @@ relative to the dashboard's time range, so that last week's range shows what was
     @together      a table: one row per window of @lines in which all groups are complete, with the sums of all; power
                    is null where more of the chips are in groups that tell nothing than may be missing
     @sums          a table: power_by_second, _minute or _hour over the range, at @resolution, of the chosen chips
+    @reach_s       so many seconds does a sample reach back at most
     @settled_s     within so many seconds of the end of the range @newest looks
 """
 
@@ -101,12 +102,13 @@ WHERE resolution_s = @resolution AND $__timeFilter(windows.time) AND @chosen
 """
 
 # Where groups are missing that were there before, with more of the chips than may be missing, the sum is not known: a
-# gap in what is told must not look like a drop of the load. Errors of one platform's groups are alike and add up, those
-# of different platforms are independent.
+# gap in what is told must not look like a drop of the load. Nor is it known just before groups begin: the first sample
+# of a device that tells means of a minute reaches back to before the others. Errors of one platform's groups are alike
+# and add up, those of different platforms are independent.
 _TOGETHER: Final = """
 SELECT
     time,
-    max(expected_now) OVER (ORDER BY time) AS chips_expected,
+    max(expected_now) OVER (ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND @reach_s FOLLOWING) AS chips_expected,
     expected_now >= @coverage_share * chips_expected AS known,
     if(known, estimated_w, NULL) AS power_w,
     if(known, budgeted_estimated_w, NULL) AS budgeted_w,
@@ -165,6 +167,7 @@ FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "series": "concat(site, ' / ', fleet, ' / ', platform)",
         "sum_columns": _SUM_COLUMNS,
         "settled_s": "180",
+        "reach_s": "60",
         "coverage_share": str(DEFAULTS["coverage_share"]),
         "default_limits": "map(" + ", ".join(f"'{name}', {value}" for name, value in DEFAULTS.items()) + ")",
     }

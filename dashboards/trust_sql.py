@@ -214,10 +214,11 @@ ORDER BY time
 """
 WORKERS: Final = """
 SELECT
-    worker, uniqExactIf(log, topic, kafka_partition, stored_at > $__toTime - 60) AS partitions,
+    worker,
+    greatest(toFloat64($__toTime) - toFloat64(max(stored_at)), 0) AS stored_ago_s,
+    uniqExactIf(log, topic, kafka_partition, stored_at > $__toTime - 60) AS partitions,
     sumIf(samples, stored_at > $__toTime - 60) / 60 AS samples_per_s,
-    uniqExactIf(commit_id, stored_at > $__toTime - 60) / 60 AS commits_per_s,
-    greatest(toFloat64($__toTime) - toFloat64(max(stored_at)), 0) AS stored_ago_s
+    uniqExactIf(commit_id, stored_at > $__toTime - 60) / 60 AS commits_per_s
 FROM ingest_blocks
 WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
 GROUP BY worker

@@ -13,6 +13,7 @@ _HEADROOM: Final[Steps] = ((None, "red"), (0.0, "orange"), (DEFAULTS["headroom_s
 _COVERAGE: Final[Steps] = ((None, "red"), (DEFAULTS["coverage_share"], "yellow"), (0.99, "green"))
 _ERROR: Final[Steps] = ((None, "green"), (0.05, "yellow"), (0.2, "orange"))
 _BLUE: Final[Steps] = ((None, "blue"),)
+_NOW_AGE: Final[Steps] = ((None, "text"), (DEFAULTS["freshness_s"], "red"))
 _AGE: Final[Steps] = ((None, "green"), (DEFAULTS["freshness_s"], "yellow"), (120.0, "red"))
 
 _TO_CHIPS = drill(CHIPS, "Hosts and chips")
@@ -45,13 +46,17 @@ def _now() -> Row:
         [
             stat(
                 1, "Power", "Power of the chosen fleets, corrected for chips that do not report. A fleet of which "
-                "nothing is known for three minutes is not in it; coverage shows that.",
-                sql.POWER, unit="watt", width=5, links=[_TO_DYNAMICS],
-                fields=[field("power_w", title="power", decimals=2)],
+                "nothing is known for three minutes is not in it; coverage shows that. Its age is that of the newest "
+                "complete second of any of them: red means that this is what the power was.",
+                sql.POWER, unit="watt", width=6, links=[_TO_DYNAMICS],
+                fields=[
+                    field("power_w", title="power", decimals=2),
+                    field("age_s", title="age", unit="s", decimals=0, steps=_NOW_AGE),
+                ],
             ),
             stat(
                 2, "Budget", "Sum of the budgets in the fleet file, for chips alone.",
-                sql.BUDGET, unit="watt", width=4, links=[_TO_DYNAMICS],
+                sql.BUDGET, unit="watt", width=3, links=[_TO_DYNAMICS],
                 fields=[field("budget_w", title="budget", decimals=2)], no_value="no budget",
             ),
             stat(
@@ -107,23 +112,23 @@ def _over_time() -> Row:
             ),
             timeseries(
                 7, "Power by fleet and platform", "Power of each fleet, up to its newest complete second.",
-                sql.BY_GROUP, unit="watt", low=0, width=12, height=11, by_series=True, stacked=True, fill=60,
+                sql.BY_GROUP, unit="watt", low=0, width=9, height=11, by_series=True, stacked=True, fill=60,
                 links=[_TO_UTILIZATION, _TO_CHIPS],
             ),
             table(
                 8, "Fleets and platforms", "The newest complete second of each, and how old it is. State is by the "
                 "fleet's own limits, from the fleet file; colors are by the default ones.",
-                sql.GROUPS, unit="watt", width=12, height=11, links=[_TO_CHIPS],
+                sql.GROUPS, unit="watt", width=15, height=11, links=[_TO_CHIPS],
                 fields=[
                     *_GROUP_FIELDS,
+                    field("state"),
                     field("power_w", title="power", decimals=2),
-                    field("error_w", title="± error", decimals=1),
                     field("budget_w", title="budget", decimals=2),
                     field("headroom", unit="percentunit", decimals=1, steps=_HEADROOM, cell="color-text"),
+                    field("error_w", title="± error", decimals=1),
                     field("coverage", unit="percentunit", decimals=1, steps=_COVERAGE, cell="color-text"),
-                    field("measured", unit="percentunit", decimals=0),
                     field("age_s", title="age", unit="s", decimals=0, steps=_AGE, cell="color-text"),
-                    field("state"),
+                    field("measured", unit="percentunit", decimals=0),
                 ],
             ),
         ],

@@ -230,10 +230,10 @@ def _workers() -> Row:
                 sql.WORKERS, unit="none", width=8, links=[_TO_POWER],
                 fields=[
                     field("worker"),
-                    field("partitions", decimals=0),
-                    field("samples_per_s", title="samples per second", unit="short", decimals=0),
-                    field("commits_per_s", title="commits per second", decimals=2),
                     field("stored_ago_s", title="stored", unit="s", decimals=1, steps=_FRESH, cell="color-text"),
+                    field("partitions", decimals=0),
+                    field("samples_per_s", title="samples/s", unit="short", decimals=0),
+                    field("commits_per_s", title="commits/s", decimals=2),
                 ],
             ),
         ],

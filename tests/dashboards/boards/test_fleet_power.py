@@ -45,7 +45,7 @@ def fleets(client):
 
 def test_power_is_that_of_complete_seconds_corrected_for_missing_chips(fleets):
     """50 kW of GPUs, 10 kW of half the TPUs made 20, and 20 kW of Trainium, none of it a half second."""
-    assert one(fleets, "Power") == {"power_w": pytest.approx(90_000)}
+    assert one(fleets, "Power") == {"power_w": pytest.approx(90_000), "age_s": 1}
 
 
 def test_headroom_is_of_the_budgets_of_fleets_that_report(fleets):
@@ -143,13 +143,24 @@ def test_a_gap_of_a_fleet_is_a_gap_and_not_a_drop(client):
 
 
 def test_a_fleet_that_is_added_raises_the_sum(client):
-    """Before it was there, nothing was missing."""
+    """Before it was there, nothing was missing; of its last minute before that is not sure."""
     budgets(client, {GPU: (60_000, 100), TPU: (40_000, 100)})
     windows(client, [*steady(GPU, range(2, 200)), *steady(TPU, range(2, 100))])
     rows = ask(client, BOARD, "Power against budget", view(T))
 
-    assert {row["power_w"] for row in rows if row["time"] < T - 100} == {50_000.0}
-    assert {row["power_w"] for row in rows if row["time"] > T - 98} == {100_000.0}
+    assert {row["power_w"] for row in rows if row["time"] < T - 159} == {50_000.0}
+    assert {row["power_w"] for row in rows if T - 159 <= row["time"] < T - 99} == {None}
+    assert {row["power_w"] for row in rows if row["time"] >= T - 99} == {100_000.0}
+
+
+def test_what_a_first_sample_reaches_back_to_is_no_lower_load(client):
+    """A device that tells means of a minute knows of the time before the others began: the sum does not."""
+    budgets(client, {GPU: (60_000, 100), TRN: (60_000, 100)})
+    windows(client, [*steady(GPU, range(2, 200)), *steady(TRN, range(2, 260))])
+    duration = ask(client, BOARD, "Load duration", view(T))
+
+    assert {row["power_w"] for row in duration} == {100_000.0}
+    assert {row["power_w"] for row in ask(client, BOARD, "Power against budget", view(T))} == {None, 100_000.0}
 
 
 def test_lines_by_fleet_end_with_their_own_newest_complete_second(fleets):
