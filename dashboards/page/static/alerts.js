@@ -23,9 +23,11 @@ export async function show() {
 }
 
 function draw(node, alerts) {
-  const firing = alerts.filter(alert => alert.firing),
-    pending = alerts.filter(({ state }) => state === "Pending");
-  const unknown = alerts.length - firing.length - pending.length;
+  const within = wanted => alerts.filter(({ state }) => state === wanted);
+  const firing = within("Alerting"),
+    recovering = within("Recovering").length,
+    pending = within("Pending").length;
+  const unknown = alerts.length - firing.length - recovering - pending;
   node.className = firing.some(({ severity }) => severity === "critical")
     ? "critical"
     : firing.length
@@ -33,7 +35,8 @@ function draw(node, alerts) {
       : "quiet";
   const counts = [
     firing.length ? `${firing.length} ${firing.length === 1 ? "alert" : "alerts"} would fire` : "No alert would fire",
-    pending.length ? `${pending.length} pending` : "",
+    recovering ? `${recovering} recovering` : "",
+    pending ? `${pending} pending` : "",
     unknown ? `${unknown} cannot tell` : "",
   ]
     .filter(Boolean)
@@ -60,11 +63,15 @@ function list(alerts) {
   return make(
     "ul",
     {},
-    ...alerts.map(({ state, firing, severity, title, labels, summary, since_ms, runbook, dashboard_uid, panel_id }) =>
+    ...alerts.map(({ state, severity, title, labels, summary, since_ms, runbook, dashboard_uid, panel_id }) =>
       make(
         "li",
         {},
-        make("span", { class: `badge ${firing ? severity : ""}` }, firing ? severity : state.toLowerCase()),
+        make(
+          "span",
+          { class: `badge ${state === "Alerting" ? severity : ""}` },
+          state === "Alerting" ? severity : state.toLowerCase(),
+        ),
         make(
           "a",
           { href: `/d/${encodeURIComponent(dashboard_uid)}?viewPanel=${panel_id}`, title: `what to do: ${runbook}` },

@@ -139,14 +139,15 @@ def test_what_would_fire_stands_above_the_dashboard(browser: Browser, seeded: En
         "iowa draws 4 MW", "docs/runbooks.md#over", UID, 1,
     )  # fmt: skip
     pending = replace(firing, title="Coverage lost", state="Pending", firing=False)
+    over = replace(firing, title="Power dropped", state="Recovering")
     with (
-        running(seeded.url, found={UID: small()}, alerts=lambda: [firing, pending]) as address,
+        running(seeded.url, found={UID: small()}, alerts=lambda: [firing, over, pending]) as address,
         tab(browser, address, shots) as one,
     ):
         one.open(f"/d/{UID}")
         bar = one.page.locator("#alerts")
         bar.wait_for(state="visible")
-        assert "1 alert would fire · 1 pending" in bar.inner_text()
+        assert "1 alert would fire · 1 recovering · 1 pending" in bar.inner_text()
         assert bar.get_attribute("class") == "critical"
         bar.locator("summary").click()
         assert "iowa draws 4 MW" in bar.inner_text()
