@@ -16,7 +16,7 @@ enough chips reported, at watts that are corrected for the rest, and at changes 
     @horizon       the end of the newest stored sample, at most the end of the range: what lies after it was not stored
                    yet, which is no fault of a fleet
     @began         since when anybody sends without a pause: of all fleets' messages, that one which follows on a pause
-                   much longer than usual; null where nothing was stored for a quarter of an hour
+                   longer than usual; null where nothing was stored for a quarter of an hour
     @chips_only    the condition that leaves meters out
     @LIMIT         a fleet's limit of that name, where `limits` is known; its default without a budget
     @default_LIMIT its default
@@ -39,6 +39,8 @@ SETTLE_S: Final = 15
 """Seconds from a sample's end until it is stored, at most; one that comes later is counted by a later evaluation."""
 SLOWEST_S: Final = 60
 """Interval of samples, in seconds, of a fleet that told none: what the slowest platform has."""
+PAUSE_S: Final = 5
+"""What is longer than this and twice the usual time between messages, in seconds, is a pause of all producers."""
 
 _FRAGMENT: Final = re.compile(r"^( *)(.*?)@(\w+)", re.MULTILINE)
 
@@ -161,11 +163,15 @@ _HORIZON: Final = """(
 )"""
 
 # What is older than a quarter of an hour matters to no rule. The first block there has none before it, and begins it.
+# Who pauses again and again does not begin each time, or nobody would be told of what is missing.
 _BEGAN: Final = """(
-    SELECT if(count() > 0, toDateTime(maxIf(from_s, from_s - until_s > @settle_s + 2 * usual_s)), NULL)
+    SELECT if(count() > 0, toDateTime(if(countIf(after_pause) > 3, min(from_s), maxIf(from_s, after_pause))), NULL)
     FROM
     (
-        SELECT *, ifNotFinite(quantileIf(0.9)(greatest(from_s - until_s, 0), until_s > 0) OVER (), 0) AS usual_s
+        SELECT
+            *,
+            ifNotFinite(quantileIf(0.9)(greatest(from_s - until_s, 0), until_s > 0) OVER (), 0) AS usual_s,
+            from_s - until_s > @pause_s + 2 * usual_s AS after_pause
         FROM
         (
             SELECT
@@ -196,6 +202,7 @@ FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "frequent_s": str(FREQUENT_S),
         "settle_s": str(SETTLE_S),
         "slowest_s": str(SLOWEST_S),
+        "pause_s": str(PAUSE_S),
         **{name: _LIMIT.format(name=name, default=default) for name, default in DEFAULTS.items()},
         **{f"default_{name}": str(default) for name, default in DEFAULTS.items()},
     }

@@ -28,14 +28,16 @@ def sent_but(since: float, until: float) -> Callable[[Times], Times]:
     return lambda t: (t < since) | (t >= until)
 
 
-def fired(client: Client, until_s: int, pools: list[Pool], sent: Callable[[Times], Times]) -> dict[str, list[int]]:
+def fired(
+    client: Client, until_s: int, pools: list[Pool], sent: Callable[[Times], Times], step_s: int = 10
+) -> dict[str, list[int]]:
     """Play a world with somebody who looks at all rules from its first moment on; return when which of them fired."""
     start_ms = (int(time.time()) // 60 * 60 - until_s) * 1000
     world = World(client, start_ms, pools, sent=sent)
     set_budgets(client, world.budgets())
     preview, found = Preview(asks(client)), {}
     preview.evaluate(start_ms)
-    for now_ms in world.play(until_s):
+    for now_ms in world.play(until_s, step_s):
         second = (now_ms - start_ms) // 1000
         if second % EVERY_S == 0:
             for name in {alert.name for alert in preview.evaluate(now_ms) if alert.state == State.ALERTING}:
@@ -50,6 +52,13 @@ def test_a_stack_that_begins_wakes_nobody(client):
 
 def test_a_stack_that_is_started_again_at_once_wakes_nobody(client):
     assert fired(client, 600, fleets(), sent_but(300, 345)) == {}
+
+
+def test_who_stops_again_and_again_is_told_what_is_missing(client):
+    """A quarter of all samples, in pauses of which each alone would be a restart."""
+    found = fired(client, 600, [Pool("virginia")], lambda t: (t < 200) | (t % 80 >= 20), step_s=5)
+
+    assert found.keys() == {"coverage_lost"}
 
 
 def test_of_an_outage_of_everything_freshness_tells_alone_and_while_it_lasts(client):
