@@ -1,9 +1,13 @@
 """Flags that several commands share, with the environment variable behind each."""
 
+from typing import Final
+
 import click
 
 from schema.settings import Settings, kafka_addresses
 
+STANDARD_OUTPUT: Final = "-"
+"""Where a broker may be named, it stands for standard output."""
 _DEFAULTS = Settings.read()
 
 

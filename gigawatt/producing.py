@@ -8,7 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import structlog
 
-from gigawatt.commands.produce import STANDARD_OUTPUT
+from gigawatt.options import STANDARD_OUTPUT
 from gigawatt.status_line import StatusLine
 from producers.sampler import Outcome, Sampler
 from producers.sink import NdjsonSink, OutputError, Sink

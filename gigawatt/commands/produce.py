@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from gigawatt.memory import keep_freed_memory, load_lean
+from gigawatt.options import STANDARD_OUTPUT
 from producers import sources
 from producers.flags import FiniteRange
 from schema.settings import Settings
@@ -17,7 +18,6 @@ from schema.settings import Settings
 if TYPE_CHECKING:
     from producers.source import Source, Where
 
-STANDARD_OUTPUT: Final = "-"
 _HOST_PORT: Final = re.compile(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
