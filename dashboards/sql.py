@@ -47,8 +47,9 @@ _WITH_MODEL: Final = (
     "toStartOfHour($__fromTime) AND time <= $__toTime AND model IN (${model:singlequote})), $model)"
 )
 
-# Complete is a second of which enough chips have reported; the newest of these is shown. Where there is none, it is the
-# newest of those of which the most have: chips that fell silent are not waited for.
+# Complete is a second of which enough chips have reported, and hardly any fewer than of the seconds before it: then no
+# more are to come. The newest of these is shown. Where there is none, it is the newest of those of which the most have:
+# chips that fell silent are not waited for.
 _NEWEST: Final = """
 SELECT
     site, fleet, platform,
@@ -56,7 +57,7 @@ SELECT
     max(chips_expected) AS chips_expected,
     argMax(set_limits, length(set_limits)) AS longest,
     if(notEmpty(longest), longest, @default_limits) AS limits,
-    argMax(second, (least(round(second.6, 2), enough), second.1)) AS newest,
+    argMax(second, (least(round(second.6, 2), enough), whole, second.1)) AS newest,
     if(newest.6 < 0, NULL, newest.1) AS time,
     newest.2 AS power_w, newest.3 AS power_estimated_w, newest.4 AS power_error_w, newest.5 AS chips_reporting,
     newest.7 AS modelled_share, newest.8 AS utilization, newest.9 AS tensor_utilization,
@@ -71,6 +72,9 @@ FROM
         SELECT
             site, fleet, platform, NULL AS budget_w, chips_expected, 0 AS share,
             CAST(map(), 'Map(String, Float64)') AS set_limits,
+            chips_reporting >= 0.98 * max(chips_reporting) OVER (
+                PARTITION BY site, fleet, platform ORDER BY time ROWS BETWEEN 15 PRECEDING AND CURRENT ROW
+            ) AS whole,
             (time, toNullable(power_w), power_estimated_w, power_error_w, chips_reporting, ifNull(coverage, 1),
                 modelled_share, utilization, tensor_utilization,
                 toNullable(idle_w), toNullable(idle_chips)) AS second
@@ -78,7 +82,7 @@ FROM
         WHERE resolution_s = 1 AND time >= $__toTime - INTERVAL @settled_s SECOND AND time < $__toTime AND @chosen
         UNION ALL
         SELECT
-            site, fleet, platform, budget_w, toFloat64(chips_expected), limits['coverage_share'], limits,
+            site, fleet, platform, budget_w, toFloat64(chips_expected), limits['coverage_share'], limits, false,
             (toDateTime(0, 'UTC'), NULL, NULL, NULL, 0., -1., NULL, NULL, NULL, NULL, NULL)
         FROM budgets
         WHERE @chosen

@@ -48,6 +48,28 @@ def test_power_is_that_of_complete_seconds_corrected_for_missing_chips(fleets):
     assert one(fleets, "Power") == {"power_w": pytest.approx(90_000), "age_s": 1}
 
 
+def test_chips_that_report_later_are_not_missing(client):
+    """Of devices that tell means of a minute, host by host, the newest minute fills up by and by."""
+    budgets(client, {TRN: (60_000, 100)})
+    filling = [Window(T - age, TRN, chips=min(100.0, age * 100 / 60)) for age in range(1, 170)]
+    windows(client, filling)
+
+    assert one(client, "Coverage") == {
+        "coverage": pytest.approx(1.0, abs=0.02),
+        "missing_chips": pytest.approx(0, abs=2),
+    }
+    assert one(client, "Power")["age_s"] in range(57, 60)
+
+
+def test_chips_that_fell_silent_are_missing_after_some_seconds(client):
+    """They are not waited for, though enough report."""
+    budgets(client, {GPU: (60_000, 100)})
+    windows(client, [*steady(GPU, range(20, 170)), *steady(GPU, range(2, 20), chips=92.0)])
+
+    assert one(client, "Coverage") == {"coverage": pytest.approx(0.92), "missing_chips": pytest.approx(8)}
+    assert one(client, "Power")["age_s"] == 1
+
+
 def test_headroom_is_of_the_budgets_of_fleets_that_report(fleets):
     """A fleet of which nothing is known has no headroom that anybody could use."""
     assert one(fleets, "Headroom") == {"headroom_w": pytest.approx(40_000), "headroom": pytest.approx(40 / 130)}
