@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TextIO
 
 METRICS: Final = (
@@ -91,8 +92,9 @@ class MonitoringProcess:
             process.kill()
             process.wait()
         for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+            # A question that the helper did not take is in the pipe's buffer still, and closing tries it again.
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # both were asked for
 
     def _start(self) -> bool:
         if self._clock() - self._started_s < _RESTART_AFTER_S:

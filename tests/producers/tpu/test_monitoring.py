@@ -93,6 +93,17 @@ def test_a_python_that_is_not_there_says_so(asked, tmp_path):
     assert "cannot be started: No such file" in helper.failure
 
 
+def test_a_helper_that_takes_no_more_questions_is_no_exception():
+    """It ended after its answer, and nobody knows until it is asked again."""
+    once = "import os, sys; sys.stdin.readline(); os.close(0); print('{}', flush=True)"
+    helper = MonitoringProcess([sys.executable, "-c", once])
+    assert helper.read(WITHIN_S) == {}
+    assert helper.failure is None
+
+    assert helper.read(WITHIN_S) == {}
+    assert helper.failure.endswith(": it ended")
+
+
 def test_a_library_that_ends_its_process_ends_the_helper_only(asked, tmp_path):
     """It has happened."""
     helper = asked(python_with_libtpu(tmp_path, sdk="import os; os.abort()"))
