@@ -15,8 +15,8 @@ enough chips reported, at watts that are corrected for the rest, and at changes 
     @inventory     a table: chips of each fleet that were seen within a day (known) and within five minutes (alive)
     @horizon       the end of the newest stored sample, at most the end of the range: what lies after it was not stored
                    yet, which is no fault of a fleet
-    @began         since when anybody sends without a pause: of all fleets' messages, that one which follows on a pause
-                   longer than usual; null where nothing was stored for a quarter of an hour
+    @began         since when anybody tells anything without a pause: the end of that sample, of any fleet, which comes
+                   much later than usual after the one before it; null where a quarter of an hour has none
     @chips_only    the condition that leaves meters out
     @LIMIT         a fleet's limit of that name, where `limits` is known; its default without a budget
     @default_LIMIT its default
@@ -40,7 +40,7 @@ SETTLE_S: Final = 15
 SLOWEST_S: Final = 60
 """Interval of samples, in seconds, of a fleet that told none: what the slowest platform has."""
 PAUSE_S: Final = 5
-"""What is longer than this and twice the usual time between messages, in seconds, is a pause of all producers."""
+"""No sample's end for longer than this and twice as long as usual, in seconds, is a pause of everything."""
 
 _FRAGMENT: Final = re.compile(r"^( *)(.*?)@(\w+)", re.MULTILINE)
 
@@ -162,25 +162,29 @@ _HORIZON: Final = """(
     WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
 )"""
 
-# What is older than a quarter of an hour matters to no rule. The first block there has none before it, and begins it.
+# By the ends of samples: none is in a pause. A sample of a minute reaches back into it, a block of the ledger over it.
+# What is older than a quarter of an hour matters to no rule; the first second there has none before it, and begins it.
 # Who pauses again and again does not begin each time, or nobody would be told of what is missing.
 _BEGAN: Final = """(
-    SELECT if(count() > 0, toDateTime(if(countIf(after_pause) > 3, min(from_s), maxIf(from_s, after_pause))), NULL)
+    SELECT if(count() > 0, if(countIf(after_pause) > 3, min(time), maxIf(time, after_pause)), NULL)
     FROM
     (
         SELECT
-            *,
-            ifNotFinite(quantileIf(0.9)(greatest(from_s - until_s, 0), until_s > 0) OVER (), 0) AS usual_s,
-            from_s - until_s > @pause_s + 2 * usual_s AS after_pause
+            time,
+            quantileIf(0.9)(passed_s, passed_s < at_s) OVER () AS usual_s,
+            passed_s > @pause_s + 2 * ifNotFinite(usual_s, 0) AS after_pause
         FROM
         (
             SELECT
-                toFloat64(appended_from) AS from_s,
-                max(toFloat64(appended_to)) OVER (
-                    ORDER BY appended_from, appended_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                ) AS until_s
-            FROM ingest_blocks
-            WHERE stored_at > $__toTime - INTERVAL 15 MINUTE AND stored_at <= $__toTime
+                time,
+                toUnixTimestamp(time) AS at_s,
+                at_s - lagInFrame(at_s) OVER (ORDER BY time ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS passed_s
+            FROM
+            (
+                SELECT time FROM power_by_second
+                WHERE time > $__toTime - INTERVAL 15 MINUTE AND time <= $__toTime AND samples > 0
+                GROUP BY time
+            )
         )
     )
 )"""
