@@ -80,13 +80,18 @@ class Preview:
         except Exception as error:  # noqa: BLE001  as in Grafana, whatever goes wrong is a state of the rule
             found = failed(str(error))
         self._instances[rule.name] = advance(rule, before, found, now_ms)
-        self._shown[rule.name] = shown
+        kept = {labels: number for labels, number in self._told(rule).items() if labels in self.instances(rule)}
+        self._shown[rule.name] = {**kept, **shown}
 
     def _alerts(self) -> Iterator[Alert]:
         for rule in self._rules:
             for labels, instance in self.instances(rule).items():
                 if instance.state != State.NORMAL:
-                    yield _alert(rule, instance, self._shown[rule.name].get(labels))
+                    yield _alert(rule, instance, self._told(rule).get(labels))
+
+    def _told(self, rule: Rule) -> Mapping[Labels, float]:
+        """Return the number that each instance told last: one whose row is missing is kept for a while."""
+        return self._shown.get(rule.name, {})
 
 
 def statement(rule: Rule, now_ms: int, columns: Sequence[Column] = ("value", "shown")) -> str:

@@ -10,13 +10,13 @@ enough chips reported, at watts that are corrected for the rest, and at changes 
                    that end ten seconds before (before_w), where the coverage stayed the same and samples are frequent
     @minutes       a table: whole minutes of each fleet of which enough chips reported
     @reporting     a table: of each fleet that should report, how many chips did, in a minute that is settled: as long
-                   before the horizon as the fleet's samples take to be there (settled_s), and after what began as long;
-                   no row before there is such a minute
+                   before the horizon as the fleet's samples take to be there (settled_s), and as long after all
+                   began, and the fleet did; no row where there is no such minute
     @inventory     a table: chips of each fleet that were seen within a day (known) and within five minutes (alive)
     @horizon       the end of the newest stored sample, at most the end of the range: what lies after it was not stored
                    yet, which is no fault of a fleet
     @began         since when anybody tells anything without a pause: the end of that sample, of any fleet, which comes
-                   much later than usual after the one before it; null where a quarter of an hour has none
+                   much later than usual after the one before it; null where nothing is told now
     @chips_only    the condition that leaves meters out
     @LIMIT         a fleet's limit of that name, where `limits` is known; its default without a budget
     @default_LIMIT its default
@@ -127,7 +127,7 @@ _REPORTING: Final = """(
     LEFT JOIN
     (
         SELECT
-            site, fleet, platform, any(interval_s) AS cadence_s,
+            site, fleet, platform, any(interval_s) AS cadence_s, minIf(time, ended > 0) AS first,
             sumIf(
                 known,
                 time <= @horizon - (interval_s + @settle_s) AND time > @horizon - (interval_s + @settle_s + 60)
@@ -135,15 +135,15 @@ _REPORTING: Final = """(
         FROM
         (
             SELECT
-                time, site, fleet, platform, chip_seconds AS known,
+                time, site, fleet, platform, chip_seconds AS known, samples AS ended,
                 sum(chip_seconds) OVER fleets / greatest(sum(samples) OVER fleets, 1) AS interval_s
             FROM power_by_second
-            WHERE time > @horizon - 300 AND time <= @horizon AND power_method != '' AND @chips_only
+            WHERE time > @horizon - 900 AND time <= @horizon AND power_method != '' AND @chips_only
             WINDOW fleets AS (PARTITION BY site, fleet, platform)
         )
         GROUP BY site, fleet, platform
     ) AS told USING (site, fleet, platform)
-    WHERE @began <= @horizon - (2 * settled_s + 60)
+    WHERE @began <= @horizon - (2 * settled_s + 60) AND told.first <= @horizon - (2 * settled_s + 60)
 )"""
 
 _INVENTORY: Final = """(
@@ -166,13 +166,17 @@ _HORIZON: Final = """(
 # What is older than a quarter of an hour matters to no rule; the first second there has none before it, and begins it.
 # Who pauses again and again does not begin each time, or nobody would be told of what is missing.
 _BEGAN: Final = """(
-    SELECT if(count() > 0, if(countIf(after_pause) > 3, min(time), maxIf(time, after_pause)), NULL)
+    SELECT
+        if(
+            max(time) < $__toTime - (@pause_s + @settle_s + 2 * any(usual_s)), NULL,
+            if(countIf(after_pause) > 5, min(time), maxIf(time, after_pause))
+        )
     FROM
     (
         SELECT
             time,
-            quantileIf(0.9)(passed_s, passed_s < at_s) OVER () AS usual_s,
-            passed_s > @pause_s + 2 * ifNotFinite(usual_s, 0) AS after_pause
+            ifNotFinite(quantileIf(0.9)(passed_s, passed_s < at_s) OVER (), 0) AS usual_s,
+            passed_s > @pause_s + 2 * usual_s AS after_pause
         FROM
         (
             SELECT

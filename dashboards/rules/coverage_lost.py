@@ -1,7 +1,8 @@
 """Too few of a fleet's chips report.
 
 The fleet's other alerts are blind then. A fleet that tells nothing at all is here too, as it stands in the budgets or
-reported within the hour. What the pipeline did not store yet is not missing: that is freshness_lost.
+reported within the hour. What the pipeline did not store yet is not missing, and nothing is known of any fleet where
+nothing is told at all: that is freshness_lost. A fleet is judged once a minute of its own has gone by since it began.
 """
 
 from typing import Final
@@ -13,7 +14,7 @@ RULE: Final = Rule(
     title="Coverage lost",
     severity="critical",
     group=STEADY,
-    summary="{site} / {fleet} ({platform}): {shown} of the chips report.",
+    summary="{site} / {fleet} ({platform}): {shown} of the chips reported in the last whole minute.",
     sql="""
     SELECT
         site, fleet, platform,

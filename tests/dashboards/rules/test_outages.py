@@ -56,7 +56,7 @@ def test_a_stack_that_is_started_again_at_once_wakes_nobody(client):
 
 def test_who_stops_again_and_again_is_told_what_is_missing(client):
     """A quarter of all samples, in pauses of which each alone would be a restart."""
-    found = fired(client, 600, [Pool("virginia")], lambda t: (t < 200) | (t % 80 >= 20), step_s=5)
+    found = fired(client, 780, [Pool("virginia")], lambda t: (t < 200) | (t % 80 >= 20), step_s=5)
 
     assert found.keys() == {"coverage_lost"}
 
@@ -68,6 +68,20 @@ def test_of_an_outage_of_everything_freshness_tells_alone_and_while_it_lasts(cli
     assert found.keys() == {"freshness_lost"}
     assert 270 <= found["freshness_lost"][0] <= 360
     assert 660 <= found["freshness_lost"][-1] <= 690
+
+
+def test_coverage_that_was_lost_just_before_all_fell_silent_is_not_told_on_and_on(client):
+    """Pending for a minute by then, it does not fire on what was known once."""
+    pools = [Pool("virginia", silent=some(10, 200)), Pool("iowa")]
+
+    assert fired(client, 600, pools, sent_but(330, 2_000)).keys() == {"freshness_lost"}
+
+
+def test_a_fleet_that_is_added_wakes_nobody(client):
+    """Host by host, within two minutes, as somebody installs its producers."""
+    growing = Pool("iowa", silent=lambda t, chip: t < 200 + 5 * chip)
+
+    assert fired(client, 510, [Pool("virginia"), growing], lambda t: t > 0) == {}
 
 
 def test_a_fleet_that_is_missing_as_the_others_are_back_has_lost_its_coverage(client):
