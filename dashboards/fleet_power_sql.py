@@ -17,7 +17,11 @@ HAVING count() > 0
 """
 COVERAGE_NOW: Final = """
 SELECT sum(reporting) / sum(expected) AS coverage, sum(expected) - sum(reporting) AS missing_chips
-FROM (SELECT chips_reporting AS reporting, chips_expected AS expected FROM @newest)
+FROM
+(
+    SELECT if(newest.time >= $__toTime - @old_s, chips_reporting, 0) AS reporting, chips_expected AS expected
+    FROM @newest AS newest
+)
 HAVING sum(expected) > 0
 """
 ERROR_NOW: Final = """
@@ -55,6 +59,7 @@ SELECT
     site, fleet, platform,
     multiIf(
         newest.time IS NULL, 'silent',
+        newest.time < $__toTime - @old_s, 'not heard of',
         power_estimated_w > budget_w, 'over budget',
         chips_reporting < chips_expected * limits['coverage_share'], 'chips missing',
         power_estimated_w > budget_w * (1 - limits['headroom_share']), 'headroom low',

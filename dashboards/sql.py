@@ -19,6 +19,7 @@ relative to the dashboard's time range, so that last week's range shows what was
                    is null where more of the chips are in groups that tell nothing than may be missing
     @sums          a table: power_by_second, _minute or _hour over the range, at @resolution, of the chosen chips
     @reach_s       so many seconds does a sample reach back at most
+    @old_s         a group of which the newest complete second is older, in seconds, is not heard of any more
     @settled_s     within so many seconds of the end of the range @newest looks
 """
 
@@ -107,12 +108,15 @@ WHERE resolution_s = @resolution AND $__timeFilter(windows.time) AND @chosen
 
 # Where groups are missing that were there before, with more of the chips than may be missing, the sum is not known: a
 # gap in what is told must not look like a drop of the load. Nor is it known just before groups begin: the first sample
-# of a device that tells means of a minute reaches back to before the others. Errors of one platform's groups are alike
-# and add up, those of different platforms are independent.
+# of a device that tells means of a minute reaches back to before the others. A group without a budget that is silent
+# for a quarter of an hour has left. Errors of one platform's groups are alike and add up, those of different platforms
+# are independent.
 _TOGETHER: Final = """
 SELECT
     time,
-    max(expected_now) OVER (ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND @reach_s FOLLOWING) AS chips_expected,
+    max(planned_now) OVER (ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND @reach_s FOLLOWING)
+        + max(expected_now - planned_now) OVER (ORDER BY time RANGE BETWEEN 900 PRECEDING AND @reach_s FOLLOWING)
+        AS chips_expected,
     expected_now >= @coverage_share * chips_expected AS known,
     if(known, estimated_w, NULL) AS power_w,
     if(known, budgeted_estimated_w, NULL) AS budgeted_w,
@@ -126,7 +130,8 @@ FROM
         time,
         sum(estimated_w) AS estimated_w, sum(budgeted_estimated_w) AS budgeted_estimated_w,
         sqrt(sum(pow(error_w, 2))) AS error_w, sum(chips_reporting) AS chips_reporting,
-        sum(expected_now) AS expected_now, sum(reported_w) AS reported_w, sum(modelled_w) AS modelled_w
+        sum(expected_now) AS expected_now, sum(planned_now) AS planned_now,
+        sum(reported_w) AS reported_w, sum(modelled_w) AS modelled_w
     FROM
     (
         SELECT
@@ -137,6 +142,8 @@ FROM
             sum(power_error_w) AS error_w,
             sum(lines.chips_reporting) AS chips_reporting,
             sum(lines.chips_expected) AS expected_now,
+            sumIf(lines.chips_expected, (site, fleet, platform) IN (SELECT site, fleet, platform FROM budgets))
+                AS planned_now,
             sum(power_w) AS reported_w,
             sum(power_w * modelled_share) AS modelled_w
         FROM @lines AS lines
@@ -170,6 +177,7 @@ FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "resolution": "if($__interval_s >= 3600, 3600, if($__interval_s >= 30, 60, 1))",
         "series": "concat(site, ' / ', fleet, ' / ', platform)",
         "sum_columns": _SUM_COLUMNS,
+        "old_s": "100",
         "settled_s": "180",
         "reach_s": "60",
         "coverage_share": str(DEFAULTS["coverage_share"]),

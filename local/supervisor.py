@@ -244,7 +244,8 @@ class Supervisor:
         while crashes[0] < now_s - self._patience.window_s:
             crashes.popleft()
         how = ending(process.returncode or 0)
-        last = "".join(f": {line}" for line in run.log.tail(1))
+        killed = process.returncode == -signal.SIGKILL  # which leaves no last words
+        last = "" if killed else "".join(f": {line}" for line in run.log.tail(1))
         self._tell(run, Happened.CRASHED, process, f"{run.child.name} {how}{last}")
         if len(crashes) >= self._patience.crashes:
             within = f"within {self._patience.window_s:.0f} s"

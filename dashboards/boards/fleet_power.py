@@ -46,8 +46,8 @@ def _now() -> Row:
         [
             stat(
                 1, "Power", "Power of the chosen fleets, corrected for chips that do not report. A fleet of which "
-                "nothing is known for three minutes is not in it; coverage shows that. Its age is that of the newest "
-                "complete second of any of them: red means that this is what the power was.",
+                "nothing is known for three minutes is not in it; where it has a budget, coverage shows that. Age is "
+                "that of the newest complete second of any of them: red means that this is what the power was.",
                 sql.POWER, unit="watt", width=6, links=[_TO_DYNAMICS],
                 fields=[
                     field("power_w", title="power", decimals=2),
@@ -69,7 +69,8 @@ def _now() -> Row:
                 ],
             ),
             stat(
-                4, "Coverage", "Of how many of the expected chips the power is known. Red is below "
+                4, "Coverage", "Of how many of the expected chips the power is known; of a fleet that was not heard of "
+                "for more than a minute and a half, of none. Red is below "
                 f"{DEFAULTS['coverage_share']:.0%}.",
                 sql.COVERAGE_NOW, unit="percentunit", width=5, links=[_TO_TRUST], steps=_COVERAGE,
                 fields=[
@@ -99,7 +100,7 @@ def _over_time() -> Row:
                 6, "Power against budget", "Power with its error band (one standard deviation), the budget, and on "
                 "the right axis the coverage. It ends where the slowest of the chosen fleets is complete, and has a "
                 f"gap where more than {1 - DEFAULTS['coverage_share']:.0%} of the chips that reported before are in "
-                "fleets that tell nothing.",
+                "fleets that tell nothing; those of a fleet without a budget, for a quarter of an hour.",
                 sql.AGAINST_BUDGET, unit="watt", low=0, width=24, height=10, links=[_TO_DYNAMICS, _TO_CHIPS],
                 fields=[
                     field("power_w", title="power", color="blue", line_width=2),

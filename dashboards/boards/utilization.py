@@ -40,7 +40,7 @@ def build() -> Board:
 def _now() -> Row:
     return Row(
         100,
-        "Now",
+        "Now: means of the last three minutes",
         [
             stat(
                 1, "Busy and tensor", "Means of the last three minutes over the chips that say it. "

@@ -1,5 +1,6 @@
-"""Reads the summary's rows from ClickHouse: seven short queries, each over a bounded time."""
+"""Reads the summary's rows from ClickHouse: eight short queries, each over a bounded time."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -32,7 +33,8 @@ _PARAMETERS: Final = {
 }  # fmt: skip
 
 _NOW = "SELECT toFloat64(now64(3))"
-_BUDGETS = "SELECT site, fleet, platform, budget_w, toFloat64(chips_expected) FROM budgets"
+_BUDGETS = "SELECT site, fleet, platform, budget_w FROM budgets"
+_EXPECTED = "SELECT site, fleet, platform, toFloat64(chips_expected) FROM expected_chips"
 # Without the percentiles: the engine then leaves the histograms unread.
 _SECONDS = """
 SELECT site, fleet, platform, toUInt32(time), power_w, power_estimated_w, power_error_w, chips_reporting,
@@ -54,11 +56,18 @@ WHERE time >= now() - {history_s:UInt32} - {step_s:UInt32} AND time <= now() AND
 GROUP BY site, fleet, platform, step HAVING sum(chip_seconds) > 0
 """
 _FLOW = """
-SELECT sum(samples) / 60, max(toFloat64(newest_ts)),
-    quantileIf(0.5)(toFloat64(stored_at) - toFloat64(newest_ts), newest_ts IS NOT NULL),
-    quantileIf(0.99)(toFloat64(stored_at) - toFloat64(newest_ts), newest_ts IS NOT NULL),
-    uniqExact(worker)
-FROM ingest_blocks WHERE stored_at >= now64(3) - INTERVAL 1 MINUTE
+SELECT
+    sumIf(samples, lately) / 60, max(toFloat64(newest_ts)),
+    quantileIf(0.5)(delay_s, lately AND delay_s IS NOT NULL), quantileIf(0.99)(delay_s, lately AND delay_s IS NOT NULL),
+    uniqExactIf(worker, lately)
+FROM
+(
+    SELECT
+        samples, newest_ts, worker,
+        stored_at >= now64(3) - INTERVAL 1 MINUTE AS lately,
+        toFloat64(stored_at) - toFloat64(newest_ts) AS delay_s
+    FROM ingest_blocks WHERE stored_at >= now64(3) - {window_s:UInt32}
+)
 """
 _REFUSED = """
 SELECT reason, sum(rows) FROM rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR
@@ -129,15 +138,16 @@ def read_rows(client: Client) -> Rows:
     history: dict[Key, list[Mean]] = {}
     for site, fleet, platform, *values in ask(_HISTORY):
         history.setdefault(Key(site, fleet, platform), []).append(Mean(*values))
-    samples_per_second, newest_ts, p50_s, p99_s, workers = ask(_FLOW)[0]
-    stored = newest_ts is not None
+    samples_per_second, newest_ts, *delays_s, workers = ask(_FLOW)[0]
+    p50_s, p99_s = (None if delay_s is None or math.isnan(delay_s) else delay_s for delay_s in delays_s)
     return Rows(
         now=ask(_NOW)[0][0],
-        budgets={Key(*row[:3]): (row[3], row[4]) for row in ask(_BUDGETS)},
+        budgets={Key(*row[:3]): row[3] for row in ask(_BUDGETS)},
+        expected={Key(*row[:3]): row[3] for row in ask(_EXPECTED)},
         seconds=seconds,
         methods=methods,
         history=history,
-        flow=Flow(samples_per_second, newest_ts, p50_s if stored else None, p99_s if stored else None, workers),
+        flow=Flow(samples_per_second, newest_ts, p50_s, p99_s, workers),
         refused_rows={reason: int(count) for reason, count in ask(_REFUSED)},
         energy_day_j={Key(*row[:3]): row[3] for row in ask(_ENERGY_DAY)},
     )

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 WINDOW_S: Final = 180
 """How far back a line looks for its newest complete second; what is older counts as silent."""
 OLD_S: Final = 30.0
-"""A newest complete second that is older than two samples and this is what a line was, not what it is."""
+"""What is older than two samples and this is what was, not what is."""
 COMPLETE: Final = 0.98
 """A second is complete at this share of the most chips that a second of the window has."""
 SETTLE_S: Final = 5.0
@@ -64,7 +64,10 @@ class Mean(NamedTuple):
 
 @dataclass(frozen=True)
 class Flow:
-    """What the ledger says of the last minute; delays are seconds from a sample's end to its being stored."""
+    """What the ledger says of the last minute; delays are seconds from a sample's end to its being stored.
+
+    `newest_ts` is of the last `WINDOW_S`, None where nothing was stored in these.
+    """
 
     samples_per_second: float = 0.0
     newest_ts: float | None = None
@@ -78,8 +81,10 @@ class Rows:
     """All that was read; `now` is the store's clock, in epoch seconds."""
 
     now: float
-    budgets: dict[Key, tuple[float, float]] = field(default_factory=dict)
-    """Watts and chips."""
+    budgets: dict[Key, float] = field(default_factory=dict)
+    """Watts."""
+    expected: dict[Key, float] = field(default_factory=dict)
+    """Chips: as planned, or of the last day where nothing is."""
     seconds: dict[Key, list[Second]] = field(default_factory=dict)
     methods: dict[Key, list[MethodSum]] = field(default_factory=dict)
     history: dict[Key, list[Mean]] = field(default_factory=dict)
@@ -94,7 +99,8 @@ class Rows:
 class Line:
     """One fleet of one platform in one site; `second` is None when it has been silent for the whole window.
 
-    A line is old when its newest complete second is: its chips do not report any more, or cannot be heard of.
+    A line is old when its newest complete second is, or nothing is stored any more: its chips do not report, or cannot
+    be heard of.
     """
 
     site: str
@@ -155,8 +161,10 @@ def summarize(rows: Rows) -> Summary:
     end = int(rows.now) // HISTORY_STEP_S * HISTORY_STEP_S
     horizon = min(rows.now, rows.flow.newest_ts or rows.now)
     keys = sorted(rows.budgets.keys() | rows.seconds.keys() | rows.energy_day_j.keys())
-    lines = [_line(key, rows, horizon, end) for key in keys]
     newest = rows.flow.newest_ts
+    fastest_s = min((cadence(methods) for methods in rows.methods.values()), default=1.0)
+    stopped = newest is None or rows.now - newest > 2 * fastest_s + OLD_S
+    lines = [_line(key, rows, horizon, end, stopped=stopped) for key in keys]
     return Summary(
         now=rows.now,
         lines=lines,
@@ -188,14 +196,14 @@ def cadence(methods: Sequence[MethodSum]) -> float:
     return max((one.chip_seconds / one.samples for one in methods if one.samples), default=1.0)
 
 
-def _line(key: Key, rows: Rows, horizon: float, end: int) -> Line:
+def _line(key: Key, rows: Rows, horizon: float, end: int, *, stopped: bool) -> Line:
     methods = rows.methods.get(key, [])
     seconds = rows.seconds.get(key, [])
     cadence_s = cadence(methods)
     second = newest_complete(seconds, horizon=horizon, cadence_s=cadence_s)
     age_s = rows.now - (second.time + 1) if second else None
-    budget_w, planned = rows.budgets.get(key, (None, 0.0))
-    chips = second.chips_expected if second else planned
+    budget_w = rows.budgets.get(key)
+    chips = second.chips_expected if second else rows.expected.get(key, 0.0)
     drawn_w = second.power_estimated_w if second else None
     joules = math.fsum(one.energy_j for one in methods)
     return Line(
@@ -204,7 +212,7 @@ def _line(key: Key, rows: Rows, horizon: float, end: int) -> Line:
         chips_expected=chips,
         second=second,
         age_s=age_s,
-        old=age_s is not None and age_s > 2 * cadence_s + OLD_S,
+        old=age_s is not None and (stopped or age_s > 2 * cadence_s + OLD_S),
         headroom_w=None if budget_w is None or drawn_w is None else budget_w - drawn_w,
         method_shares={one.method: one.energy_j / joules for one in methods if one.energy_j > 0},
         history_w=_history(rows.history.get(key, []), second, end),

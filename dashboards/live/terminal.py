@@ -56,7 +56,7 @@ def flow_line(summary: Summary) -> str:
     flow = summary.flow
     parts = [f"{flow.samples_per_second:,.0f} samples/s"]
     if summary.freshness_s is None:
-        parts.append("nothing stored in the last minute")
+        parts.append("nothing stored in the last three minutes")
     else:
         parts.append(f"newest {seconds(summary.freshness_s)} ago")
     if flow.delay_p50_s is not None and flow.delay_p99_s is not None:
@@ -75,9 +75,9 @@ def _last_known(summary: Summary) -> str:
 
 
 def _unheard(total: Total) -> str:
-    """Return how many lines are not of now."""
+    """Return how many lines are not of now; each is a fleet of one platform."""
     counts = ((total.old_lines, "old"), (total.silent_lines, "silent"))
-    return "".join(f" · {count} {what}" for count, what in counts if count)
+    return "".join(f" · {count} {'fleet' if count == 1 else 'fleets'} {what}" for count, what in counts if count)
 
 
 def _headline(summary: Summary) -> Text:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -129,6 +130,35 @@ def test_a_silent_fleet_is_a_line_without_watts(client):
     assert [row["state"] for row in rows] == ["silent", "silent", "as planned"]
     assert rows[0]["power_w"] is None
     assert rows[0]["age_s"] is None
+
+
+def test_fleets_that_are_not_heard_of_any_more_are_not_as_planned(client):
+    """Their last power still stands there, and nobody takes it for covered."""
+    budgets(client, {GPU: (60_000, 100), TPU: (60_000, 100)})
+    windows(client, [*steady(GPU, range(110, 170)), *steady(TPU, range(70, 170))])
+    rows = ask(client, BOARD, "Fleets and platforms", view(T))
+
+    assert {row["platform"]: row["state"] for row in rows} == {"nvidia": "not heard of", "tpu": "as planned"}
+    assert one(client, "Coverage") == {"coverage": pytest.approx(0.5), "missing_chips": pytest.approx(100)}
+    assert one(client, "Power")["age_s"] == 69
+
+
+def test_a_fleet_without_a_budget_that_left_is_missed_for_a_quarter_of_an_hour(client):
+    """Nobody says that it is to be there: it does not take the sum of the others for ever."""
+    budgets(client, {GPU: (60_000, 100)})
+    of_the_hour = Window(T // 3_600 * 3_600, TPU, resolution_s=3_600)
+    windows(client, [*steady(GPU, range(2, 1_800)), *steady(TPU, range(1_200, 1_800)), of_the_hour])
+    seen = datetime.fromtimestamp(T - 1_200, UTC)
+    client.insert(
+        "chip_series",
+        [[n, TPU.site, TPU.fleet, TPU.platform, TPU.model, "host", f"chip-{n}", seen, seen] for n in range(100)],
+        ["series", "site", "fleet", "platform", "model", "host", "chip", "first_seen", "last_seen"],
+    )
+    rows = ask(client, BOARD, "Power against budget", view(T, 2_000))
+
+    assert {row["power_w"] for row in rows if row["time"] < T - 1_200} == {100_000.0}
+    assert {row["power_w"] for row in rows if T - 1_199 <= row["time"] < T - 303} == {None}
+    assert {row["power_w"] for row in rows if row["time"] > T - 297} == {50_000.0}
 
 
 def test_nothing_stored_shows_nothing(client):

@@ -1,11 +1,14 @@
 """The summary's rows, read from a real engine. tests/local/test_up.py reads them of a running stack."""
 
+import time
+
 import pytest
 
 from dashboards.live.reader import SummaryReader
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
 from tests import engine as engines
+from tests.dashboards.rules.world import block, insert_rows
 
 
 @pytest.fixture
@@ -27,6 +30,16 @@ def test_an_engine_that_ends_is_told_in_a_few_words(mortal):
         reader.read()
     with pytest.raises(ClickHouseAwayError, match="does not answer"):
         reader.read()
+
+
+def test_how_old_the_newest_sample_is_is_known_for_three_minutes(mortal):
+    """The rate is of the last minute, in which nothing was stored."""
+    client, now_ms = mortal.migrated_client(), int(time.time() * 1000)
+    insert_rows(client, "ingest_blocks", [block(now_ms - 99_000, (0, 9), newest_ms=now_ms - 100_000)])
+    summary = SummaryReader(lambda: connect(mortal.url)).read()
+
+    assert 100 <= summary.freshness_s <= 110
+    assert (summary.flow.samples_per_second, summary.flow.delay_p50_s, summary.flow.workers) == (0, None, 0)
 
 
 def test_without_a_schema_it_says_what_to_run(mortal):

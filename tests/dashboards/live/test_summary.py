@@ -34,7 +34,8 @@ def rows(**seconds):
     """Rows of two fleets: GPUs each second, Trainium once a minute."""
     return Rows(
         now=NOW + 0.5,
-        budgets={GPU: (120_000.0, 100.0), TRN: (60_000.0, 100.0)},
+        budgets={GPU: 120_000.0, TRN: 60_000.0},
+        expected={GPU: 100.0, TRN: 100.0},
         seconds={GPU: seconds.get("gpu", []), TRN: seconds.get("trn", [])},
         methods={
             GPU: [MethodSum("counter", 9e6, 18_000.0, 18_000)],
@@ -119,6 +120,26 @@ def test_total_of_what_is_old_has_its_last_power_and_no_chips():
     assert total.power_w == pytest.approx(200_000)
     assert (total.chips_reporting, total.old_lines, total.silent_lines) == (50, 1, 0)
     assert total.age_s == pytest.approx(39.5)
+
+
+def test_where_nothing_is_stored_any_more_no_line_is_of_now():
+    """Trainium's last minute is no newer than the rest, though it would not be missed for a while yet."""
+    given = rows(gpu=[second(NOW - 40, 100)], trn=[second(NOW - 100, 100)])
+    stopped = dataclasses.replace(given, flow=Flow(newest_ts=NOW - 39.0))
+
+    assert [line.old for line in summarize(stopped).lines] == [True, True]
+    assert summarize(stopped).total.chips_reporting == 0
+
+
+def test_a_fleet_without_a_budget_that_fell_silent_is_missing():
+    """Its chips of the last day are expected."""
+    key = GPU._replace(fleet="mine")
+    given = rows(gpu=[second(NOW - 2, 100)])
+    left = dataclasses.replace(given, expected={**given.expected, key: 64.0}, energy_day_j={key: 1e6})
+    line = next(line for line in summarize(left).lines if line.fleet == "mine")
+
+    assert (line.second, line.budget_w, line.chips_expected) == (None, None, 64.0)
+    assert summarize(left).total.chips_expected == 264.0
 
 
 def test_total_of_silence_is_unknown():

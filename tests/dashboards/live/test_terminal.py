@@ -49,7 +49,7 @@ def test_what_is_known_of_minutes_ago_does_not_look_like_now(width):
 
     assert text.startswith("last known, 2 min ago: 100.00 kW ± 30 W")
     assert "0 of 200 chips report" in text
-    assert "1 old · 1 silent" in text
+    assert "1 fleet old · 1 fleet silent" in text
     assert "0% of 100" in gpu
     assert "2 min" in gpu
     assert one_line(summary).startswith("last known, 2 min ago: 100.00 kW ± 30 W of 180.00 kW, 0 of 200 chips")
@@ -60,7 +60,7 @@ def test_no_power_is_made_up_where_none_is_known():
 
     assert text.startswith("–  of 180.00 kW")  # noqa: RUF001 - the dash of tables
     assert "0 of 200 chips report" in text
-    assert "2 silent" in text
+    assert "2 fleets silent" in text
 
 
 def test_table_stays_within_the_screen():
@@ -78,7 +78,7 @@ def test_one_line_for_logs():
     text = one_line(summarize(rows(gpu=[second(NOW - 2, 100)])))
 
     assert "\n" not in text
-    assert text.startswith("100.00 kW ± 30 W of 180.00 kW, 100 of 200 chips · 1 silent, busy 50%; 100 samples/s")
+    assert text.startswith("100.00 kW ± 30 W of 180.00 kW, 100 of 200 chips · 1 fleet silent, busy 50%; 100 samples/s")
 
 
 def test_many_reasons_are_counted():
