@@ -138,16 +138,20 @@ def read_rows(client: Client) -> Rows:
     history: dict[Key, list[Mean]] = {}
     for site, fleet, platform, *values in ask(_HISTORY):
         history.setdefault(Key(site, fleet, platform), []).append(Mean(*values))
+    budgets = {Key(*row[:3]): row[3] for row in ask(_BUDGETS)}
+    energy_day_j = {Key(*row[:3]): row[3] for row in ask(_ENERGY_DAY)}
+    silent = (budgets.keys() | energy_day_j.keys()) - seconds.keys()
     samples_per_second, newest_ts, *delays_s, workers = ask(_FLOW)[0]
     p50_s, p99_s = (None if delay_s is None or math.isnan(delay_s) else delay_s for delay_s in delays_s)
     return Rows(
         now=ask(_NOW)[0][0],
-        budgets={Key(*row[:3]): row[3] for row in ask(_BUDGETS)},
-        expected={Key(*row[:3]): row[3] for row in ask(_EXPECTED)},
+        budgets=budgets,
+        # Where all report, their seconds tell it; else it may cost a look at the whole inventory.
+        expected={Key(*row[:3]): row[3] for row in ask(_EXPECTED)} if silent else {},
         seconds=seconds,
         methods=methods,
         history=history,
         flow=Flow(samples_per_second, newest_ts, p50_s, p99_s, workers),
         refused_rows={reason: int(count) for reason, count in ask(_REFUSED)},
-        energy_day_j={Key(*row[:3]): row[3] for row in ask(_ENERGY_DAY)},
+        energy_day_j=energy_day_j,
     )

@@ -84,7 +84,7 @@ class Rows:
     budgets: dict[Key, float] = field(default_factory=dict)
     """Watts."""
     expected: dict[Key, float] = field(default_factory=dict)
-    """Chips: as planned, or of the last day where nothing is."""
+    """Chips: as planned, or of the last day where nothing is. Needed of those that have no seconds."""
     seconds: dict[Key, list[Second]] = field(default_factory=dict)
     methods: dict[Key, list[MethodSum]] = field(default_factory=dict)
     history: dict[Key, list[Mean]] = field(default_factory=dict)

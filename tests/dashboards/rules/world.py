@@ -132,8 +132,7 @@ class World:
             insert(self.client, name, table)
         if stored.series is not None:
             insert(self.client, "chip_series", stored.series)
-        appended_from_ms = self.start_ms + int(max(since_s, 0) * 1000)
-        insert_ledger(self.client, stored, self.start_ms + int(now_s * 1000), (appended_from_ms, appended_ms))
+        insert_ledger(self.client, stored, self.start_ms + int(now_s * 1000))
 
     def _batch(self, pool: Pool, since_s: float, until_s: float) -> pa.RecordBatch:
         """Return the samples that end after one second and not after another: 0.3 s after a whole one."""
@@ -191,8 +190,8 @@ def insert(client: Client, table: str, rows: pa.Table) -> None:
     client.raw_insert(table, column_names=rows.column_names, insert_block=sink.getvalue(), fmt="ArrowStream")
 
 
-def insert_ledger(client: Client, stored: Stored, stored_ms: int, appended_ms: tuple[int, int]) -> None:
-    """Store a commit's ledger rows as of a moment of the world, of messages that were appended between two."""
+def insert_ledger(client: Client, stored: Stored, stored_ms: int) -> None:
+    """Store a commit's ledger rows as of a moment of the world."""
     insert_rows(
         client,
         "ingest_blocks",
@@ -201,7 +200,6 @@ def insert_ledger(client: Client, stored: Stored, stored_ms: int, appended_ms: t
                 stored_ms,
                 (totals.block.span.offset_from, totals.block.span.offset_to),
                 newest_ms=totals.newest_ts_ms,
-                appended_ms=appended_ms,
                 samples=totals.samples,
             )
             for totals in stored.totals
@@ -219,7 +217,6 @@ def block(
     offsets: tuple[int, int],
     *,
     newest_ms: int | None = None,
-    appended_ms: tuple[int, int] | None = None,
     partition: int = 0,
     samples: int = 100,
     rejected: int = 0,
@@ -228,7 +225,6 @@ def block(
     """Return a row of the ledger."""
     stored_at = datetime.fromtimestamp(stored_ms / 1000, UTC)
     newest = stored_at if newest_ms is None else datetime.fromtimestamp(newest_ms / 1000, UTC)
-    appended = [datetime.fromtimestamp(ms / 1000, UTC) for ms in appended_ms or (stored_ms, stored_ms)]
     return {
         "topic": "chip.samples",
         "kafka_partition": partition,
@@ -242,6 +238,6 @@ def block(
         "log": log,
         "commit_id": "c",
         "newest_ts": newest,
-        "appended_from": appended[0],
-        "appended_to": appended[1],
+        "appended_from": stored_at,
+        "appended_to": stored_at,
     }
