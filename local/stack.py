@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
@@ -16,6 +17,7 @@ from schema import fleet as fleets
 from schema.clickhouse import connect
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, migrate, set_budgets
+from schema.passwords import password_of
 from schema.settings import Settings
 
 HOST: Final = "127.0.0.1"
@@ -53,9 +55,14 @@ class Plan:
         return f"http://{HOST}:{self.clickhouse_port}"
 
     @property
+    def clickhouse_directory(self) -> Path:
+        """Where the engine keeps its data, its log and its password."""
+        return self.state / "clickhouse"
+
     def clickhouse_to_read(self) -> str:
-        """The same, as the user who may only read."""
-        return f"http://grafana@{HOST}:{self.clickhouse_port}"
+        """Return the same for the page, which may only read. It holds the password: never to be shown or handed on."""
+        password = quote(password_of(self.clickhouse_directory), safe="")
+        return f"http://page:{password}@{HOST}:{self.clickhouse_port}"
 
     @property
     def page(self) -> str:
@@ -119,7 +126,7 @@ async def _start_store(
 ) -> None:
     argv = (
         sys.executable, "-m", "local.clickhouse",
-        "--path", str(plan.state / "clickhouse"), "--port", str(plan.clickhouse_port),
+        "--path", str(plan.clickhouse_directory), "--port", str(plan.clickhouse_port),
     )  # fmt: skip
     await supervisor.start(
         Child("clickhouse", argv, is_ready=lambda: accepts(HOST, plan.clickhouse_port), stops_last=True)

@@ -26,13 +26,14 @@ from local.supervisor import Event, GivenUpError, Happened, Supervisor
 from schema import fleet
 from schema.clickhouse import connect
 from schema.errors import GigawattError
+from schema.passwords import FILE_VARIABLE, password_file, password_of, state_home
 
 UNTIL_LIVE_S = 0.5
 
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the stack keeps its data: `gigawatt` in the user's state home (XDG base directories)."""
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "gigawatt")
+    return state_home(environ) / "gigawatt"
 
 
 def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | None = None) -> None:
@@ -41,8 +42,11 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
     Raises `GigawattError` when it cannot go on.
     """
     screen = Screen(Console(stderr=True))
+    os.umask(0o077)  # data, logs and the ready file are their owner's alone, as are those of every child
     try:
         plan.state.mkdir(parents=True, exist_ok=True)
+        plan.state.chmod(0o700)
+        plan.clickhouse_directory.mkdir(exist_ok=True)
         if ready_file:
             ready_file.unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
@@ -52,6 +56,8 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
     bypass_proxy(os.environ)
     with only_one(plan.state):
         require_ports(plan)
+        password_of(plan.clickhouse_directory)
+        os.environ[FILE_VARIABLE] = str(password_file(plan.clickhouse_directory))
         try:
             abandoned = asyncio.run(_until_stopped(_Run(plan, screen, ready_file), seconds))
         except GivenUpError as error:
@@ -110,8 +116,8 @@ class _Run:
         self._ready_file = ready_file
         self._began = psutil.Process().create_time()
         self._crashes = 0
-        self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
-        self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read, timeout_s=10))
+        self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
+        self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         # One that must hold for minutes has done so when the page is opened.
         self._watch = AlertWatch(self._alerts.read)
 
@@ -124,7 +130,7 @@ class _Run:
                 chips = await stack.start(plan, supervisor, said=self.screen.say, downloaded=downloaded)
             self.starting = False
             async with page.serving(
-                self._reader.read, plan.clickhouse_to_read, stack.HOST, plan.page_port, alerts=self._alerts.read
+                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._alerts.read
             ):
                 self._ready(chips)
                 with self._watch, self.screen.live(), suppress(TimeoutError):

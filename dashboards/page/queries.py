@@ -51,9 +51,10 @@ def parse(body: Any, boards: Mapping[str, Board]) -> Ask:
     """  # noqa: D205  one sentence that is longer than a line
     if not isinstance(body, dict):
         raise AskError("a request is a JSON object")
-    board = boards.get(body.get("board", ""))
+    name = body.get("board")
+    board = boards.get(name) if isinstance(name, str) else None
     if board is None:
-        raise AskError(f"there is no dashboard {body.get('board')!r}")
+        raise AskError(f"there is no dashboard {str(name)[:80]!r}")
     statements, least_ms, most_points = _statements(board, body)
     from_ms, to_ms = _whole(body, "from"), _whole(body, "to")
     if not 0 <= from_ms < to_ms <= _LATEST_MS or to_ms - from_ms > _MOST_MS:

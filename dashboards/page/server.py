@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -14,9 +13,9 @@ from dashboards.page import assets, boards, queries
 from dashboards.page.store import BusyError, Store, framed
 from dashboards.preview import Alert
 from schema.errors import GigawattError
+from schema.loopback import foreign
 
 _MOST_BODY_BYTES: Final = 1 << 20
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HEADERS: Final = {
     # Charts set styles on what they draw; scripts are files of this server alone.
     "Content-Security-Policy": (
@@ -150,10 +149,9 @@ def _json(value: Any, *, status: int = 200) -> web.Response:
 @web.middleware
 async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer requests that name this machine; a name of somewhere else that resolves to it would be another's page."""
-    if not _is_loopback(request.headers.get("Host", "")) or not _is_loopback(
-        request.headers.get("Origin", "localhost")
-    ):
-        return web.Response(status=403, text="This page is served to this machine alone.\n", headers=_HEADERS)
+    if why := foreign(request.headers, links=request.method == "GET"):
+        text = f"This page is served to this machine alone: {why}.\n"
+        return web.Response(status=403, text=text, headers=_HEADERS)
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -161,14 +159,6 @@ async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamR
         raise
     response.headers.update(_HEADERS)
     return response
-
-
-def _is_loopback(address: str) -> bool:
-    """Say whether a host, with or without scheme and port, is this machine. Any port: it may be forwarded."""
-    try:
-        return urlsplit(address if "//" in address else f"//{address}").hostname in _LOOPBACK
-    except ValueError:
-        return False
 
 
 @asynccontextmanager

@@ -2,17 +2,24 @@
 
 import asyncio
 import os
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
+import aiohttp.web  # noqa: F401  it reads the system's media types, which a confined process may not
 import click
 
 # The engine takes its time zone from here when it is imported, and every time in Gigawatt is UTC.
 os.environ["TZ"] = "UTC"
 
 from local.clickhouse.config import EngineConfig, users
-from local.clickhouse.process import serve
+from local.clickhouse.confine import confine
+from local.clickhouse.place import CONFIG, DATA, SCRATCH, listening, owned
 from schema.errors import GigawattError
+from schema.passwords import noted, password_of
 
 
 @click.command()
@@ -22,13 +29,37 @@ from schema.errors import GigawattError
 @click.option("--memory-mb", type=click.IntRange(min=512), help="Memory of the engine; half of the machine's.")
 @click.option("--grace", type=float, default=5.0, show_default=True, help="Seconds for running requests at a stop.")
 def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) -> None:
-    """Serve the ClickHouse HTTP protocol with the chDB engine."""
+    """Serve the ClickHouse HTTP protocol with the chDB engine.
+
+    The user `default` may do everything, with the password in the file `password` of the data directory. The user
+    `grafana` may read the database, without a password where the kernel keeps the engine from everything else.
+    """
     config = EngineConfig(memory_bytes=memory_mb * 1_000_000) if memory_mb else EngineConfig()
+    os.umask(0o077)
     try:
-        asyncio.run(serve(path, host, port, config=config, user_table=users(), grace_s=grace))
+        path = path.resolve()
+        with owned(path), listening(host, port) as listener, noted(listener.getsockname()[1], path):
+            _serve(path, listener, config, password_of(path), grace)
     except GigawattError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the one line for the operator
         sys.exit(1)
+
+
+def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: str, grace_s: float) -> None:
+    table = users(password=password)
+    config.write(path / CONFIG, table)
+    os.environ["TMPDIR"] = str(path / SCRATCH)
+    # The engine of chDB 3 cannot do without what the system tells of its threads.
+    told = [Path("/proc/self/task")] if version("chdb").startswith("3.") else []
+    open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told])
+    if open_to:
+        table = users(password=password, reader_password=password)
+        print(f"readers need the password, too: {open_to}, so the engine is not confined", file=sys.stderr)  # noqa: T201  # the same
+    # Not before: the engine's first threads are born with its import, and must be born confined. And in a thread, since
+    # what the engine asks of its main thread stands in /proc.
+    with ThreadPoolExecutor(1) as importer:
+        serve = importer.submit(import_module, "local.clickhouse.process").result().serve
+    asyncio.run(serve(path, listener, name=config.display_name, user_table=table, grace_s=grace_s))
 
 
 main()

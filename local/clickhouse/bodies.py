@@ -1,75 +1,114 @@
-"""A request's body: its first parts for the statement in it, then the rest in parts of bounded size."""
+"""A request's body: unpacked as it comes, in parts of bounded size, and never more of it than somebody wants."""
 
 import asyncio
 from concurrent.futures import Executor
-from functools import partial
 
 from aiohttp import MultipartReader, StreamReader
 from aiohttp.multipart import BodyPartReader
 
-from local.clickhouse.encodings import decode
-from local.clickhouse.errors import NOT_IMPLEMENTED, EngineError, refusal
+from local.clickhouse.encodings import Decoder
+from local.clickhouse.errors import NOT_IMPLEMENTED, QUERY_IS_TOO_LARGE, EngineError, refusal
 
-_QUERY_IS_TOO_LARGE = 66
 PART_BYTES = 4 << 20
-# A compressed body is decompressed as one, and a statement is one string: both must fit in memory.
-_WHOLE_MOST_BYTES = 256 << 20
+# So much of a body that nobody wants is read, so that the client gets to reading its answer: of the owner's inserts,
+# and of everybody else's bodies.
+_DRAINED_OF_OWNER = (256 << 20, 20.0)
+_DRAINED = (1 << 20, 2.0)
+_FORM_BYTES = 1 << 20
 
 
 class Body:
-    """The decompressed body of one request. Raises EngineError for one that cannot be read."""
+    """The unpacked body of one request. Raises EngineError for one that cannot be read."""
 
     def __init__(self, content: StreamReader, coding: str, threads: Executor) -> None:
         self._content = content
-        self._coding = "" if coding == "identity" else coding
+        self._decoder = Decoder(coding) if coding not in {"", "identity"} else None
+        self._unpacking = iter(list[bytes]())
         self._threads = threads
+        self._read_all = False
         self.ended = False
 
     async def parts(self) -> list[bytes]:
-        """Read the next parts, about 4 MiB together; a compressed body comes as one part."""
-        if self._coding:
-            packed = b"".join(await self._read(_WHOLE_MOST_BYTES))
-            if not self.ended:
-                raise _too_large("A compressed body")
-            loop = asyncio.get_running_loop()
-            return [await loop.run_in_executor(self._threads, partial(decode, packed, self._coding))]
-        return await self._read(PART_BYTES)
-
-    async def rest(self) -> list[bytes]:
-        """Read all that is left."""
-        parts = await self._read(_WHOLE_MOST_BYTES)
-        if not self.ended:
-            raise _too_large("A statement")
-        return parts
-
-    async def drain(self) -> None:
-        """Read what nobody wants, so that the client gets to reading its answer."""
+        """Read the next parts, about 4 MiB together; none when the body has ended."""
+        if self._decoder is None:
+            parts = await self._read(PART_BYTES)
+            self.ended = self._read_all
+            return parts
         while not self.ended:
-            await self._read(PART_BYTES)
+            parts = await asyncio.get_running_loop().run_in_executor(self._threads, self._unpacked)
+            if parts:
+                return parts
+            if self._read_all:
+                self._decoder.finish()
+                self.ended = True
+            else:
+                self._unpacking = self._decoder.decode(b"".join(await self._read(PART_BYTES)))
+        return []
+
+    async def whole(self, most: int) -> bytes:
+        """Read all that is left. Raises EngineError when that is more than `most` bytes."""
+        parts: list[bytes] = []
+        size = 0
+        while not self.ended:
+            parts += await self.parts()
+            size = sum(map(len, parts))
+            if size > most:
+                text = f"A statement may have at most {most >> 10} KiB."
+                raise refusal(QUERY_IS_TOO_LARGE, "QUERY_IS_TOO_LARGE", text)
+        return b"".join(parts)
+
+    async def drain(self, *, of_owner: bool) -> bool:
+        """Read a little of what nobody wants; say whether that was all, so that the connection may go on."""
+        left, within_s = _DRAINED_OF_OWNER if of_owner else _DRAINED
+        try:
+            async with asyncio.timeout(within_s):
+                while left > 0 and not self._read_all:
+                    left -= sum(map(len, await self._read(min(left, PART_BYTES))))
+        except (TimeoutError, ConnectionError):
+            return False
+        return self._read_all
+
+    def _unpacked(self) -> list[bytes]:
+        parts: list[bytes] = []
+        size = 0
+        for part in self._unpacking:
+            parts.append(part)
+            size += len(part)
+            if size >= PART_BYTES:
+                break
+        return parts
 
     async def _read(self, most: int) -> list[bytes]:
         parts: list[bytes] = []
         size = 0
-        while size < most and not self.ended:
+        while size < most and not self._read_all:
             part = await self._content.readany()
             if part:
                 parts.append(part)
                 size += len(part)
             else:
-                self.ended = True
+                self._read_all = True
         return parts
-
-
-def _too_large(what: str) -> EngineError:
-    most = _WHOLE_MOST_BYTES >> 20
-    return refusal(_QUERY_IS_TOO_LARGE, "QUERY_IS_TOO_LARGE", f"{what} may have at most {most} MiB.")
 
 
 async def form_fields(reader: MultipartReader) -> dict[str, str]:
     """Read a form: `query` and `param_` fields. Raises EngineError for external tables, which are files."""
     fields: dict[str, str] = {}
+    left = _FORM_BYTES
     async for part in reader:
         if not isinstance(part, BodyPartReader) or part.name is None or part.filename is not None:
             raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "External tables are not served.")
-        fields[part.name] = (await part.read(decode=True)).decode("utf-8", "surrogateescape")
+        if "Content-Encoding" in part.headers or "Content-Transfer-Encoding" in part.headers:
+            raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "Fields of a form come as they are.")
+        value = bytearray()
+        while chunk := await part.read_chunk():
+            value += chunk
+            left -= len(chunk)
+            if left < 0:
+                raise _form_too_large()
+        fields[part.name] = value.decode("utf-8", "surrogateescape")
     return fields
+
+
+def _form_too_large() -> EngineError:
+    return refusal(QUERY_IS_TOO_LARGE, "QUERY_IS_TOO_LARGE", f"A form may have at most {_FORM_BYTES >> 10} KiB.")

@@ -13,23 +13,51 @@ DASHBOARD_LIMITS = (
     ("max_memory_usage", 2 * _GB),
     ("max_result_bytes", _GB),
 )
+# All that our own parts need, and no source: not a file, not a URL, not another server. The engine asks for these of
+# every statement, however it is written.
+_GRANTS = (
+    "SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, TRUNCATE, "
+    "OPTIMIZE"
+)
+# Settings that name a file or a server, or another language to write statements in: nobody may set them.
+_LOCKED_SETTINGS = (
+    "dialect",
+    "format_avro_schema_registry_url",
+    "format_schema",
+    "format_template_resultset",
+    "format_template_row",
+)
+OWNER, PAGE, READER = "default", "page", "grafana"
 
 
 @dataclass(frozen=True)
 class User:
-    """Who may ask. A read-only user may set settings but not write; `limits` are upper bounds of settings."""
+    """Who may ask. A read-only user may set settings but not write; `limits` are upper bounds of settings.
+
+    `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is refused.
+    `statement_bytes` bounds one statement, and `answer_within_s` the time for all of an answer (None for no bound).
+    """
 
     name: str
     password: str = ""
     read_only: bool = False
     limits: tuple[tuple[str, int], ...] = ()
+    at_once: int = 8
+    waiting: int = 64
+    patience_s: float = 20.0
+    statement_bytes: int = 64 << 10
+    answer_within_s: float | None = 120.0
 
 
-def users(*, default_password: str = "", grafana_password: str = "") -> tuple[User, ...]:
-    """Give the two users: `default` may do everything, `grafana` may read. An empty password means none."""
+def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
+    """Give the users: `default` may do everything, `page` and `grafana` may read. An empty password means none.
+
+    `page` is the page and the summary of `gigawatt up`, which do not wait behind other readers.
+    """
     return (
-        User("default", default_password),
-        User("grafana", grafana_password, read_only=True, limits=DASHBOARD_LIMITS),
+        User(OWNER, password, at_once=16, waiting=256, statement_bytes=256 << 10, answer_within_s=None),
+        User(PAGE, password, read_only=True, limits=DASHBOARD_LIMITS),
+        User(READER, reader_password, read_only=True, limits=DASHBOARD_LIMITS),
     )
 
 
@@ -51,6 +79,9 @@ class EngineConfig:
 
     def _xml(self, path: Path, user_table: tuple[User, ...]) -> str:
         profiles = "".join(_profile(user) for user in user_table if user.limits)
+        locked = "".join(f"<{name}><const/></{name}>" for name in _LOCKED_SETTINGS)
+        # The engine knows one user of its own, behind whom all of ours stand: what must be held from them in different
+        # ways is held by `readonly`, by their profile and by the front.
         # The engine writes inserts of its own accord in the background (async_insert); an answer must mean
         # "stored". It also takes a bare expression for a SELECT (implicit_select), which a server does not.
         return f"""<clickhouse>
@@ -64,6 +95,7 @@ class EngineConfig:
     <default>
       <async_insert>0</async_insert>
       <implicit_select>0</implicit_select>
+      <constraints>{locked}</constraints>
     </default>{profiles}
   </profiles>
   <users>
@@ -72,7 +104,7 @@ class EngineConfig:
       <networks><ip>::/0</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
-      <access_management>1</access_management>
+      <grants><query>GRANT {_GRANTS} ON *.*</query></grants>
     </default>
   </users>
   <quotas><default/></quotas>

@@ -8,16 +8,21 @@ one that waits; workers and dashboards send the same settings over and over.
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from chdb.state.sqlitelike import Connection
 
+from local.clickhouse.binding import quoted
 from local.clickhouse.config import User
 from local.clickhouse.errors import UNKNOWN_SETTING, from_engine, refusal
 from local.clickhouse.protocol import Request
 
 _IDLE_MOST = 32  # an idle connection holds about 0.1 MB
+_DEFAULT_DATABASE = "default"
+ORDINARY_DATABASE = "local"
+"""The database that is meant where none is named. The engine's own `default` takes files for tables, so that even a
+table that it has not would be refused for want of the right to read files."""
 _NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 
 
@@ -39,7 +44,8 @@ class Session:
 
         The user's bounds come first, so that the engine itself holds the client's settings to them.
         """
-        opening: list[str | bytes] = [f"USE {quoted(self.database, '`')}"] if self.database else []
+        database = ORDINARY_DATABASE if self.database in {"", _DEFAULT_DATABASE} else self.database
+        opening: list[str | bytes] = [f"USE {quoted(database, '`')}"]
         if self.user.limits:
             limits = ", ".join(f"{name} = {most}" for name, most in self.user.limits)
             opening += [f"SET profile = {quoted(self.user.name)}", f"SET {limits}"]
@@ -83,17 +89,12 @@ def _bounded(value: str, most: int | None) -> str:
     return str(min(int(value), most) or most)  # 0 stands for "no limit"
 
 
-def quoted(value: str, quote: str = "'") -> str:
-    """Quote a literal, or with a backquote a name, for the engine."""
-    escaped = value.replace("\\", "\\\\").replace(quote, "\\" + quote)
-    return f"{quote}{escaped}{quote}"
-
-
-def parameter_statement(name: str, value: str) -> str:
-    """Give the statement that sets a query parameter; `value` is in ClickHouse's escaped form."""
-    if not _NAME.match(name):
-        raise refusal(UNKNOWN_SETTING, "UNKNOWN_SETTING", f"{quoted(name)} is no name of a query parameter.")
-    return f"SET param_{name} = {quoted(value)}"
+def checked_parameters(params: Mapping[str, str]) -> Mapping[str, str]:
+    """Return query parameters whose names may stand in a statement. Raises EngineError."""
+    for name in params:
+        if not _NAME.match(name):
+            raise refusal(UNKNOWN_SETTING, "UNKNOWN_SETTING", f"{quoted(name)} is no name of a query parameter.")
+    return params
 
 
 class Connections:
@@ -142,3 +143,41 @@ class Connections:
         for _, connection in idle.values():
             connection.close()
         self.anchor.close()
+
+
+class SharedSession(Connections):
+    """The same for chDB 3, where all connections share one session: requests take turns on it, and leave it clean."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self._turn = threading.Lock()
+        self._clean = self._changed()
+
+    def take(self, session: Session) -> Connection:
+        """Wait for the session and bring it where the request wants it."""
+        self._turn.acquire()
+        try:
+            for statement in session.opening():
+                self.anchor.query(statement, "Null")
+        except RuntimeError as error:
+            self.give_back(session, self.anchor, clean=False)
+            raise from_engine(error) from None
+        return self.anchor
+
+    def give_back(self, session: Session, connection: Connection, *, clean: bool) -> None:  # noqa: ARG002  as above
+        """Take back whatever the request set, and let the next one have the session."""
+        try:
+            # This engine takes back even what its constraints hold, and `readonly` must go first.
+            connection.query("SET readonly = DEFAULT", "Null")
+            changed = self._changed()
+            for name in (changed.keys() | self._clean.keys()) - {"readonly"}:
+                if changed.get(name) != self._clean.get(name):
+                    value = quoted(self._clean[name]) if name in self._clean else "DEFAULT"
+                    connection.query(f"SET {name} = {value}", "Null")
+            connection.query("USE default", "Null")
+        finally:
+            self._turn.release()
+
+    def _changed(self) -> dict[str, str]:
+        rows = self.anchor.query("SELECT name, value FROM system.settings WHERE changed", "TSVRaw").bytes().decode()
+        return dict(row.split("\t", 1) for row in rows.splitlines() if "\t" in row)

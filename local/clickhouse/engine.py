@@ -4,10 +4,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from local.clickhouse.connections import Connections, Session, parameter_statement, quoted
-from local.clickhouse.errors import from_engine
+from local.clickhouse import binding
+from local.clickhouse.binding import parameter_statement, quoted
+from local.clickhouse.config import User
+from local.clickhouse.connections import ORDINARY_DATABASE, Connections, Session, SharedSession, checked_parameters
+from local.clickhouse.errors import EngineError, from_engine, without_scope
 from local.clickhouse.native import (
     Columns,
     described_columns,
@@ -17,25 +22,21 @@ from local.clickhouse.native import (
     told_columns,
 )
 from local.clickhouse.protocol import Summary
-from local.clickhouse.statements import Insert, is_query, may_be_several
+from local.clickhouse.statements import Form, Insert
 
 _BLOCK_BYTES = 1 << 20
 # Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself.
 _INWARD_FUNCTIONS = frozenset(
     {
-        *(
-            "numbers",
-            "numbers_mt",
-            "zeros",
-            "zeros_mt",
-            "primes",
-            "generateseries",
-            "generate_series",
-            "generaterandom",
-        ),
-        *("values", "sqlstandardvalues", "null", "format", "view", "viewifpermitted", "viewexplain", "merge"),
+        *("numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "generateseries", "generate_series"),
+        *("generaterandom", "values", "sqlstandardvalues", "null", "format", "view", "viewifpermitted", "viewexplain"),
+        "merge",
     }
 )
+# Ordinary functions that read files or ask other servers. The embedded engine asks for no grant before most of them.
+_OUTWARD_SCALARS = frozenset({"file", "catboostevaluate", "reversednsquery", "hascolumnintable"})
+_FORMS_KEPT, _FORM_KEPT_BYTES = 512, 16 << 10
+_PARSING = Session(User("parser"), read_only=False, database="", settings=(("max_query_size", str(2 << 20)),))
 
 
 @dataclass(frozen=True)
@@ -77,38 +78,45 @@ class _Use:
 
 
 class Engine:
-    """The engine at one location (chDB's connection string). Thread-safe; every method may block.
+    """The engine at one location (chDB's connection string); `scratch` is a directory for what lives shortly.
+
+    Thread-safe; every method may block.
 
     Every method that runs a statement raises EngineError.
     """
 
-    def __init__(self, location: str) -> None:
-        self._connections = Connections(location)
+    def __init__(self, location: str, scratch: Path) -> None:
+        self._connections = (Connections if binding.HAS_STREAMED_INSERTS else SharedSession)(location)
+        self._connections.anchor.query(f"CREATE DATABASE IF NOT EXISTS {ORDINARY_DATABASE} ENGINE = Atomic", "Null")
+        self._scratch = scratch
+        self._form = lru_cache(_FORMS_KEPT)(self._formed)
         self.setting_names = frozenset(self._column("SELECT name FROM system.settings"))
-        # What a user who may only read must not call.
         tables = self._column("SELECT lower(name) FROM system.table_functions")
-        self.outward_functions = frozenset(tables) - _INWARD_FUNCTIONS
+        self.outward_functions = (frozenset(tables) - _INWARD_FUNCTIONS) | _OUTWARD_SCALARS
         self.version = self._column("SELECT version()")[0]
 
-    def query(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str], *, keep: bool) -> Result:
+    def query(
+        self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str], *, keep: bool, is_query: bool
+    ) -> Result:
         """Run a statement and hold its whole result. `keep` says that it leaves its connection as it was."""
         use = _Use(self._connections, session)
         with use.guarded() as connection:
-            result = connection.query(sql, fmt, params=dict(params))
+            result = binding.ask(connection, sql, fmt, params)
             owner = result.get_memview() if result.size() > _BLOCK_BYTES else None
             body = owner.view() if owner else result.bytes()
-            if fmt == "Native" and not body and is_query(sql) and not may_be_several(sql):
+            if fmt == "Native" and not body and is_query:
                 body = empty_block(_columns(connection, sql, params))
+            written_rows, written_bytes = binding.written(result)
             summary = Summary(
                 read_rows=result.storage_rows_read(),
                 read_bytes=result.storage_bytes_read(),
-                written_rows=result.rows_written(),
-                written_bytes=result.bytes_written(),
+                written_rows=written_rows,
+                written_bytes=written_bytes,
                 result_rows=result.rows_read(),
                 result_bytes=len(body),
                 elapsed_ns=int(result.elapsed() * 1e9),
             )
-        use.end(clean=keep)
+        use.end(clean=keep and (binding.HAS_STREAMED_INSERTS or not params))
         return Result(body, summary, (result, owner))
 
     def stream(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str]) -> "Stream":
@@ -121,18 +129,28 @@ class Engine:
         if token:
             clause = "," if target.has_settings else " SETTINGS"
             head += f"{clause} insert_deduplication_token = {quoted(token)}".encode()
-        return Insertion(_Use(self._connections, session), head, target.input_format, params)
+        checked = checked_parameters(params)
+        return Insertion(_Use(self._connections, session), head, target.input_format, checked, self._scratch)
 
-    def classify(self, session: Session, sql: bytes) -> tuple[str, int]:
-        """Say what a batch would do, without running it: chDB's class of statement, and their number."""
-        use = _Use(self._connections, session)
-        with use.guarded() as connection:
-            found = connection._conn.classify_query(sql)  # noqa: SLF001  # chDB's wrapper does not pass it on
+    def form(self, sql: bytes) -> Form:
+        """Read one statement with the engine's own parser, without running it. Several are an error."""
+        return self._form(sql) if len(sql) <= _FORM_KEPT_BYTES else self._formed(sql)
+
+    def _formed(self, sql: bytes) -> Form:
+        use = _Use(self._connections, _PARSING)
+        text = quoted(sql.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        try:
+            with use.guarded() as connection:
+                formatted = connection.query(b"SELECT formatQuerySingleLine(" + text + b")", "RawBLOB").bytes()
+        except EngineError as error:
+            raise without_scope(error) from None
         use.end(clean=True)
-        return str(found["query_class"].name), int(found["statement_count"])
+        return Form(sql, formatted.decode("utf-8", "replace"))
 
     def cancel(self, ending: str) -> None:
-        """Ask the running statements whose text has this ending to stop; does not wait for them."""
+        """Ask the running statements whose text has this ending to stop; does not wait for them. chDB 3 cannot."""
+        if not binding.HAS_STREAMED_INSERTS:
+            return
         with suppress(RuntimeError):  # they may end by themselves meanwhile
             self._connections.anchor.query(
                 f"KILL QUERY WHERE endsWith(query, {quoted(ending)}) AND query NOT LIKE 'KILL %' ASYNC", "Null"
@@ -155,7 +173,7 @@ class Stream:
         self._rows = self._bytes = 0
         self.ended = False
         with use.guarded() as connection:
-            self._running = connection.send_query(sql, fmt, params=dict(params))
+            self._running = binding.stream(connection, sql, fmt, params)
 
     @property
     def summary(self) -> Summary:
@@ -179,7 +197,7 @@ class Stream:
                 parts.append(empty_block(_columns(connection, self._sql, self._params)))
         self._bytes += size
         if self.ended:
-            self._use.end(clean=True)
+            self._use.end(clean=binding.HAS_STREAMED_INSERTS or not self._params)
         return parts
 
     def close(self) -> None:
@@ -194,23 +212,23 @@ class Stream:
 def _columns(connection: Any, sql: bytes, params: Mapping[str, str]) -> Columns:
     """Return the columns of a query whose result was empty, by its description where that will do: it runs nothing."""
     with suppress(RuntimeError):  # a clause that only a whole statement may have
-        described = described_columns(connection.query(describing(sql), "JSON", params=dict(params)).bytes())
+        described = described_columns(binding.ask(connection, describing(sql), "JSON", params).bytes())
         if described is not None:
             return described
-    return told_columns(connection.query(telling_columns(sql), "JSON", params=dict(params)).bytes())
+    return told_columns(binding.ask(connection, telling_columns(sql), "JSON", params).bytes())
 
 
 class Insertion:
     """A running insert. Append all data, then finish; cancel it in any case, which ends an unfinished one."""
 
-    def __init__(self, use: _Use, head: bytes, fmt: str, params: Mapping[str, str]) -> None:
+    def __init__(self, use: _Use, head: bytes, fmt: str, params: Mapping[str, str], scratch: Path) -> None:
         self._use = use
         # Query parameters stay on a connection, so one that had any is not used again.
         self._clean = not params
         with use.guarded() as connection:
             for name, value in params.items():
                 connection.query(parameter_statement(name, value), "Null")
-            self._running = connection.send_insert(head, fmt)
+            self._running = binding.insert(connection, head, fmt, scratch)
 
     def append(self, parts: list[bytes]) -> None:
         """Hand over the next parts of the data, in the insert's format."""

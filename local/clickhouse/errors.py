@@ -4,13 +4,16 @@ import re
 
 _CODE = re.compile(r"Code: (\d+)\. DB::")
 
+BAD_ARGUMENTS = 36
 SYNTAX_ERROR = 62
 NOT_IMPLEMENTED = 48
 UNKNOWN_SETTING = 115
+TIMEOUT_EXCEEDED = 159
 READONLY = 164
 WRONG_PASSWORD = 193
 UNKNOWN_USER = 192
 TOO_MANY_SIMULTANEOUS_QUERIES = 202
+QUERY_IS_TOO_LARGE = 66
 CANNOT_DECOMPRESS = 271
 INTO_OUTFILE_NOT_ALLOWED = 358
 ACCESS_DENIED = 497
@@ -21,10 +24,10 @@ UNKNOWN_EXCEPTION = 1002
 _STATUS_OF_CODE = {
     194: 401,
     **dict.fromkeys((UNKNOWN_USER, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED), 403),
-    **dict.fromkeys((6, 25, 26, 27, 38, 41, 53, SYNTAX_ERROR, 72, 117, 167, 168, 321, 376, 467), 400),
+    **dict.fromkeys((6, 25, 26, 27, BAD_ARGUMENTS, 38, 41, 53, SYNTAX_ERROR, 72, 117, 167, 168, 321, 376, 467), 400),
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, UNKNOWN_SETTING, 336), 404),
-    159: 408,
-    66: 413,
+    TIMEOUT_EXCEEDED: 408,
+    QUERY_IS_TOO_LARGE: 413,
     NOT_IMPLEMENTED: 501,
     **dict.fromkeys((76, 209, TOO_MANY_SIMULTANEOUS_QUERIES), 503),
 }
@@ -55,3 +58,14 @@ def from_engine(error: Exception) -> EngineError:
     if not match:
         return refusal(UNKNOWN_EXCEPTION, "UNKNOWN_EXCEPTION", text)
     return EngineError(text[match.start() :], int(match[1]))
+
+
+def without_scope(error: EngineError) -> EngineError:
+    """Drop what an error says of the front's own query around a statement that it parsed."""
+    text = re.sub(
+        r": (?:In scope SELECT|While processing) formatQuerySingleLine\(.*(?= \([A-Z_]+\))",
+        "",
+        str(error),
+        flags=re.DOTALL,
+    )
+    return EngineError(text, error.code)

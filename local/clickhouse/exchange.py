@@ -15,12 +15,13 @@ from local.clickhouse.bodies import Body
 from local.clickhouse.config import User
 from local.clickhouse.connections import Session, session_of
 from local.clickhouse.engine import Engine, Insertion, Result
-from local.clickhouse.errors import ACCESS_DENIED, READONLY, SYNTAX_ERROR, EngineError, refusal
+from local.clickhouse.errors import SYNTAX_ERROR, refusal
 from local.clickhouse.grafana import hello_block, is_hello
-from local.clickhouse.plans import Plan, deduplication_token, plan_of
+from local.clickhouse.lanes import Lane
+from local.clickhouse.plans import Plan, deduplication_token, plan_of, read_only_refusal
 from local.clickhouse.protocol import Request, Summary, format_headers
 from local.clickhouse.sessions import Sessions
-from local.clickhouse.statements import Insert, calls, insert_target
+from local.clickhouse.statements import INSERT_HEAD_BYTES, Insert, bounded, insert_target
 
 _T = TypeVar("_T")
 # How often a slow query looks whether its client is still there.
@@ -29,10 +30,15 @@ _STILL_WANTED_EVERY_S = 0.5
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request with all that is needed to answer it; `headers` are the answer's so far."""
+    """A request with all that is needed to answer it; `headers` are the answer's so far.
+
+    `reading` are threads that look at bodies, `inserts` the lane of what is stored, `lane` that of the user.
+    """
 
     engine: Engine
-    threads: Executor
+    reading: Executor
+    inserts: Lane
+    lane: Lane
     sessions: Sessions
     http: web.BaseRequest
     request: Request
@@ -40,33 +46,54 @@ class Exchange:
     body: Body
     headers: dict[str, str]
 
+    @property
+    def _read_only(self) -> bool:
+        return self.user.read_only or self.request.read_only
+
     async def answer(self) -> web.StreamResponse:
         """Run the statement and answer. Raises EngineError as long as nothing was sent."""
-        target, text, parts = await self._statement_and_data()
-        if target is not None:
-            return await self._insert(target, parts)
+        if self._read_only:
+            text = await self._statement([self.request.query] if self.request.query else [])
+        else:
+            text, target, parts = await self._statement_and_data()
+            if target is not None:
+                async with self.inserts.turn():
+                    return await self._insert(target, parts)
         if is_hello(self.request, text):
             hello = hello_block(self.headers["X-ClickHouse-Server-Display-Name"], self.engine.version)
-            return await self._whole("Native", hello, Summary())
-        return await self._run_plan(plan_of(text, self.request))
+            return await answers.whole(self.http, self.headers | format_headers("Native"), hello, Summary())
+        async with self.lane.turn(), asyncio.timeout(self.user.answer_within_s):
+            return await self._run_statement(text)
 
-    async def _statement_and_data(self) -> tuple[Insert | None, bytes, list[bytes]]:
-        """Give an insert and the first parts of its data, or None and the whole text of any other statement.
+    async def _statement(self, parts: list[bytes]) -> bytes:
+        """Give a whole statement, within its bounds. A part in the URL is joined with the body by a line end."""
+        text = b"".join(parts)
+        rest = await self.body.whole(self.user.statement_bytes)
+        glue = b"\n" if text and text == self.request.query and rest else b""
+        return bounded(text + glue + rest, self.user.statement_bytes)
 
-        A statement in the URL is joined with the body by a line end, as in ClickHouse. The URL or the first
-        part of the body nearly always holds the whole statement; only when it does not are parts joined.
+    async def _statement_and_data(self) -> tuple[bytes, Insert | None, list[bytes]]:
+        """Give an insert and the first parts of its data, or the whole text of any other statement.
+
+        The URL or the first part of the body nearly always holds the whole statement; only when it does not are
+        parts joined.
         """
         parts = await self.body.parts()
-        glue = b"\n" if self.request.query else b""
         text = self.request.query or (parts.pop(0) if parts else b"")
-        target = insert_target(text)
-        if target is None and parts:
-            text, parts = text + glue + b"".join(parts), []
-            target = insert_target(text)
+        glue = b"\n" if self.request.query else b""
+        target = await self._looked_at(text)
+        while target is None and (parts or not self.body.ended) and len(text) < INSERT_HEAD_BYTES:
+            text += glue + b"".join(parts or await self.body.parts())
+            glue, parts = b"", []
+            target = await self._looked_at(text)
         if target is None:
-            return None, b"".join((text, *await self.body.rest())), []
+            return await self._statement([text, glue, *parts]), None, []
         data = text[target.data_start :]
-        return target, b"", [data + glue, *parts] if data else parts
+        return b"", target, [data + glue, *parts] if data else parts
+
+    async def _looked_at(self, text: bytes) -> Insert | None:
+        look = partial(insert_target, text, whole=self.body.ended)
+        return await asyncio.get_running_loop().run_in_executor(self.reading, look)
 
     def _session(self, request: Request) -> Session:
         kept: tuple[bytes, ...] = ()
@@ -77,27 +104,31 @@ class Exchange:
     async def _insert(self, target: Insert, parts: list[bytes]) -> web.StreamResponse:
         token, settings = deduplication_token(self.request)
         session = self._session(replace(self.request, settings=settings))
-        if session.read_only:
-            raise self._read_only_refusal()
+        run = partial(self._run, self.inserts)
         start = partial(self.engine.insert, session, target, self.request.params, token)
         if self.body.ended:
-            summary = await self._run(_insert_whole, start, parts)
+            summary = await run(_insert_whole, start, parts)
         else:
-            insertion = await self._run(start)
+            insertion = await run(start)
             try:
-                await self._run(insertion.append, parts)
+                await run(insertion.append, parts)
                 while not self.body.ended:
-                    await self._run(insertion.append, await self.body.parts())
-                summary = await self._run(insertion.finish)
+                    await run(insertion.append, await self.body.parts())
+                summary = await run(insertion.finish)
             finally:
-                await self._run(insertion.cancel)
-        return await self._whole(None, b"", summary)
+                await run(insertion.cancel)
+        return await answers.whole(self.http, self.headers | format_headers(None), b"", summary)
 
-    async def _run_plan(self, plan: Plan) -> web.StreamResponse:
+    async def _run_statement(self, text: bytes) -> web.StreamResponse:
+        if not text.strip(b" \t\r\n;"):
+            raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: Empty query.")
         session = self._session(self.request)
-        await self._check(session, plan)
+        if session.read_only != self._read_only:
+            raise read_only_refusal(self.user)
+        form = await self._run(self.lane, self.engine.form, text)
+        plan = plan_of(form, self.request, self.user, read_only=self._read_only, outward=self.engine.outward_functions)
         sql = plan.sql
-        run: Callable[..., Awaitable[Any]] = self._run
+        run: Callable[..., Awaitable[Any]] = partial(self._run, self.lane)
         if plan.query:
             # By this mark the engine finds the query again; at the end, it moves no position in an error.
             mark = f"-- {uuid.uuid4()}"
@@ -107,45 +138,40 @@ class Exchange:
             start = partial(self.engine.stream, session, sql, plan.fmt, self.request.params)
             headers = self.headers | format_headers(plan.fmt)
             return await answers.streamed(self.http, self.request, headers, start=start, in_thread=run)
-        query = partial(self.engine.query, session, sql, plan.fmt, self.request.params, keep=plan.plain)
+        return await self._whole(plan, session, sql, run)
+
+    async def _whole(
+        self, plan: Plan, session: Session, sql: bytes, run: Callable[..., Awaitable[Any]]
+    ) -> web.StreamResponse:
+        query = partial(
+            self.engine.query, session, sql, plan.fmt, self.request.params, keep=plan.plain, is_query=plan.query
+        )
         result: Result = await run(query)
         if plan.session_part and self.request.session_id:
             self.sessions.add(self.user.name, self.request.session_id, self.request.session_timeout_s, plan.sql)
-        fmt = plan.fmt if plan.has_result or result.body else None
-        return await self._whole(fmt, result.body, result.summary)
-
-    async def _check(self, session: Session, plan: Plan) -> None:
-        if not plan.several and (plan.session_part or not session.read_only):
-            return
-        kind, count = await self._run(self.engine.classify, session, plan.sql)
-        if count > 1:
-            raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
-        if session.read_only and kind not in {"READ_ONLY", "UNKNOWN"}:
-            raise self._read_only_refusal()
-        if self.user.read_only and (outward := calls(plan.sql) & self.engine.outward_functions):
-            text = f"{self.user.name}: Not enough privileges to call {', '.join(sorted(outward))}."
-            raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
-
-    def _read_only_refusal(self) -> EngineError:
-        return refusal(READONLY, "READONLY", f"{self.user.name}: Cannot execute query in readonly mode.")
-
-    async def _whole(self, fmt: str | None, body: memoryview | bytes, summary: Summary) -> web.StreamResponse:
-        headers = self.headers | format_headers(fmt)
+        body = result.body
+        headers = self.headers | format_headers(plan.fmt if plan.has_result or body else None)
         coding = answers.coding_for(self.request, len(body))
         if coding:
             headers["Content-Encoding"] = coding
-            body = await self._run(answers.packed, body, coding)
-        return await answers.whole(self.http, headers, body, summary)
+            body = await self._run(self.lane, answers.packed, body, coding)
+        return await answers.whole(self.http, headers, body, result.summary)
 
-    async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, function, *arguments)
+    async def _run(self, lane: Lane, function: Callable[..., _T], *arguments: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(lane.threads, function, *arguments)
 
     async def _run_while_wanted(self, mark: str, function: Callable[..., _T], *arguments: object) -> _T:
-        job = asyncio.ensure_future(self._run(function, *arguments))
-        while not (await asyncio.wait({job}, timeout=_STILL_WANTED_EVERY_S))[0]:
-            if self.http.transport is None or self.http.transport.is_closing():
+        job = asyncio.ensure_future(self._run(self.lane, function, *arguments))
+        try:
+            while not (await asyncio.wait({job}, timeout=_STILL_WANTED_EVERY_S))[0]:
+                if self.http.transport is None or self.http.transport.is_closing():
+                    await asyncio.to_thread(self.engine.cancel, mark)
+        except asyncio.CancelledError:
+            # The turn ends with the query, so that no turn is given away whose thread still works.
+            while not job.done():
                 await asyncio.to_thread(self.engine.cancel, mark)
+                await asyncio.wait({job}, timeout=_STILL_WANTED_EVERY_S)
+            raise
         return job.result()
 
 

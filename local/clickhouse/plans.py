@@ -1,17 +1,19 @@
-"""What is to be done for one request: decided from its statement before the engine sees it."""
+"""What is to be done for one request: decided from the engine's own reading of its statement."""
 
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from local.clickhouse import statements
-from local.clickhouse.errors import INTO_OUTFILE_NOT_ALLOWED, NOT_IMPLEMENTED, SYNTAX_ERROR, refusal
+from local.clickhouse.config import User
+from local.clickhouse.errors import (
+    ACCESS_DENIED,
+    INTO_OUTFILE_NOT_ALLOWED,
+    NOT_IMPLEMENTED,
+    READONLY,
+    EngineError,
+    refusal,
+)
 from local.clickhouse.protocol import Request
-
-_TEMPORARY = re.compile(rb"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b", re.IGNORECASE)
-# Statements that leave a connection as it was.
-_QUERIES = frozenset({"SELECT", "WITH", "FROM", "("})
-_WITH_RESULT = _QUERIES | {"SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN"}
-_PLAIN = _WITH_RESULT | {"INSERT"}
+from local.clickhouse.statements import Form
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,8 @@ class Plan:
     """A statement of which no data follows.
 
     `fmt` is the output format; `has_result` tells whether an empty answer still has one. `stream`: the result
-    may be sent in blocks. `plain`: the connection stays as it was. `several`: more than one statement may be
-    in it. `query`: it only reads, so it may be stopped when nobody waits for it. `session_part`: a later
-    request of the same HTTP session must see what it did.
+    may be sent in blocks. `plain`: the connection stays as it was. `query`: it only reads, so it may be stopped when
+    nobody waits for it. `session_part`: a later request of the same HTTP session must see what it did.
     """
 
     sql: bytes
@@ -29,33 +30,41 @@ class Plan:
     has_result: bool
     stream: bool
     plain: bool
-    several: bool
     query: bool
     session_part: bool
 
 
-def plan_of(sql: bytes, request: Request) -> Plan:
-    """Decide how to run a statement. Raises EngineError for what the front refuses."""
-    if statements.names_a_file(sql):
+def plan_of(form: Form, request: Request, user: User, *, read_only: bool, outward: Collection[str]) -> Plan:
+    """Decide how to run a statement. `outward` are the functions that reach beyond the engine, in small letters.
+
+    Raises EngineError for what this user must not do, and for what nobody can.
+    """
+    if form.names_a_file:
         text = "INTO OUTFILE and FROM INFILE would touch the server's own files and are not allowed."
         raise refusal(INTO_OUTFILE_NOT_ALLOWED, "INTO_OUTFILE_NOT_ALLOWED", text)
-    if _TEMPORARY.match(sql):
+    if read_only and not form.only_reads:
+        raise read_only_refusal(user)
+    if called := form.calls.intersection(outward):
+        text = f"{user.name}: Not enough privileges to call {', '.join(sorted(called))}."
+        raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
+    if form.makes_temporary:
         text = "Temporary tables are not kept between requests: use an ordinary table."
         raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", text)
-    keyword = statements.keyword(sql)
-    if not keyword:
-        raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: Empty query.")
-    fmt = statements.output_format(sql, request.default_format)
+    fmt = form.output_format(request.default_format)
     return Plan(
-        sql=sql,
+        sql=form.sql,
         fmt=fmt,
-        has_result=keyword in _WITH_RESULT,
-        stream=statements.can_stream(sql, fmt),
-        plain=keyword in _PLAIN,
-        several=statements.may_be_several(sql),
-        query=keyword in _QUERIES,
-        session_part=keyword in {"SET", "USE"},
+        has_result=form.has_result,
+        stream=form.can_stream(fmt),
+        plain=form.is_plain,
+        query=form.is_query,
+        session_part=form.is_session_part,
     )
+
+
+def read_only_refusal(user: User) -> EngineError:
+    """Make the error of somebody who may only read."""
+    return refusal(READONLY, "READONLY", f"{user.name}: Cannot execute query in readonly mode.")
 
 
 def deduplication_token(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -1,19 +1,18 @@
-"""The process around the front: one owner per data directory, one listener, a clean end."""
+"""The engine behind its listener, from its start to a clean end."""
 
 import asyncio
-import fcntl
-import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
 
-from local.clickhouse.config import EngineConfig, User
+from local.clickhouse.config import User
 from local.clickhouse.engine import Engine
+from local.clickhouse.place import CONFIG, DATA, SCRATCH
 from local.clickhouse.server import Front
 from schema.errors import GigawattError
 
@@ -24,31 +23,30 @@ _READ_BYTES = 1 << 20
 
 async def serve(
     path: Path,
-    host: str,
-    port: int,
+    listener: socket.socket,
     *,
-    config: EngineConfig,
+    name: str,
     user_table: tuple[User, ...],
     grace_s: float = 5.0,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end for `grace_s` and close the engine.
 
-    Raises GigawattError when the directory belongs to another process or the port is taken.
+    Raises GigawattError when the engine cannot open its directory.
     """
-    with _owned(path), _listening(host, port) as listener:
-        stop = asyncio.Event()
-        _on_signals(stop)
-        engine = await asyncio.to_thread(_open_engine, path, config, user_table)
-        _on_signals(stop)  # again, since the engine installs handlers of its own
-        front = Front(engine, user_table, name=config.display_name)
-        try:
-            async with _accepting(front, engine, listener, grace_s):
-                _say(f"clickhouse ready on {host}:{listener.getsockname()[1]}")
-                await stop.wait()
-                _say("clickhouse stopping")
-        finally:
-            front.close()
-            engine.close()
+    stop = asyncio.Event()
+    _on_signals(stop)
+    engine = await asyncio.to_thread(_open_engine, path)
+    _on_signals(stop)  # again, since the engine installs handlers of its own
+    front = Front(engine, user_table, name=name)
+    try:
+        async with _accepting(front, engine, listener, grace_s):
+            host, port = listener.getsockname()[:2]
+            _say(f"clickhouse ready on {host}:{port}")
+            await stop.wait()
+            _say("clickhouse stopping")
+    finally:
+        front.close()
+        engine.close()
 
 
 def _on_signals(stop: asyncio.Event) -> None:
@@ -56,44 +54,9 @@ def _on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-@contextmanager
-def _owned(path: Path) -> Iterator[None]:
+def _open_engine(path: Path) -> Engine:
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = (path / "lock").open("w")
-    except OSError as error:
-        raise GigawattError(f"cannot write to {path} ({error.strerror}): name another data directory") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise GigawattError(
-                f"{path} is in use by another process: stop that one, or name another directory"
-            ) from None
-        yield
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        listener = socket.create_server((host, port), backlog=256)
-    except OSError as error:
-        # The standard library adds the address to `strerror`; a name that does not resolve has no errno.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise GigawattError(
-            f"cannot listen on {host}:{port} ({reason}): stop what uses it, or choose another port"
-        ) from None
-    with listener:
-        yield listener
-
-
-def _open_engine(path: Path, config: EngineConfig, user_table: tuple[User, ...]) -> Engine:
-    if "?" in str(path.resolve()):
-        raise GigawattError(f"the engine cannot open {path} (there is a ? in it): name another data directory")
-    config_path = path.resolve() / "engine.xml"
-    config.write(config_path, user_table)
-    try:
-        return Engine(f"{path.resolve() / 'engine'}?config-file={config_path}")
+        return Engine(f"{path / DATA}?config-file={path / CONFIG}", path / SCRATCH)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise GigawattError(

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from local.clickhouse.errors import NOT_IMPLEMENTED, EngineError, refusal
+from local.clickhouse.errors import AUTHENTICATION_FAILED, BAD_ARGUMENTS, NOT_IMPLEMENTED, EngineError, refusal
 
 # URL parameters that speak to the HTTP server and are no settings of the engine.
 _TRANSPORT = frozenset(
@@ -20,12 +20,13 @@ _TRANSPORT = frozenset(
         *("cancel_http_readonly_queries_on_client_close", "add_http_cors_header"),
     }
 )
+_QUERY_ID_CHARACTERS = 200
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a request asks, apart from its body.
+    """What a request asks, apart from its body. `user` is empty when it names none and gives no password.
 
     `settings` keep the URL's order; `params` are the query parameters without `param_`, in ClickHouse's
     escaped form; `revision` is the client's protocol version, 0 when it names none.
@@ -64,7 +65,7 @@ def parse_request(method: str, url_params: Iterable[tuple[str, str]], headers: M
         user=user,
         password=password,
         query=url.get("query", "").encode("utf-8", "surrogateescape"),
-        query_id=url.get("query_id") or headers.get("X-ClickHouse-Query-Id") or str(uuid.uuid4()),
+        query_id=_query_id(url.get("query_id") or headers.get("X-ClickHouse-Query-Id", "")),
         database=url.get("database") or headers.get("X-ClickHouse-Database", ""),
         default_format=url.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated",
         session_id=url.get("session_id", ""),
@@ -97,16 +98,39 @@ def _whole(text: str, default: int) -> int:
 
 
 def _credentials(url: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
-    if "X-ClickHouse-User" in headers or "X-ClickHouse-Key" in headers:
+    """Return user and password; two empty ones where none is named. Raises EngineError for what is unclear."""
+    by_url = "user" in url or "password" in url
+    by_header = "X-ClickHouse-User" in headers or "X-ClickHouse-Key" in headers
+    by_scheme = "Authorization" in headers
+    if by_url + by_header + by_scheme > 1:
+        raise _unclear("name the user once: in the URL, in X-ClickHouse-User, or in Authorization")
+    if by_header:
         return headers.get("X-ClickHouse-User") or "default", headers.get("X-ClickHouse-Key", "")
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            user, _, password = base64.b64decode(token, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return "", ""
-        return user or "default", password
-    return url.get("user") or "default", url.get("password", "")
+    if by_scheme:
+        return _basic(headers["Authorization"])
+    return (url.get("user") or "default", url.get("password", "")) if by_url else ("", "")
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise _unclear("only the scheme Basic is served")
+    try:
+        user, _, password = base64.b64decode(token, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise _unclear("the Authorization header is not valid Basic authentication") from None
+    return user or "default", password
+
+
+def _unclear(why: str) -> EngineError:
+    return refusal(AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED", f"Authentication failed: {why}.")
+
+
+def _query_id(text: str) -> str:
+    """Return the client's name for its query, or one made up. Raises EngineError for one that no header can carry."""
+    if len(text) > _QUERY_ID_CHARACTERS or not (text.isascii() and text.isprintable()):
+        raise refusal(BAD_ARGUMENTS, "BAD_ARGUMENTS", "A query_id is printable ASCII of at most 200 characters.")
+    return text or str(uuid.uuid4())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The HTTP handler: who asks, what for, and an answer even to what cannot be served."""
 
-import contextlib
 import hmac
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,71 +7,125 @@ from aiohttp import web
 
 from local.clickhouse import answers, protocol
 from local.clickhouse.bodies import Body, form_fields
-from local.clickhouse.config import User
+from local.clickhouse.config import OWNER, READER, User
 from local.clickhouse.engine import Engine
-from local.clickhouse.errors import AUTHENTICATION_FAILED, EngineError, refusal
+from local.clickhouse.errors import (
+    AUTHENTICATION_FAILED,
+    NOT_IMPLEMENTED,
+    TIMEOUT_EXCEEDED,
+    EngineError,
+    refusal,
+)
 from local.clickhouse.exchange import Exchange
+from local.clickhouse.lanes import Lane
 from local.clickhouse.protocol import Request
 from local.clickhouse.sessions import Sessions
+from schema.loopback import foreign
 
 _CLIENT_WENT_AWAY = 499
+_INSERTS_AT_ONCE = 8
 
 
 class Front:
-    """Answers HTTP requests with an engine. `threads` bounds the statements that run at the same time."""
+    """Answers HTTP requests with an engine. Each user has a lane of their own, and what is stored has one."""
 
-    def __init__(self, engine: Engine, users: tuple[User, ...], *, name: str, threads: int = 32) -> None:
+    def __init__(self, engine: Engine, users: tuple[User, ...], *, name: str) -> None:
         self._engine = engine
         self._users = {user.name: user for user in users}
         self._name = name
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._sessions = Sessions()
+        self._reading = ThreadPoolExecutor(4, thread_name_prefix="engine-reading")
+        self._inserts = Lane("inserts", at_once=_INSERTS_AT_ONCE, waiting=256, patience_s=60.0)
+        self._lanes = {
+            user.name: Lane(user.name, at_once=user.at_once, waiting=user.waiting, patience_s=user.patience_s)
+            for user in users
+        }
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
-        if "Origin" in http.headers:
-            # A page from anywhere could else make a browser on this machine write to the engine.
-            return web.Response(status=403, text="Requests from web pages are not served.\n")
-        bare = http.path == "/" and http.method in {"GET", "HEAD"} and not http.query_string
-        if bare or http.path in {"/ping", "/replicas_status"}:
-            return web.Response(text="Ok.\n")
-        if http.path != "/" or http.method not in {"GET", "POST"}:
-            return web.Response(status=404, text=f"There is no handle {http.method} {http.path}\n")
+        if response := _without_the_engine(http):
+            return response
         headers: dict[str, str] = {}
-        body = Body(http.content, http.headers.get("Content-Encoding", "").lower(), self._threads)
+        body = user = None
         try:
             request = protocol.parse_request(http.method, http.query.items(), http.headers)
             headers = protocol.answer_headers(request, server_name=self._name)
             user = self._authenticated(request)
+            body = Body(http.content, request.content_encoding, self._reading)
             if http.content_type == "multipart/form-data":
                 request = protocol.with_form(request, await form_fields(await http.multipart()))
                 body.ended = True
-            exchange = Exchange(
-                engine=self._engine,
-                threads=self._threads,
-                sessions=self._sessions,
-                http=http,
-                request=request,
-                user=user,
-                body=body,
-                headers=headers,
-            )
-            return await exchange.answer()
-        except EngineError as error:
-            with contextlib.suppress(ConnectionError):
-                await body.drain()
-            return answers.refused(headers, error, self._engine.version)
+            return await self._exchange(http, request, user, body, headers).answer()
+        except (EngineError, TimeoutError, ValueError) as error:
+            return await self._refused(http, headers, _told(error), body, user)
         except ConnectionError:
             return web.Response(status=_CLIENT_WENT_AWAY)  # which nobody reads
 
     def close(self) -> None:
         """Wait for the threads; what still runs should have been cancelled."""
-        self._threads.shutdown(wait=True)
+        for lane in (*self._lanes.values(), self._inserts):
+            lane.close()
+        self._reading.shutdown(wait=True)
+
+    def _exchange(
+        self, http: web.BaseRequest, request: Request, user: User, body: Body, headers: dict[str, str]
+    ) -> Exchange:
+        return Exchange(
+            engine=self._engine,
+            reading=self._reading,
+            inserts=self._inserts,
+            lane=self._lanes[user.name],
+            sessions=self._sessions,
+            http=http,
+            request=request,
+            user=user,
+            body=body,
+            headers=headers,
+        )
+
+    async def _refused(
+        self, http: web.BaseRequest, headers: dict[str, str], error: EngineError, body: Body | None, user: User | None
+    ) -> web.Response:
+        body = body or Body(http.content, "", self._reading)
+        response = answers.refused(headers, error, self._engine.version)
+        if not await body.drain(of_owner=user is not None and not user.read_only):
+            response.force_close()
+        return response
 
     def _authenticated(self, request: Request) -> User:
-        user = self._users.get(request.user)
+        """Return who asks: without a name and a password the reader, who needs none where the kernel confines us."""
+        user = self._users.get(request.user or READER)
         password = user.password if user else ""
         if user is None or (password and not hmac.compare_digest(password.encode(), request.password.encode())):
-            text = f"{request.user}: Authentication failed: password is incorrect, or there is no such user."
+            hint = f" Reading needs none: name the user {READER}." if not self._users[READER].password else ""
+            text = (
+                f"{request.user or READER}: Authentication failed: password is incorrect, or there is no such user. "
+                f"The password of {OWNER} stands in the file `password` of the data directory.{hint}"
+            )
             raise refusal(AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED", text)
         return user
+
+
+def _without_the_engine(http: web.BaseRequest) -> web.Response | None:
+    """Answer what needs no engine: other people's pages, questions of health, and paths that there are not."""
+    # Any page could else have a browser on this machine read from the engine and write to it.
+    if why := foreign(http.headers) or ("Origin" in http.headers and "it comes from a web page"):
+        return web.Response(status=403, text=f"Refused: {why}.\n")
+    bare = http.path == "/" and http.method in {"GET", "HEAD"} and not http.query_string
+    if bare or http.path in {"/ping", "/replicas_status"}:
+        return web.Response(text="Ok.\n")
+    if http.path != "/" or http.method not in {"GET", "POST"}:
+        return web.Response(status=404, text=f"There is no handle {http.method} {http.path[:200]}\n")
+    return None
+
+
+def _told(error: Exception) -> EngineError:
+    """Word any error of a request as the engine words its own."""
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, TimeoutError):
+        text = "The time for an answer is over; ask for less, or fetch it faster."
+        return refusal(TIMEOUT_EXCEEDED, "TIMEOUT_EXCEEDED", text)
+    return refusal(
+        NOT_IMPLEMENTED, "NOT_IMPLEMENTED", f"The request cannot be read: {error}"[:300]
+    )  # a form that is none

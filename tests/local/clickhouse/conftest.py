@@ -20,6 +20,8 @@ import pytest
 import urllib3
 from clickhouse_connect.driver.client import Client
 
+from schema.passwords import password_of
+
 READY = re.compile(r"clickhouse ready on 127\.0\.0\.1:(\d+)")
 
 
@@ -31,12 +33,24 @@ class Front:
     path: Path
     port: int
 
+    @property
+    def owner(self) -> dict[str, str]:
+        """User and password of who may do everything."""
+        return {"user": "default", "password": password_of(self.path)}
+
     def client(self, **options: Any) -> Client:
-        """Open the ordinary client."""
+        """Open the ordinary client, as the owner unless it names another user."""
+        if "username" not in options:
+            options |= {"username": "default", "password": password_of(self.path)}
         return clickhouse_connect.get_client(host="127.0.0.1", port=self.port, **options)
 
     def ask(self, body: bytes | str = b"", *, method: str = "POST", headers: Any = None, **params: str) -> Any:
-        """Send one plain HTTP request."""
+        """Send one plain HTTP request, as the owner unless it names a user."""
+        who = {} if "user" in params else self.owner
+        return self.raw(body, method=method, headers=headers, **who, **params)
+
+    def raw(self, body: bytes | str = b"", *, method: str = "POST", headers: Any = None, **params: str) -> Any:
+        """Send one plain HTTP request with these parameters and no others."""
         url = f"http://127.0.0.1:{self.port}/?{urlencode(params)}"
         return urllib3.request(method, url, body=body, headers=headers, retries=False, timeout=60)
 
@@ -47,7 +61,8 @@ class Front:
     @contextmanager
     def hanging(self, sql: str) -> Iterator[None]:
         """Send a query and go away at the end without its answer."""
-        head = f"POST / HTTP/1.1\r\nHost: front\r\nContent-Length: {len(sql)}\r\n\r\n"
+        target = f"/?{urlencode(self.owner)}"
+        head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sql)}\r\n\r\n"
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.sendall((head + sql).encode())
             yield

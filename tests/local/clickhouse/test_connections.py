@@ -1,11 +1,12 @@
 import pytest
 
+from local.clickhouse.binding import quoted
 from local.clickhouse.config import User, users
-from local.clickhouse.connections import parameter_statement, quoted, session_of
+from local.clickhouse.connections import checked_parameters, session_of
 from local.clickhouse.errors import EngineError
 from local.clickhouse.protocol import parse_request
 
-DEFAULT, GRAFANA = users()
+DEFAULT, _, GRAFANA = users()
 KNOWN = {"max_threads", "max_execution_time"}
 
 
@@ -14,9 +15,10 @@ def asked(url, agent="clickhouse-connect/1", method="POST"):
     return parse_request(method, url.items(), {"User-Agent": agent})
 
 
-def test_a_plain_session_opens_with_nothing():
-    """No settings and no database cost no statements."""
-    assert session_of(asked({}), DEFAULT, KNOWN).opening() == []
+@pytest.mark.parametrize("named", [{}, {"database": "default"}])
+def test_a_plain_session_opens_with_its_database_alone(named):
+    """Where none is named, and where it is the engine's own, it is an ordinary one."""
+    assert session_of(asked(named), DEFAULT, KNOWN).opening() == ["USE `local`"]
 
 
 def test_the_user_s_bounds_come_before_the_client_s_settings():
@@ -64,6 +66,6 @@ def test_quotes_and_backslashes_stay_inside_of_a_literal():
 
 def test_a_parameter_s_name_is_a_name():
     """It stands in a statement as it is."""
-    assert parameter_statement("x", "1") == "SET param_x = '1'"
+    assert checked_parameters({"x": "1"}) == {"x": "1"}
     with pytest.raises(EngineError):
-        parameter_statement("x = 1, readonly", "1")
+        checked_parameters({"x = 1, readonly": "1"})

@@ -19,7 +19,7 @@ PLUGIN = {
 def ask(front, sql, **more):
     """Send a query as the plugin does."""
     headers = urllib3.make_headers(basic_auth="grafana:") | {"User-Agent": AGENT, "Accept-Encoding": "gzip"}
-    return front.ask(sql, headers=headers, **PLUGIN, **more)
+    return front.raw(sql, headers=headers, **PLUGIN, **more)
 
 
 class Reader:

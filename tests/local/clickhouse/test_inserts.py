@@ -3,7 +3,6 @@
 import cramjam
 import pyarrow as pa
 import pytest
-import urllib3
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests.local.clickhouse.conftest import wait_until
@@ -101,8 +100,7 @@ def test_bodies_larger_than_a_part_are_streamed(front, client, table):
     """20 MB in chunks of odd sizes, whole and in order."""
     lines = [b"%d,%s\n" % (number, b"x" * 50) for number in range(330_000)]
     chunks = [b"".join(lines[at : at + 999]) for at in range(0, len(lines), 999)]
-    url = f"http://127.0.0.1:{front.port}/?query=INSERT+INTO+{table}+FORMAT+CSV"
-    answer = urllib3.request("POST", url, body=iter(chunks), retries=False, timeout=60)
+    answer = front.ask(iter(chunks), query=f"INSERT INTO {table} FORMAT CSV")
 
     assert answer.status == 200
     assert total(client, table) == (330_000, 330_000 * 329_999 // 2)

@@ -21,10 +21,10 @@ def parsed(url=(), headers=(), method="POST"):
 
 
 def test_a_bare_request_has_clickhouse_s_defaults():
-    """Without parameters, the user is `default`, the format TabSeparated, the database the user's own."""
+    """Without parameters, no user is named, the format is TabSeparated, the database the user's own."""
     request = parsed()
 
-    assert (request.user, request.password) == ("default", "")
+    assert (request.user, request.password) == ("", "")
     assert (request.default_format, request.database, request.settings) == ("TabSeparated", "", ())
     assert len(request.query_id) == 36
 
@@ -65,9 +65,27 @@ def test_credentials_come_in_three_ways(url, headers):
     assert (request.user, request.password) == ("u", "p")
 
 
-def test_broken_basic_credentials_are_nobody_s():
-    """They are not taken for the default user's."""
-    assert parsed((), {"Authorization": "Basic !!"}).user == ""
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ({}, {"Authorization": "Basic !!"}),
+        ({}, {"Authorization": "Bearer x"}),
+        ({"user": "grafana"}, {"X-ClickHouse-User": "default"}),
+        ({"password": "x"}, {"Authorization": "Basic " + base64.b64encode(b"u:p").decode()}),
+        ({}, {"X-ClickHouse-Key": "p", "Authorization": "Basic " + base64.b64encode(b"u:p").decode()}),
+    ],
+)
+def test_credentials_that_are_broken_or_twofold_are_nobody_s(url, headers):
+    """Neither is taken for a request without a name."""
+    with pytest.raises(EngineError, match="AUTHENTICATION_FAILED"):
+        parsed(url, headers)
+
+
+@pytest.mark.parametrize("query_id", ["a\r\nSet-Cookie: b", "x" * 201, "é"])
+def test_a_query_id_that_no_header_can_carry_is_refused(query_id):
+    """It comes back in the answer's head."""
+    with pytest.raises(EngineError, match="BAD_ARGUMENTS"):
+        parsed({"query_id": query_id})
 
 
 def test_get_only_reads():

@@ -54,7 +54,8 @@ def test_a_session_keeps_what_it_set(front):
 def test_a_database_is_the_request_s_own(front):
     """And an unknown one is an error."""
     assert front.ask("SELECT currentDatabase()", database="system").data == b"system\n"
-    assert front.ask("SELECT currentDatabase()").data == b"default\n"
+    assert front.ask("SELECT currentDatabase()").data == b"local\n"
+    assert front.ask("SELECT * FROM nope").headers["X-ClickHouse-Exception-Code"] == "60"
     assert front.ask("SELECT 1", database="nope").headers["X-ClickHouse-Exception-Code"] == "81"
 
 

@@ -1,0 +1,97 @@
+"""chDB's Python interface in its two shapes: the newest, and that of 3.7, whose engine is ClickHouse 25.8."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+from chdb.state.sqlitelike import Connection
+
+HAS_STREAMED_INSERTS: Final = hasattr(Connection, "send_insert")
+
+
+class Written(NamedTuple):
+    """What an insert stored."""
+
+    rows_written: int
+    bytes_written: int
+    elapsed: float
+
+
+class Inserting(Protocol):
+    """A running insert."""
+
+    def append(self, part: bytes) -> None:
+        """Hand over the next part of the data."""
+
+    def finish(self) -> Written:
+        """Store the rest and end the insert."""
+
+    def cancel(self) -> None:
+        """Drop what is not stored yet."""
+
+
+def ask(connection: Any, sql: bytes | str, fmt: str, params: Mapping[str, str]) -> Any:
+    """Run a statement and return chDB's result. Where parameters are settings, the connection keeps them."""
+    if HAS_STREAMED_INSERTS:
+        return connection.query(sql, fmt, params=dict(params))
+    _set(connection, params)
+    return connection.query(sql, fmt)
+
+
+def stream(connection: Any, sql: bytes, fmt: str, params: Mapping[str, str]) -> Any:
+    """Start a query and return chDB's stream of its result."""
+    if HAS_STREAMED_INSERTS:
+        return connection.send_query(sql, fmt, params=dict(params))
+    _set(connection, params)
+    return connection.send_query(sql, fmt)
+
+
+def written(result: Any) -> tuple[int, int]:
+    """Return rows and bytes that a statement wrote; chDB 3.7 does not count them."""
+    return (result.rows_written(), result.bytes_written()) if hasattr(result, "rows_written") else (0, 0)
+
+
+def insert(connection: Any, head: bytes, fmt: str, folder: Path) -> Inserting:
+    """Start an insert whose data is appended. chDB 3.7 takes it whole, from a file in `folder` that goes with it."""
+    if HAS_STREAMED_INSERTS:
+        running: Inserting = connection.send_insert(head, fmt)
+        return running
+    return _FromFile(connection, head, fmt, folder)
+
+
+def _set(connection: Any, params: Mapping[str, str]) -> None:
+    for name, value in params.items():
+        connection.query(parameter_statement(name, value), "Null")
+
+
+def quoted(value: str, quote: str = "'") -> str:
+    """Quote a literal, or with a backquote a name, for the engine."""
+    escaped = value.replace("\\", "\\\\").replace(quote, "\\" + quote)
+    return f"{quote}{escaped}{quote}"
+
+
+def parameter_statement(name: str, value: str) -> str:
+    """Return the statement that sets a query parameter; `value` is in ClickHouse's escaped form."""
+    return f"SET param_{name} = {quoted(value)}"
+
+
+class _FromFile:
+    def __init__(self, connection: Any, head: bytes, fmt: str, folder: Path) -> None:
+        self._connection, self._head, self._fmt = connection, head, fmt
+        self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".insert")  # noqa: SIM115  until finish or cancel
+
+    def append(self, part: bytes) -> None:
+        self._file.write(part)
+
+    def finish(self) -> Written:
+        self._file.flush()
+        with self._file:
+            head, _, settings = self._head.partition(b" SETTINGS ")  # a clause that stands behind the file's name
+            source = f" FROM INFILE {quoted(self._file.name)} COMPRESSION 'none'".encode()
+            clause = b" SETTINGS " + settings if settings else b""
+            done = self._connection.query(head + source + clause + b" FORMAT " + self._fmt.encode(), "Null")
+        return Written(0, 0, done.elapsed())
+
+    def cancel(self) -> None:
+        self._file.close()

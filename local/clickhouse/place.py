@@ -1,0 +1,58 @@
+"""What the front holds while it runs: its data directory, for itself and its owner alone, and its listener."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from schema.errors import GigawattError
+from schema.passwords import LOCK
+
+DATA: Final = "engine"
+"""The folder in which the engine keeps its data."""
+SCRATCH: Final = "scratch"
+"""The folder for what lives shortly; these two are all that the engine's process may write."""
+CONFIG: Final = "engine.xml"
+"""The file that the engine reads at its start."""
+
+
+@contextmanager
+def owned(path: Path) -> Iterator[None]:
+    """Hold a data directory until the block ends. Raises GigawattError when it cannot be had."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)
+        for folder in (DATA, SCRATCH):
+            (path / folder).mkdir(exist_ok=True)
+        (path / CONFIG).touch()
+        lock = (path / LOCK).open("w")
+    except OSError as error:
+        raise GigawattError(f"cannot write to {path} ({error.strerror}): name another data directory") from None
+    if "?" in str(path):
+        raise GigawattError(f"the engine cannot open {path} (there is a ? in it): name another data directory")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GigawattError(
+                f"{path} is in use by another process: stop that one, or name another directory"
+            ) from None
+        yield
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Listen until the block ends. Raises GigawattError when the address cannot be had."""
+    try:
+        listener = socket.create_server((host, port), backlog=256)
+    except OSError as error:
+        # The standard library adds the address to `strerror`; a name that does not resolve has no errno.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise GigawattError(
+            f"cannot listen on {host}:{port} ({reason}): stop what uses it, or choose another port"
+        ) from None
+    with listener:
+        yield listener

@@ -1,0 +1,104 @@
+"""The password of a ClickHouse on this machine: a file that only its owner reads, and how our parts find it.
+
+`gigawatt up` makes one password for each state directory. A client that has only `http://127.0.0.1:8123` finds it by
+the port: the running engine leaves a note of its directory among the user's own files. The note counts only while that
+directory is locked by its engine, so a stranger who listens on the port later is sent nothing.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from schema.errors import GigawattError
+
+FILE_VARIABLE: Final = "GIGAWATT_CLICKHOUSE_PASSWORD_FILE"
+LOCK: Final = "lock"
+_NAME: Final = "password"
+
+
+def state_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where this user's programs keep their state (XDG base directories)."""
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+
+
+def password_of(directory: Path) -> str:
+    """Return the password of an engine's directory, made at the first time. Raises `GigawattError`."""
+    path = directory / _NAME
+    try:
+        with suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(24) + "\n")
+        path.chmod(0o600)
+        return read(path)
+    except OSError as error:
+        raise GigawattError(f"cannot keep a password in {path} ({error.strerror})") from error
+
+
+def password_file(directory: Path) -> Path:
+    """Return the file of an engine's directory that holds its password."""
+    return directory / _NAME
+
+
+def read(path: Path) -> str:
+    """Return the password in a file: its first line. Raises `GigawattError` when there is none."""
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GigawattError(
+            f"cannot read the password in {path}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    if not password:
+        raise GigawattError(f"{path} holds no password")
+    return password
+
+
+@contextmanager
+def noted(port: int, directory: Path) -> Iterator[None]:
+    """Let this user's commands find the directory by the port until the block ends; where it cannot, they are told."""
+    note = _note(port)
+    with suppress(OSError):  # a home that cannot be written: GIGAWATT_CLICKHOUSE_PASSWORD_FILE names the file then
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note.unlink(missing_ok=True)
+        note.symlink_to(directory)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if note.readlink() == directory:
+                note.unlink()
+
+
+def named(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the password in the file that the environment names, "" where it names none. Raises `GigawattError`."""
+    path = environ.get(FILE_VARIABLE)
+    return read(Path(path)) if path else ""
+
+
+def found(port: int, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the password of this user's engine on a port of this machine; "" where none runs."""
+    try:
+        directory = _note(port, environ).readlink()
+        with (directory / LOCK).open("rb") as lock:
+            if _is_free(lock.fileno()):
+                return ""
+    except OSError:
+        return ""
+    return read(password_file(directory))
+
+
+def _note(port: int, environ: Mapping[str, str] = os.environ) -> Path:
+    return state_home(environ) / "gigawatt" / "ports" / str(port)
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
