@@ -57,6 +57,11 @@ class KafkaAdmin:
             else:
                 self._create(topic, replication, said)
 
+    def make_anew(self, name: str) -> None:
+        """Create one of our topics, of one partition, where it is missing; what is there stays as it is."""
+        if name not in set(self._client.list_topics()):
+            self._create(next(topic for topic in wanted(1) if topic.name == name), 1, lambda _: None)
+
     def _create(self, topic: Topic, replication: int, said: Callable[[str], None]) -> None:
         said(f"creating topic {topic.name} with {topic.partitions} partitions")
         request = {

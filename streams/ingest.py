@@ -11,12 +11,15 @@ import contextlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
 from streams.blocks import Block, Commit, LogMessage, Span
+from streams.decoded import Refusal
+from streams.letters import Letters
 from streams.partition import Log, Partition
 from streams.process import Processor, Stored
 from streams.store import Cut
@@ -49,6 +52,9 @@ class CommitStore(Protocol):
     def store(self, stored: Stored) -> None:
         """Store a commit."""
 
+    def written(self, refusals: Sequence[Refusal]) -> None:
+        """Note that dead letters were written after all."""
+
 
 class Ingest:
     """Stores what is added. `now_s` is the wall clock, which says when a second is over."""
@@ -59,11 +65,13 @@ class Ingest:
         reader: Log,
         *,
         processor: Processor | None = None,
+        letters: Letters | None = None,
         now_s: Callable[[], float] = time.time,
         parallel: int = 2,
     ) -> None:
         self._store = store
         self._reader = reader
+        self._letters = letters or Letters(reader, store.written)
         self._processor = processor or Processor()
         self._now_s = now_s
         self._parallel = parallel
@@ -173,13 +181,18 @@ class Ingest:
         if len(held) < len(blocks):
             log.error("the log lost messages before they were stored", blocks=len(blocks) - len(held))
         if held:
-            await self._process_and_store(Commit(commit_id, held))
+            stored = await self._process_and_store(Commit(commit_id, held))
+            missing = {id(letter.refusal) for letter in stored.unwritten}
+            # Whoever began may have noted that it could not write them.
+            await self._insist(self._store.written, [one for one in stored.refusals if id(one) not in missing])
 
-    async def _process_and_store(self, commit: Commit) -> None:
+    async def _process_and_store(self, commit: Commit) -> Stored:
+        """Store a commit, its dead letters first: those that cannot be written in time are noted in it, and owed."""
         stored = await asyncio.to_thread(self._processor.process, commit)
-        for refusal in stored.refusals:
-            await self._insist_on(partial(self._reader.dead_letter, refusal))
+        stored = replace(stored, unwritten=await self._letters.write(stored.refusals))
         await self._insist(self._store.store, stored)
+        self._letters.owe(stored.unwritten)
+        return stored
 
     async def _insist(self, call: Callable[..., T], *args: Any) -> T:
         """Call in a thread until it works: whoever is away is waited for, and nothing is lost."""

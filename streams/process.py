@@ -11,7 +11,7 @@ from schema import checks, wire
 from streams import inventory, power, raw
 from streams.accepted import Accepted, accept
 from streams.blocks import Block, Commit, LogMessage
-from streams.decoded import Decoded, Refusal, decode, refuse, undecodable
+from streams.decoded import Decoded, Refusal, Unwritten, decode, refuse, undecodable
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 
@@ -32,7 +32,7 @@ class Stored:
     """What is stored of a commit. A table is None when there is nothing for it.
 
     `power` is nearly always one table; long intervals of many groups unfold into several, which are made one after
-    the other whenever they are asked for.
+    the other whenever they are asked for. `unwritten` are refusals whose dead letter could not be written in time.
     """
 
     commit: Commit
@@ -41,6 +41,7 @@ class Stored:
     raw: pa.Table | None = None
     series: pa.Table | None = None
     refusals: Sequence[Refusal] = field(default_factory=list)
+    unwritten: Sequence[Unwritten] = ()
 
 
 class Processor:

@@ -9,6 +9,7 @@ the ledger, and where a cut stands there already it does that whole commit again
 
 import io
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from streams.blocks import Commit, Span
+from streams.decoded import Refusal, Unwritten
 from streams.process import Stored
 
 _INSERT_SETTINGS: Final = {
@@ -102,10 +104,37 @@ class Store:
             ("sample_batches", stored.raw),
             ("chip_series", stored.series),
             ("rejected_rows", self._rejected(stored)),
+            ("dead_letter_failures", self._failures(stored.unwritten, written=False)),
         ):
             if rows is not None and rows.num_rows:
                 self._insert(table, rows, commit_id)
         self._insert("ingest_blocks", self._ledger(stored), commit_id)
+
+    def written(self, refusals: Sequence[Refusal]) -> None:
+        """Note that dead letters were written after all."""
+        rows = self._failures([Unwritten(refusal, "") for refusal in refusals], written=True)
+        if rows is not None:
+            self._insert("dead_letter_failures", rows, str(uuid.uuid4()))
+
+    def _failures(self, letters: Sequence[Unwritten], *, written: bool) -> pa.Table | None:
+        if not letters:
+            return None
+        now = datetime.now(UTC)
+        return _rows(
+            [
+                {
+                    "noted_at": now,
+                    "log": self._log,
+                    "kafka_partition": letter.refusal.partition,
+                    "kafka_offset": letter.refusal.offset,
+                    "reason": letter.refusal.reason,
+                    "rows": letter.refusal.rows,
+                    "why": letter.why,
+                    "written": int(written),
+                }
+                for letter in letters
+            ]
+        )
 
     def _rejected(self, stored: Stored) -> pa.Table | None:
         if not stored.refusals:
@@ -183,7 +212,7 @@ def _instant(epoch_ms: int | None) -> datetime | None:
     return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
-_TIMES: Final = {"time", "cut_at", "stored_at", "newest_ts", "appended_from", "appended_to"}
+_TIMES: Final = {"time", "noted_at", "cut_at", "stored_at", "newest_ts", "appended_from", "appended_to"}
 
 
 def _rows(rows: Sequence[dict[str, Any]]) -> pa.Table:

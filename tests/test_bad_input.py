@@ -1,11 +1,13 @@
 """Whatever comes in the samples topic: a counted reason, a dead letter, and the next message goes on."""
 
+import random
 import time
 
 import psutil
 import pyarrow as pa
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
 
 from schema import wire
@@ -94,6 +96,73 @@ def test_a_small_message_that_unfolds_very_far_costs_neither_memory_nor_the_next
     assert stack.stored() == (151, pytest.approx(150 * 3_600 + 500, rel=1e-9))
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout
+
+
+def letters_line(stack: Stack) -> str:
+    return next(line for line in stack.run("status").stdout.splitlines() if " letters " in line)
+
+
+def test_a_dead_letter_topic_that_was_deleted_is_made_anew_and_storing_goes_on(stack: Stack):
+    stack.start("one")
+    send(stack, b"garbage", encode(batch(ts=now_ms(), power_w=1.0)))
+    wait_for(lambda: len(dead_letters(stack)) == 1, 60)
+    admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+    admin.delete_topics([REJECTED])
+    admin.close()
+    send(stack, b"more garbage", encode(batch(ts=now_ms(), power_w=2.0)))
+
+    wait_for(lambda: stack.stored() == (2, 3.0), 30)
+    wait_for(lambda: REJECTED in topics(stack) and b"more garbage" in {one.value for one in dead_letters(stack)}, 60)
+
+    with KafkaAdmin(stack.kafka) as kafka:
+        assert kafka.config(REJECTED)["retention.ms"] == str(7 * 24 * 3_600_000)
+    wait_for(lambda: letters_line(stack).startswith("up"), 60)
+    assert stack.rows("SELECT sum(rows) FROM rejected_rows") == [(2,)]
+    audit = stack.run("audit")
+    assert audit.returncode == 0, audit.stdout
+
+
+def test_a_dead_letter_topic_that_takes_nothing_stops_no_storing_and_is_told(stack: Stack):
+    """Too small even for the headers; once it is mended what was owed is written."""
+    configure(stack, "max.message.bytes", "60")
+    stack.start("one")
+    send(stack, b"garbage", encode(batch(ts=now_ms(), power_w=1.0)))
+
+    wait_for(lambda: stack.stored() == (1, 1.0), 30)
+    status = stack.run("status")
+    assert status.returncode == 1
+    assert "1 dead letters (1 rows) of the last hour are not in chip.samples.rejected" in letters_line(stack)
+
+    assert stack.run("migrate").returncode == 0
+    wait_for(lambda: [one.value for one in dead_letters(stack)] == [b"garbage"], 60)
+    wait_for(lambda: letters_line(stack).startswith("up"), 30)
+
+
+def test_a_dead_letter_that_is_too_large_for_its_topic_is_kept_in_part(stack: Stack):
+    configure(stack, "max.message.bytes", "20000")
+    stack.start("one")
+    send(stack, random.Random(1).randbytes(100_000))
+
+    wait_for(lambda: len(dead_letters(stack)) == 1, 30)
+    (letter,) = dead_letters(stack)
+    assert letter.value is not None
+    assert len(letter.value) == 16 * 1024
+    assert letter.headers["detail"].endswith(b"; the first 16384 of 100000 bytes")
+
+
+def topics(stack: Stack) -> set[str]:
+    admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+    try:
+        return set(admin.list_topics())
+    finally:
+        admin.close()
+
+
+def configure(stack: Stack, name: str, value: str) -> None:
+    """Set a property of the topic of the dead letters."""
+    admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED, configs={name: value})])
+    admin.close()
 
 
 def test_a_message_that_is_too_large_for_the_topic_is_the_producers_error(stack: Stack):
