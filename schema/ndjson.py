@@ -1,13 +1,15 @@
 """Samples as newline-delimited JSON, for producers that have no Arrow.
 
-The fast way parses all lines at once into Arrow columns. A message whose lines disagree on a type, or of which one is
-broken, takes the slow way, line by line, so that one wrong value costs its own row and not its neighbours.
+The fast way parses all lines at once into Arrow columns. Where they disagree on a type, or one is broken, the few lines
+around it take the slow way, line by line, so that one wrong value costs its own row and not its neighbours. Of such
+lines a message may have a bounded number.
 """
 
 import io
 import json
 import math
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,15 +26,33 @@ _FIELDS: Final = pa.schema(
 )
 _TIME: Final = pa.timestamp("ms", "UTC")
 
+MAX_SLOW_LINES: Final = 4_096
+"""So many lines of a message are read one by one; they cost a hundred times what others do."""
+_FEW_LINES: Final = 32
+
 
 def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
     """Decode newline-delimited JSON objects into a batch whose known fields have the contract's types.
 
     A line that is no JSON object is a row that says nothing. Raises `ValueError` when no line is one, or, being strict,
-    when any is none.
+    when any is none; and when more than `MAX_SLOW_LINES` would have to be read one by one, unless it is strict, which
+    is for files of one's own.
     """
     if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
         raise ValueError("does not begin with an object")
+    batch = _parsed(value)
+    if batch is not None:
+        return batch
+    lines = [line for line in value.splitlines() if line.strip()]
+    parts = list(_parts(lines, _Slowly(strict=strict)))
+    if not any(part.objects for part in parts):
+        raise ValueError("no line is an object")
+    tables = [pa.Table.from_batches([part.rows]) for part in parts]
+    return pa.concat_tables(tables, promote_options="default").combine_chunks().to_batches()[0]
+
+
+def _parsed(value: bytes) -> pa.RecordBatch | None:
+    """Parse all lines at once; None where they disagree on a type, or one of them is broken."""
     # Times come as numbers or as text, and one schema cannot say both. Unknown fields are skipped by the parser: to
     # infer the type of one that is nested ten thousand deep takes the whole process down.
     for time_type in (pa.int64(), pa.utf8()):
@@ -45,7 +65,41 @@ def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
             return batch if time_type == pa.int64() else _set_time(batch, _times(batch.column("ts")))
         except (pa.ArrowException, IndexError):
             continue
-    return _decode_lines(value, strict=strict)
+    return None
+
+
+class _Part(NamedTuple):
+    """Rows of some lines, and whether any of them is an object."""
+
+    rows: pa.RecordBatch
+    objects: bool
+
+
+class _Slowly:
+    """Reads lines one by one, as many as a message may have of them."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._left = MAX_SLOW_LINES
+
+    def read(self, lines: Sequence[bytes]) -> _Part:
+        self._left -= len(lines)
+        if self._left < 0 and not self._strict:
+            raise ValueError(f"more than {MAX_SLOW_LINES} lines are broken or disagree on a type")
+        return _decode_lines(lines, strict=self._strict)
+
+
+def _parts(lines: Sequence[bytes], slowly: _Slowly) -> Iterator[_Part]:
+    """Halve what cannot be parsed at once, until what is wrong is among a few lines."""
+    batch = _parsed(b"\n".join(lines)) if lines[0].lstrip().startswith(b"{") else None
+    if batch is not None:
+        ts = batch.column("ts").cast(pa.timestamp("ms")).cast(pa.int64())
+        yield _Part(_set_time(batch, ts), objects=True)
+    elif len(lines) <= _FEW_LINES:
+        yield slowly.read(lines)
+    else:
+        yield from _parts(lines[: len(lines) // 2], slowly)
+        yield from _parts(lines[len(lines) // 2 :], slowly)
 
 
 def _times(ts: pa.Array) -> pa.Array:
@@ -56,11 +110,8 @@ def _set_time(batch: pa.RecordBatch, ts: pa.Array) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("ts"), "ts", ts)
 
 
-def _decode_lines(value: bytes, *, strict: bool) -> pa.RecordBatch:
-    lines = [line for line in value.splitlines() if line.strip()]
+def _decode_lines(lines: Sequence[bytes], *, strict: bool) -> _Part:
     objects = [_object(line) for line in lines]
-    if not any(one is not None for one in objects):
-        raise ValueError("no line is an object")
     if strict and None in objects:
         raise ValueError("a line is not an object")
     rows = [one or {} for one in objects]  # a line that is none has no labels, and is refused for that
@@ -72,7 +123,7 @@ def _decode_lines(value: bytes, *, strict: bool) -> pa.RecordBatch:
     for name in MEASURES:
         columns[name] = pa.array([_number(row.get(name)) for row in rows], pa.float64(), from_pandas=False)
     columns["received"] = pa.array([line.decode("utf-8", "replace") for line in lines], pa.utf8())
-    return pa.RecordBatch.from_pydict(columns)
+    return _Part(pa.RecordBatch.from_pydict(columns), objects=any(one is not None for one in objects))
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
