@@ -29,6 +29,8 @@ _TIME: Final = pa.timestamp("ms", "UTC")
 MAX_SLOW_LINES: Final = 4_096
 """So many lines of a message are read one by one; they cost a hundred times what others do."""
 _FEW_LINES: Final = 32
+_SHORT_LINE_BYTES: Final = 64
+"""The labels that a sample must have, and their names, take more."""
 
 
 def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
@@ -40,6 +42,8 @@ def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
     """
     if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
         raise ValueError("does not begin with an object")
+    if not strict and value.count(b"\n") > max(MAX_SLOW_LINES, len(value) // _SHORT_LINE_BYTES):
+        raise ValueError("its lines are too short to hold samples")
     batch = _parsed(value)
     if batch is not None:
         return batch

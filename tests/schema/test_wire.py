@@ -92,8 +92,8 @@ def test_a_broken_line_costs_its_own_row_and_no_other():
     assert got.labels["host"].codes.tolist() == [0, -1, -1, 1, -1]
 
 
-GOOD = b'{"ts": 1, "power_w": 5}\n'
-BAD = b'{"ts": 2, "power_w": "much"}\n'
+GOOD = b'{"ts": 1, "power_w": 5, "unknown": "as long as a line of a sample is at least"}\n'
+BAD = b'{"ts": 2, "power_w": "much", "unknown": "as long as a line of a sample is at least"}\n'
 
 
 @pytest.mark.parametrize("where", [0, 99, 1000, 1999])
@@ -124,6 +124,13 @@ def test_a_message_of_which_too_many_lines_must_be_read_one_by_one_is_undecodabl
     assert len(columns(broken * (ndjson.MAX_SLOW_LINES // 2))) == ndjson.MAX_SLOW_LINES
     with pytest.raises(wire.UndecodableError, match="more than 4096 lines are broken or disagree on a type"):
         columns(broken * (ndjson.MAX_SLOW_LINES // 2) + GOOD * 50_000 + BAD)
+
+
+def test_a_message_of_many_lines_that_are_too_short_for_any_sample_is_undecodable():
+    """Eight megabytes of them are twelve kilobytes on the wire, and a million rows."""
+    assert len(columns(b'{"a":1}\n' * ndjson.MAX_SLOW_LINES)) == ndjson.MAX_SLOW_LINES
+    with pytest.raises(wire.UndecodableError, match="too short to hold samples"):
+        columns(b'{"a":1}\n' * 100_000)
 
 
 def test_an_unknown_content_type_is_undecodable():
