@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from schema import checks, wire
+from schema import checks, spread, wire
+from schema.samples import IDENTITY
 from streams import inventory, power, raw
 from streams.accepted import Accepted, accept
 from streams.blocks import Block, Commit, LogMessage
@@ -107,14 +108,19 @@ class Processor:
 
 
 def _bounded(decoded: Decoded, reasons: checks.Reasons) -> checks.Reasons:
-    """Refuse what would unfold too far, message by message where any could."""
-    if not checks.may_unfold_too_far(decoded.samples, max(batch.num_rows for batch in decoded.received)):
+    """Refuse what reaches too far, message by message where any could."""
+    interval_ms = decoded.samples.interval_ms
+    if not spread.may_reach_too_far(interval_ms, max(batch.num_rows for batch in decoded.received)):
         return reasons
     parts = []
     for index, batch in enumerate(decoded.received):
         rows = decoded.rows_of(index)
-        labels = wire.labels(batch, checks.GROUPING)
-        parts.append(checks.unfolding_refusals(decoded.samples.take(rows), labels, reasons[rows]))
+        if spread.may_reach_too_far(interval_ms[rows], batch.num_rows):
+            samples = decoded.samples.take(rows)
+            names = IDENTITY if batch.num_rows > spread.MAX_CHIPS else spread.GROUPING
+            parts.append(checks.message_refusals(samples, wire.labels(batch, names), reasons[rows]))
+        else:
+            parts.append(reasons[rows])
     return np.concatenate(parts)
 
 
