@@ -61,6 +61,13 @@ def message_refusals(samples: Samples, labels: dict[str, Label], reasons: Reason
     return marked
 
 
+def refused_labels(reasons: Reasons, refused: Bools) -> Reasons:
+    """Refuse rows whose labels are not admitted, where nothing else speaks against them."""
+    marked = reasons.copy()
+    _mark(marked, "too_many_labels", refused & (marked == ACCEPTED))
+    return marked
+
+
 def identity_refusals(labels: dict[str, Label]) -> Reasons:
     """Judge whose sample it is, which is the same for every batch of the same chips."""
     reasons = np.zeros(len(labels[IDENTITY[0]]), np.uint8)

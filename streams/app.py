@@ -26,9 +26,11 @@ from schema import encoding
 from schema.kafka import KafkaAdmin, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
+from streams.admission import Admissions
 from streams.blocks import LogMessage, Span
 from streams.decoded import Refusal
 from streams.ingest import Ingest
+from streams.process import Processor
 from streams.store import Store
 
 GROUP: Final = "gigawatt"
@@ -146,7 +148,7 @@ def make_app(
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
         if not ingest:
             store = Store(connect, topic=SAMPLES, log=await asyncio.to_thread(log_id), worker=worker)
-            ingest.append(Ingest(store, reader))
+            ingest.append(Ingest(store, reader, processor=Processor(admissions=Admissions(store))))
         numbers = sorted(tp.partition for tp in assigned if tp.topic == SAMPLES)
         await ingest[0].revoke()
         ingest[0].assign(numbers)

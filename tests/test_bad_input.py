@@ -101,6 +101,22 @@ def test_a_small_message_that_unfolds_very_far_costs_neither_memory_nor_the_next
     assert audit.returncode == 0, audit.stdout
 
 
+def test_a_message_of_a_hundred_thousand_fleets_makes_none_of_them(stack: Stack):
+    """They are rejected with their reason and kept; the fleets beside it are stored, and the audit agrees."""
+    stack.start("one")
+    flood = batch(ts=now_ms(), power_w=1.0, fleet=[f"flood {number}" for number in range(100_000)])
+    send(stack, encode(batch(ts=now_ms())), encode(flood, compression="zstd"), encode(batch(ts=now_ms(), fleet="b")))
+
+    wait_for(lambda: stack.everything_is_stored() and stack.stored()[0] == 2, 60)
+
+    assert stack.rows("SELECT reason, sum(rows) FROM rejected_rows GROUP BY reason") == [("too_many_labels", 100_000)]
+    assert stack.rows("SELECT DISTINCT fleet FROM power_sums ORDER BY fleet") == [("b",), ("train",)]
+    wait_for(lambda: len(dead_letters(stack)) == 1, 30)
+    assert "100,000 too_many_labels" in stack.run("status").stdout
+    audit = stack.run("audit")
+    assert audit.returncode == 0, audit.stdout
+
+
 def letters_line(stack: Stack) -> str:
     return next(line for line in stack.run("status").stdout.splitlines() if " letters " in line)
 
