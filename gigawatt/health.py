@@ -17,6 +17,8 @@ STALLED_S: Final = 30
 STANDS_S: Final = 4.0
 """A partition of which nothing was stored lately may just have woken up: it is looked at again after so long."""
 SHOWN: Final = 5
+PARTITIONS: Final = 12
+"""So many partitions that are behind are named, the furthest ones."""
 REASONS: Final = 12
 """So many reasons are told, those of most rows."""
 
@@ -176,10 +178,12 @@ def behind_finding(behind: Mapping[int, int], standing: Sequence[int] = ()) -> F
     waiting = {number: count for number, count in behind.items() if count}
     if not waiting:
         return Finding("behind", up=True, detail="all messages are stored")
-    each = ", ".join(f"{number}: {count:,}" for number, count in sorted(waiting.items()))
-    detail = f"{sum(waiting.values()):,} messages; by partition {each}"
+    most = dict(sorted(waiting.items(), key=lambda item: -item[1])[:PARTITIONS])
+    each = ", ".join(f"{number}: {count:,}" for number, count in sorted(most.items()))
+    more = f" and {len(waiting) - len(most)} more" if len(waiting) > len(most) else ""
+    detail = f"{sum(waiting.values()):,} messages; by partition {each}{more}"
     if standing:
-        which = ", ".join(map(str, standing))
+        which = ", ".join(map(str, standing[:PARTITIONS]))
         return Finding("behind", up=False, detail=f"no progress in partition {which}, see the worker's log; {detail}")
     return Finding("behind", up=True, detail=detail)
 

@@ -63,6 +63,8 @@ def test_partitions_that_wait_are_named():
     """Partitions that are behind are named with their messages."""
     assert behind_finding({0: 0, 3: 1200}).detail == "1,200 messages; by partition 3: 1,200"
     assert behind_finding({0: 0}).detail == "all messages are stored"
+    many = behind_finding({number: 1000 - number for number in range(500)}).detail
+    assert many.endswith("10: 990, 11: 989 and 488 more")
 
 
 def test_a_partition_that_stands_still_is_down():
