@@ -14,6 +14,7 @@ from schema import wire
 from schema.encoding import encode
 from schema.kafka import KafkaAdmin, LogRecord, read_log
 from schema.topics import REJECTED, SAMPLES
+from streams.admission import NEW_OF_AN_HOUR
 from tests import engine as engines
 from tests.batches import batch
 from tests.stack import Stack, wait_for
@@ -115,6 +116,30 @@ def test_a_message_of_a_hundred_thousand_fleets_makes_none_of_them(stack: Stack)
     assert "100,000 too_many_labels" in stack.run("status").stdout
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout
+
+
+def test_a_flood_is_judged_once_whoever_is_killed_meanwhile(stack: Stack):
+    """Four times as many new fleets as an hour has room for, with two workers and four kills: the audit agrees."""
+    stack.start("one")
+    stack.start("two")
+    brought = 0
+    for number in range(4 * NEW_OF_AN_HOUR // 200):
+        fleets = [f"flood {number} {fleet}" for fleet in range(200)]
+        send(stack, encode(batch(ts=now_ms(), power_w=1.0, fleet=fleets)), encode(batch(ts=now_ms(), power_w=1.0)))
+        brought += len(fleets) + 1
+        if number % 5 == 4:
+            time.sleep(1.5)
+            stack.kill("one")
+            stack.start("one")
+    wait_for(stack.everything_is_stored, 90)
+
+    audit = stack.run("audit")
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+    (stored, refused), *_ = stack.rows("SELECT sum(samples), sum(rejected) FROM ingest_blocks")
+    assert stored + refused == brought
+    assert stack.stored() == (stored, float(stored))
+    ((fleets,),) = stack.rows("SELECT uniqExact(fleet) FROM power_sums")
+    assert NEW_OF_AN_HOUR <= fleets <= 2 * NEW_OF_AN_HOUR + 1  # two that rule at once may both use up what is left
 
 
 def letters_line(stack: Stack) -> str:
