@@ -17,6 +17,8 @@ Query = Callable[[str], Frame]
 """Runs a statement; whatever it raises is the rule's error."""
 
 FIRING: Final = (State.ALERTING, State.RECOVERING)
+MOST: Final = 200
+"""So many alerts are told at once."""
 _ORDER: Final = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -92,6 +94,11 @@ class Preview:
     def _told(self, rule: Rule) -> Mapping[Labels, float]:
         """Return the number that each instance told last: one whose row is missing is kept for a while."""
         return self._shown.get(rule.name, {})
+
+
+def told(alerts: Sequence[Alert]) -> dict[str, Any]:
+    """Return the worst alerts as plain values, and how many are left out: a flood of fleets is one of alerts."""
+    return {"alerts": [alert.as_json() for alert in alerts[:MOST]], "alerts_left_out": max(len(alerts) - MOST, 0)}
 
 
 def statement(rule: Rule, now_ms: int, columns: Sequence[Column] = ("value", "shown")) -> str:

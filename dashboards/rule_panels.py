@@ -30,5 +30,6 @@ PANELS: Final[Mapping[str, Panel]] = MappingProxyType(
         "freshness_lost": Panel("gigawatt-trust", 2),
         "ledger_broken": Panel("gigawatt-trust", 10),
         "refusals_rising": Panel("gigawatt-trust", 5),
+        "dead_letters_lost": Panel("gigawatt-trust", 5),
     }
 )

@@ -17,6 +17,10 @@ STALLED_S: Final = 30
 STANDS_S: Final = 4.0
 """A partition of which nothing was stored lately may just have woken up: it is looked at again after so long."""
 SHOWN: Final = 5
+PARTITIONS: Final = 12
+"""So many partitions that are behind are named, the furthest ones."""
+REASONS: Final = 12
+"""So many reasons are told, those of most rows."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
         yield (workers := workers_finding(seen(client), behind))
         yield behind_finding(behind, standing(client, log, behind) if workers.up else [])
     yield refused_finding(refused(client))
+    yield letters_finding(*lost_letters(client))
 
 
 def applied(client: Client) -> dict[int, tuple[str, str]]:
@@ -120,9 +125,19 @@ def refused(client: Client) -> dict[str, int]:
     """Return the rows refused in the last hour, by reason, most first."""
     rows = client.query(
         "SELECT reason, sum(rows) FROM gigawatt.rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR "
-        "GROUP BY reason ORDER BY sum(rows) DESC"
+        "GROUP BY reason ORDER BY sum(rows) DESC LIMIT {most:UInt8}",
+        parameters={"most": REASONS},
     ).result_rows
     return {reason: int(count) for reason, count in rows}
+
+
+def lost_letters(client: Client) -> tuple[int, int, str]:
+    """Return how many dead letters of the last hour are not written, of how many rows, and the newest reason."""
+    rows = client.query(
+        "SELECT count(), sum(rows), argMax(why, noted_at) FROM gigawatt.dead_letters_lost "
+        "WHERE noted_at >= now64(3) - INTERVAL 1 HOUR"
+    ).result_rows
+    return int(rows[0][0]), int(rows[0][1]), rows[0][2]
 
 
 def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
@@ -163,10 +178,12 @@ def behind_finding(behind: Mapping[int, int], standing: Sequence[int] = ()) -> F
     waiting = {number: count for number, count in behind.items() if count}
     if not waiting:
         return Finding("behind", up=True, detail="all messages are stored")
-    each = ", ".join(f"{number}: {count:,}" for number, count in sorted(waiting.items()))
-    detail = f"{sum(waiting.values()):,} messages; by partition {each}"
+    most = dict(sorted(waiting.items(), key=lambda item: -item[1])[:PARTITIONS])
+    each = ", ".join(f"{number}: {count:,}" for number, count in sorted(most.items()))
+    more = f" and {len(waiting) - len(most)} more" if len(waiting) > len(most) else ""
+    detail = f"{sum(waiting.values()):,} messages; by partition {each}{more}"
     if standing:
-        which = ", ".join(map(str, standing))
+        which = ", ".join(map(str, standing[:PARTITIONS]))
         return Finding("behind", up=False, detail=f"no progress in partition {which}, see the worker's log; {detail}")
     return Finding("behind", up=True, detail=detail)
 
@@ -177,3 +194,11 @@ def refused_finding(refused: Mapping[str, int]) -> Finding:
         return Finding("refused", up=True, detail="nothing in the last hour")
     each = ", ".join(f"{count:,} {reason}" for reason, count in refused.items())
     return Finding("refused", up=True, detail=f"in the last hour: {each}")
+
+
+def letters_finding(letters: int, rows: int, why: str) -> Finding:
+    """Say whether what was rejected is kept in the dead letters. Down while some of it is not."""
+    if not letters:
+        return Finding("letters", up=True, detail="all dead letters of the last hour are written")
+    detail = f"{letters:,} dead letters ({rows:,} rows) of the last hour are not in {REJECTED}: {why}"
+    return Finding("letters", up=False, detail=f"{detail}; run: gigawatt migrate")

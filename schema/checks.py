@@ -4,7 +4,6 @@ All vectorised, over the columns of a batch; labels are judged once per distinct
 several rules it gets the reason that stands first in `REASONS`.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schema import spread
 from schema.limits import MAX_AHEAD_MS, MAX_INTERVAL_MS, MAX_LABEL_BYTES, MAX_POWER_W, RAW_RETENTION_MS
 from schema.samples import IDENTITY, PLATFORMS, POWER_METHODS, Bools, Ints, Label, Samples
 
@@ -27,6 +27,7 @@ REASONS: Final = (
     "bad_power",
     "bad_utilization",
     "bad_value",
+    "too_many_labels",
 )
 UNDECODABLE: Final = "undecodable"
 
@@ -40,14 +41,6 @@ _RANGES: Final = {
     "energy_j": (0.0, 1e18),
 }
 
-GROUPING: Final = ("site", "fleet", "platform", "model")
-"""The labels that sums are kept apart by, besides the power method."""
-MAX_UNFOLDED_SECONDS: Final = 50_000_000
-"""Into how many seconds one message may unfold. A batch of 4,096 chips for a second makes one or two for each group;
-half a megabyte of rows that each last an hour, in a fleet of their own, would make eighteen million."""
-_MAX_SPREAD: Final = 1_000
-"""How many rows of one rectangle count: their power falls into about as many bins, and these unfold, too."""
-
 Reasons = npt.NDArray[np.uint8]
 
 
@@ -57,48 +50,22 @@ def refusals(samples: Samples, appended_ms: int, retention_ms: int = RAW_RETENTI
     `appended_ms` is when the broker appended the message, in epoch milliseconds.
     """
     reasons = first_reason(identity_refusals(samples.labels), reading_refusals(samples, appended_ms, retention_ms))
-    return unfolding_refusals(samples, samples.labels, reasons)
+    return message_refusals(samples, samples.labels, reasons)
 
 
-def may_unfold_too_far(samples: Samples, rows: int) -> bool:
-    """Say whether any message of so many rows at most, among these samples, needs `unfolding_refusals` at all."""
-    longest_ms = min(int(samples.interval_ms.max(initial=0)), MAX_INTERVAL_MS)
-    return rows * (longest_ms // 1000 + 2) > MAX_UNFOLDED_SECONDS
-
-
-def unfolding_refusals(samples: Samples, labels: dict[str, Label], reasons: Reasons) -> Reasons:
-    """Refuse what would make one message unfold into more seconds than anyone can store: `reasons` with those marked.
-
-    Rows of one interval, group and power method are added up before they are spread over their seconds, and count
-    together; what counts first stands first in the message. `labels` are at least those of `GROUPING`.
-    """
-    if not may_unfold_too_far(samples, len(samples)):
-        return reasons
-    rows = np.flatnonzero(reasons == ACCEPTED)
-    group = _group_codes([*(labels[name] for name in GROUPING), samples.labels["power_method"]])[rows]
-    ts_ms, interval_ms = samples.ts_ms[rows], samples.interval_ms[rows]
-    order = np.lexsort((interval_ms, ts_ms, group))
-    new = np.zeros(len(order), bool)
-    new[:1] = True
-    for column in (ts_ms[order], interval_ms[order], group[order]):
-        new[1:] |= column[1:] != column[:-1]
-    starts = np.flatnonzero(new)
-    first = order[starts]
-    seconds = (ts_ms[first] - 1) // 1000 - (ts_ms[first] - interval_ms[first]) // 1000 + 1
-    cost = seconds * np.minimum(np.diff(np.append(starts, len(order))), _MAX_SPREAD)
-    in_turn = np.argsort(first)
-    too_far = np.empty(len(starts), bool)
-    too_far[in_turn] = np.cumsum(cost[in_turn]) > MAX_UNFOLDED_SECONDS
+def message_refusals(samples: Samples, labels: dict[str, Label], reasons: Reasons) -> Reasons:
+    """Refuse what one message may not do as a whole: `reasons` with those rows marked that `schema.spread` finds."""
     marked = reasons.copy()
-    marked[rows[order[too_far[np.cumsum(new) - 1]]]] = REASONS.index("bad_value")
+    _mark(marked, "bad_value", spread.unfolds_too_far(samples, labels, marked == ACCEPTED))
+    _mark(marked, "too_many_labels", spread.names_too_many({**samples.labels, **labels}, marked == ACCEPTED))
     return marked
 
 
-def _group_codes(labels: Sequence[Label]) -> Ints:
-    """Return one number [n] for each distinct combination of labels; a missing one counts as empty."""
-    texts = [pc.fill_null(label.values.take(pa.array(label.codes, mask=label.codes < 0)), "") for label in labels]
-    codes = pc.binary_join_element_wise(*texts, "\0").dictionary_encode().indices
-    return np.asarray(codes.to_numpy(), np.int64)
+def refused_labels(reasons: Reasons, refused: Bools) -> Reasons:
+    """Refuse rows whose labels are not admitted, where nothing else speaks against them."""
+    marked = reasons.copy()
+    _mark(marked, "too_many_labels", refused & (marked == ACCEPTED))
+    return marked
 
 
 def identity_refusals(labels: dict[str, Label]) -> Reasons:

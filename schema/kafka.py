@@ -11,9 +11,13 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from schema.errors import GigawattError
-from schema.topics import MAX_MESSAGE_BYTES, Topic, wanted
+from schema.topics import MAX_MESSAGE_BYTES, SAMPLES, Topic, wanted
 
 _SILENCE_MS: Final = 10_000
+
+
+def _say_nothing(_: str) -> None:
+    """Tell nobody."""
 
 
 class KafkaAwayError(GigawattError):
@@ -56,6 +60,18 @@ class KafkaAdmin:
                 self._mend(topic, said)
             else:
                 self._create(topic, replication, said)
+
+    def make_anew(self, name: str) -> None:
+        """Create one of our topics where it is missing, with one partition and as many replicas as the samples have.
+
+        What is there stays as it is.
+        """
+        if name in set(self._client.list_topics()):
+            return
+        first = self._client.describe_topics([SAMPLES])[0]["partitions"][0]
+        self._create(
+            next(topic for topic in wanted(1) if topic.name == name), len(first["replica_nodes"]), _say_nothing
+        )
 
     def _create(self, topic: Topic, replication: int, said: Callable[[str], None]) -> None:
         said(f"creating topic {topic.name} with {topic.partitions} partitions")

@@ -75,6 +75,7 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "agreed_blocks": (
         *("log", "topic", "kafka_partition", "offset_from", "offset_to", "commit_id", "worker", "cut_at"),
     ),
+    "dead_letters_lost": ("noted_at", "kafka_partition", "kafka_offset", "reason", "rows", "why", "log"),
     "meters": ("site", "kind", "meter", "first_seen", "last_seen"),
     "power_reconciled": _RECONCILED,
     "power_reconciled_between": _RECONCILED,
@@ -87,7 +88,8 @@ PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 INTERNAL: Final = (
     *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
-    *("metered_hosts", "metered_series", "block_cuts", "schema_migrations"),
+    *("metered_hosts", "metered_series", "block_cuts", "dead_letter_failures", "label_rulings"),
+    "schema_migrations",
 )
 """What is no one else's: how the published views are made may change."""
 

@@ -18,21 +18,27 @@ from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 from clickhouse_connect.driver.client import Client
 from faust.types import TP, EventT, StreamT
 
 from schema import encoding
-from schema.kafka import read_log
+from schema.kafka import KafkaAdmin, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
+from streams.admission import Admissions
 from streams.blocks import LogMessage, Span
 from streams.decoded import Refusal
 from streams.ingest import Ingest
+from streams.process import Processor
 from streams.store import Store
 
 GROUP: Final = "gigawatt"
 _FOREVER_S: Final = 7 * 24 * 3600.0
-_MAX_DEAD_LETTER_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
+_LETTER_BYTES: Final = (MAX_MESSAGE_BYTES - 64 * 1024, 16 * 1024, 0)
+"""How much of a message a dead letter keeps: as much as the topic takes, tried in turn."""
+_LETTER_EXPIRES_S: Final = 10.0
+"""So long the client keeps a message that it cannot send."""
 
 log = structlog.get_logger()
 
@@ -68,11 +74,22 @@ class FaustLog:
         ]
 
     async def dead_letter(self, refusal: Refusal) -> None:
-        """Keep what was refused; return when the broker has it."""
-        value, detail = refusal.value, refusal.detail
-        if value is not None and len(value) > _MAX_DEAD_LETTER_BYTES:
-            # It came in compressed. Its head shows what it is, and the whole still lies at the source offset.
-            value, detail = value[:_MAX_DEAD_LETTER_BYTES], f"{detail}; the first of {len(value)} bytes"
+        """Keep what was refused; return when the broker has it. What is too large for the topic is kept in part."""
+        size = len(refusal.value or b"")
+        for most in _LETTER_BYTES:
+            try:
+                await self._send(refusal, most)
+            except MessageSizeTooLargeError:
+                if most == 0 or size == 0:
+                    raise
+            else:
+                return
+
+    async def _send(self, refusal: Refusal, most: int) -> None:
+        value, detail = refusal.value or b"", refusal.detail  # Faust sends no nulls
+        if len(value) > most:
+            # Its head shows what it is, and the whole still lies at the source offset.
+            value, detail = value[:most], f"{detail}; the first {most} of {len(value)} bytes"
         headers = {
             "reason": refusal.reason.encode(),
             "detail": detail.encode(),
@@ -82,7 +99,13 @@ class FaustLog:
         }
         if refusal.content_type:
             headers[encoding.CONTENT_TYPE_HEADER] = refusal.content_type.encode()
-        await (await self._rejected.send(value=value or b"", headers=headers))  # Faust sends no nulls
+        # Who waits may give up; Faust, which sets the result, must not find it cancelled.
+        await asyncio.shield(await self._rejected.send(value=value, headers=headers))
+
+    def make_dead_letters(self) -> None:
+        """Make the topic of the dead letters anew where it is missing; blocks."""
+        with KafkaAdmin(self._kafka) as admin:
+            admin.make_anew(REJECTED)
 
 
 def make_app(
@@ -109,6 +132,7 @@ def make_app(
         consumer_max_fetch_size=2 * 2**20,
         producer_max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
         producer_compression_type="lz4",
+        producer_request_timeout=_LETTER_EXPIRES_S,
         consumer_group_instance_id=worker if named else "",
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
@@ -124,7 +148,7 @@ def make_app(
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
         if not ingest:
             store = Store(connect, topic=SAMPLES, log=await asyncio.to_thread(log_id), worker=worker)
-            ingest.append(Ingest(store, reader))
+            ingest.append(Ingest(store, reader, processor=Processor(admissions=Admissions(store))))
         numbers = sorted(tp.partition for tp in assigned if tp.topic == SAMPLES)
         await ingest[0].revoke()
         ingest[0].assign(numbers)

@@ -6,17 +6,20 @@ without rectangles, seconds, blocks or rosters.
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from schema import checks, encoding, wire
+from schema import checks, encoding, spread, wire
 from schema.kafka import LogRecord
+from schema.samples import Rows, Samples
 
 RELATIVE: Final = 1e-9
+Labels = tuple[str, ...]
 TABLES: Final = ("power_by_second", "power_by_minute", "power_by_hour")
 
 
@@ -30,6 +33,20 @@ class LedgerBlock:
     samples: int
     rejected: int
     energy_j: float
+    commit_id: str = ""
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """Which labels were admitted, in which order, and up to where they count in a commit that was ruled on."""
+
+    admitted: Mapping[Labels, int] = field(default_factory=dict)
+    of_commit: Mapping[str, int] = field(default_factory=dict)
+
+    def refused(self, commit_id: str) -> Callable[[Labels], bool] | None:
+        """Return what says of labels whether a commit was denied them; None where it was denied none."""
+        place = self.of_commit.get(commit_id)
+        return None if place is None else lambda labels: self.admitted.get(labels, place + 1) > place
 
 
 @dataclass(frozen=True)
@@ -49,9 +66,9 @@ class Held:
     rejected: int = 0
     energies_j: list[float] = field(default_factory=list)
 
-    def add(self, record: LogRecord) -> None:
+    def add(self, record: LogRecord, refused: Callable[[Labels], bool] | None) -> None:
         """Count one message."""
-        samples, rejected, energy_j = judge(record)
+        samples, rejected, energy_j = judge(record, refused)
         self.samples += samples
         self.rejected += rejected
         self.energies_j.append(energy_j)
@@ -62,8 +79,11 @@ class Held:
         return math.fsum(self.energies_j)
 
 
-def judge(record: LogRecord) -> tuple[int, int, float]:
-    """Return accepted samples, refused rows and energy_j of one message, by power_w x interval_ms / 1000."""
+def judge(record: LogRecord, refused: Callable[[Labels], bool] | None = None) -> tuple[int, int, float]:
+    """Return accepted samples, refused rows and energy_j of one message, by power_w x interval_ms / 1000.
+
+    `refused` says which labels its commit was denied.
+    """
     content_type = record.headers.get(encoding.CONTENT_TYPE_HEADER)
     try:
         batch = wire.decode(record.value, content_type.decode("utf-8", "replace") if content_type else None)
@@ -71,19 +91,38 @@ def judge(record: LogRecord) -> tuple[int, int, float]:
         return 0, 1, 0.0
     samples = wire.columns([batch])
     accepted = checks.refusals(samples, record.appended_ms) == checks.ACCEPTED
+    if refused is not None:
+        accepted[accepted] = [not refused(labels) for labels in _grouping(samples, np.flatnonzero(accepted))]
     counts = accepted & samples.given["power_w"]
     joules = samples.measures["power_w"][counts].astype(np.float64) * samples.interval_ms[counts] / 1000
     return int(accepted.sum()), int((~accepted).sum()), math.fsum(joules.tolist())
 
 
+def _grouping(samples: Samples, rows: Rows) -> Iterator[Labels]:
+    labels = [samples.labels[name] for name in spread.GROUPING]
+    return zip(*(label.values.take(pa.array(label.codes[rows])).to_pylist() for label in labels), strict=True)
+
+
 def read_ledger(client: Client, log: str, topic: str) -> list[LedgerBlock]:
     """Return the stored blocks of a log, in order."""
     rows = client.query(
-        "SELECT kafka_partition, offset_from, offset_to, samples, rejected, energy_j FROM ingest_blocks"
+        "SELECT kafka_partition, offset_from, offset_to, samples, rejected, energy_j, commit_id"
+        " FROM ingest_blocks"
         " WHERE log = {log:String} AND topic = {topic:String} ORDER BY kafka_partition, offset_from, offset_to",
         parameters={"log": log, "topic": topic},
     ).result_rows
     return [LedgerBlock(*row) for row in rows]
+
+
+def read_rulings(client: Client) -> Rulings:
+    """Return what was ruled about new labels."""
+    admitted = client.query(
+        "SELECT site, fleet, platform, model, min(_block_number) FROM label_rulings WHERE site != '' GROUP BY ALL"
+    ).result_rows
+    ruled = client.query("SELECT commit_id, min(_block_number) FROM label_rulings GROUP BY commit_id").result_rows
+    return Rulings(
+        {tuple(labels): place for *labels, place in admitted}, {str(commit): int(place) for commit, place in ruled}
+    )
 
 
 def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
@@ -101,8 +140,9 @@ def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
     return Finding(not wrong, "ledger", detail)
 
 
-def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord]) -> Finding:
+def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord], rulings: Rulings | None = None) -> Finding:
     """Check each block against what its messages in the log hold; blocks that the log no longer has are left out."""
+    ruled = rulings or Rulings()
     held: dict[tuple[int, int], Held] = {}
     by_partition: dict[int, list[LedgerBlock]] = {}
     for block in blocks:
@@ -111,7 +151,7 @@ def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord]) -> Fi
     for record in records:
         index = int(np.searchsorted(starts[record.partition], record.offset, side="right")) - 1
         block = by_partition[record.partition][index]
-        held.setdefault((block.partition, block.offset_from), Held()).add(record)
+        held.setdefault((block.partition, block.offset_from), Held()).add(record, ruled.refused(block.commit_id))
     wrong = []
     total = Held()
     for block in blocks:

@@ -26,6 +26,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Unwritten:
+    """A dead letter that could not be written, and why."""
+
+    refusal: Refusal
+    why: str
+
+
+@dataclass(frozen=True)
 class Decoded:
     """M messages that could be decoded, with their n rows joined end to end, without the identity labels.
 

@@ -11,12 +11,16 @@ import contextlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
+from streams.admission import NOTHING_SEEN
 from streams.blocks import Block, Commit, LogMessage, Span
+from streams.decoded import Refusal
+from streams.letters import Letters
 from streams.partition import Log, Partition
 from streams.process import Processor, Stored
 from streams.store import Cut
@@ -49,6 +53,9 @@ class CommitStore(Protocol):
     def store(self, stored: Stored) -> None:
         """Store a commit."""
 
+    def written(self, refusals: Sequence[Refusal]) -> None:
+        """Note that dead letters were written after all."""
+
 
 class Ingest:
     """Stores what is added. `now_s` is the wall clock, which says when a second is over."""
@@ -59,11 +66,13 @@ class Ingest:
         reader: Log,
         *,
         processor: Processor | None = None,
+        letters: Letters | None = None,
         now_s: Callable[[], float] = time.time,
         parallel: int = 2,
     ) -> None:
         self._store = store
         self._reader = reader
+        self._letters = letters or Letters(reader, store.written)
         self._processor = processor or Processor()
         self._now_s = now_s
         self._parallel = parallel
@@ -149,11 +158,12 @@ class Ingest:
 
     async def _commit(self, states: dict[int, Partition], commit: Commit, working: asyncio.Semaphore) -> None:
         """Store the blocks that are agreed to be ours; where another worker was first, finish what it began."""
+        seen = self._processor.seen
         try:
             cuts = await self._insist(self._store.agree, commit)
             ours = [block for block in commit.blocks if cuts[_name(block.span)].commit_id == commit.commit_id]
             if ours:
-                await self._process_and_store(Commit(commit.commit_id, ours))
+                await self._process_and_store(Commit(commit.commit_id, ours), seen)
             for commit_id in sorted({cut.commit_id for cut in cuts.values()} - {commit.commit_id}):
                 await self._finish(commit_id)
         finally:
@@ -173,13 +183,18 @@ class Ingest:
         if len(held) < len(blocks):
             log.error("the log lost messages before they were stored", blocks=len(blocks) - len(held))
         if held:
-            await self._process_and_store(Commit(commit_id, held))
+            stored = await self._process_and_store(Commit(commit_id, held), NOTHING_SEEN)
+            missing = {id(letter.refusal) for letter in stored.unwritten}
+            # Whoever began may have noted that it could not write them.
+            await self._insist(self._store.written, [one for one in stored.refusals if id(one) not in missing])
 
-    async def _process_and_store(self, commit: Commit) -> None:
-        stored = await asyncio.to_thread(self._processor.process, commit)
-        for refusal in stored.refusals:
-            await self._insist_on(partial(self._reader.dead_letter, refusal))
+    async def _process_and_store(self, commit: Commit, seen: int) -> Stored:
+        """Store a commit, its dead letters first: those that cannot be written in time are noted in it, and owed."""
+        stored = await self._insist(partial(self._processor.process, commit, seen))
+        stored = replace(stored, unwritten=await self._letters.write(stored.refusals))
         await self._insist(self._store.store, stored)
+        self._letters.owe(stored.unwritten)
+        return stored
 
     async def _insist(self, call: Callable[..., T], *args: Any) -> T:
         """Call in a thread until it works: whoever is away is waited for, and nothing is lost."""

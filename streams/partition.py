@@ -26,7 +26,10 @@ class Log(Protocol):
         """Return the oldest offset that the log still has."""
 
     async def dead_letter(self, refusal: Refusal) -> None:
-        """Keep what was refused; return when it is kept."""
+        """Keep what was refused; return when it is kept, and raise where it cannot be."""
+
+    def make_dead_letters(self) -> None:
+        """Make the topic of the dead letters anew where it is missing; blocks."""
 
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""

@@ -1,18 +1,23 @@
 """The messages of a commit to what is stored of them. Reads nothing and writes nothing: bytes in, tables out."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from schema import checks, wire
+from schema import checks, spread, wire
+from schema.samples import IDENTITY
 from streams import inventory, power, raw
 from streams.accepted import Accepted, accept
+from streams.admission import NOTHING_SEEN, Admissions, AskedInVainError
 from streams.blocks import Block, Commit, LogMessage
-from streams.decoded import Decoded, Refusal, decode, refuse, undecodable
+from streams.decoded import Decoded, Refusal, Unwritten, decode, refuse, undecodable
 from streams.rosters import Roster, RosterCache, digest, make_roster
+
+Admit = Callable[[Decoded, Sequence[Roster], checks.Reasons], checks.Reasons]
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Stored:
     """What is stored of a commit. A table is None when there is nothing for it.
 
     `power` is nearly always one table; long intervals of many groups unfold into several, which are made one after
-    the other whenever they are asked for.
+    the other whenever they are asked for. `unwritten` are refusals whose dead letter could not be written in time.
     """
 
     commit: Commit
@@ -41,38 +46,51 @@ class Stored:
     raw: pa.Table | None = None
     series: pa.Table | None = None
     refusals: Sequence[Refusal] = field(default_factory=list)
+    unwritten: Sequence[Unwritten] = ()
 
 
 class Processor:
-    """Turns commits into tables. Its only state is the cache of rosters, which changes no result but `series`."""
+    """Turns commits into tables. Its only state is the cache of rosters, which changes no result but `series`.
 
-    def __init__(self, rosters: RosterCache | None = None) -> None:
+    Without `admissions` every site, fleet and model is welcome.
+    """
+
+    def __init__(self, rosters: RosterCache | None = None, admissions: Admissions | None = None) -> None:
         self._rosters = rosters or RosterCache()
+        self._admissions = admissions
         self._one_at_a_time = threading.Lock()
 
-    def process(self, commit: Commit) -> Stored:
-        """Return what is to be stored of a commit; the sums depend on nothing but its messages.
+    @property
+    def seen(self) -> int:
+        """The newest admission that is known: to be noted before a commit is proposed."""
+        return NOTHING_SEEN if self._admissions is None else self._admissions.newest
+
+    def process(self, commit: Commit, seen: int = NOTHING_SEEN) -> Stored:
+        """Return what is to be stored of a commit; the sums depend on its messages and what was ruled of it, alone.
 
         Nothing in a message stops this: one that breaks our own code is found, and refused like undecodable ones.
+        Raises `AskedInVainError` while the store is away.
         """
         with self._one_at_a_time:  # the cache of rosters is not for two threads
-            return self._process_whatever_comes(commit, commit.messages)
+            return self._process_whatever_comes(commit, commit.messages, seen)
 
-    def _process_whatever_comes(self, commit: Commit, messages: list[LogMessage]) -> Stored:
+    def _process_whatever_comes(self, commit: Commit, messages: list[LogMessage], seen: int) -> Stored:
         try:
-            return self._process(commit, messages, [])
+            return self._process(commit, messages, [], partial(self._admit, commit.commit_id, seen))
+        except AskedInVainError:
+            raise
         except Exception:  # noqa: BLE001  whatever it is, it must not stop the worker
             sound, broken = [], []
             for message in messages:
                 try:
-                    self._process(commit, [message], [])
+                    self._process(commit, [message], [], _welcome)
                 except Exception as error:  # noqa: BLE001  the same
                     broken.append(undecodable(message, f"unexpected {type(error).__name__}: {error}"[:300]))
                 else:
                     sound.append(message)
-            return self._process(commit, sound, broken)
+            return self._process(commit, sound, broken, partial(self._admit, commit.commit_id, NOTHING_SEEN))
 
-    def _process(self, commit: Commit, messages: Sequence[LogMessage], broken: list[Refusal]) -> Stored:
+    def _process(self, commit: Commit, messages: Sequence[LogMessage], broken: list[Refusal], admit: Admit) -> Stored:
         decoded, refusals = decode(messages)
         refusals += broken
         rosters = [self._roster(batch) for batch in decoded.received]
@@ -82,7 +100,7 @@ class Processor:
             np.concatenate([roster.reasons for roster in rosters]),
             checks.reading_refusals(decoded.samples, decoded.per_row([m.appended_ms for m in decoded.messages])),
         )
-        reasons = _bounded(decoded, reasons)
+        reasons = admit(decoded, rosters, _bounded(decoded, reasons))
         refusals += refuse(decoded, reasons)
         if (reasons != checks.ACCEPTED).all():
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
@@ -96,6 +114,28 @@ class Processor:
             refusals=refusals,
         )
 
+    def _admit(
+        self, commit_id: str, seen: int, decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons
+    ) -> checks.Reasons:
+        """Refuse the rows of groups that the commit may not have: `reasons` with those marked."""
+        if self._admissions is None:
+            return reasons
+        new = [index for index, roster in enumerate(rosters) if roster.admitted > seen]
+        if not new:
+            return reasons
+        brought = {}
+        for index in new:
+            message, roster = decoded.messages[index], rosters[index]
+            used = roster.group_of[reasons[decoded.rows_of(index)] == checks.ACCEPTED]
+            brought[message.partition, message.offset] = {roster.groups[group] for group in np.unique(used)}
+        refused = self._admissions.refused(commit_id, [brought[place] for place in sorted(brought)], seen)
+        for index in new:
+            rosters[index].admitted = self._admissions.place(rosters[index].groups)
+        if not refused:
+            return reasons
+        marks = [np.array([group in refused for group in one.groups], bool)[one.group_of] for one in rosters]
+        return checks.refused_labels(reasons, np.concatenate(marks))
+
     def _roster(self, batch: pa.RecordBatch) -> Roster:
         key = digest(batch)
         found = self._rosters.get(key)
@@ -105,15 +145,25 @@ class Processor:
         return found
 
 
+def _welcome(_: Decoded, __: Sequence[Roster], reasons: checks.Reasons) -> checks.Reasons:
+    """Refuse nobody: who is to be admitted is not asked while a broken message is looked for."""
+    return reasons
+
+
 def _bounded(decoded: Decoded, reasons: checks.Reasons) -> checks.Reasons:
-    """Refuse what would unfold too far, message by message where any could."""
-    if not checks.may_unfold_too_far(decoded.samples, max(batch.num_rows for batch in decoded.received)):
+    """Refuse what reaches too far, message by message where any could."""
+    interval_ms = decoded.samples.interval_ms
+    if not spread.may_reach_too_far(interval_ms, max(batch.num_rows for batch in decoded.received)):
         return reasons
     parts = []
     for index, batch in enumerate(decoded.received):
         rows = decoded.rows_of(index)
-        labels = wire.labels(batch, checks.GROUPING)
-        parts.append(checks.unfolding_refusals(decoded.samples.take(rows), labels, reasons[rows]))
+        if spread.may_reach_too_far(interval_ms[rows], batch.num_rows):
+            samples = decoded.samples.take(rows)
+            names = IDENTITY if batch.num_rows > spread.MAX_CHIPS else spread.GROUPING
+            parts.append(checks.message_refusals(samples, wire.labels(batch, names), reasons[rows]))
+        else:
+            parts.append(reasons[rows])
     return np.concatenate(parts)
 
 

@@ -36,6 +36,7 @@ class Roster:
     `reasons` [n] says which rows are refused for their labels. `group_of` [n] indexes `groups`. `series` [n] is XXH64
     over the six labels joined by NUL, the number by which the store knows a chip in its place; `host_key` is XXH64 of
     the first host. `written_ms` is when the roster's chips were last told to the inventory (append time), 0 for never.
+    `admitted` is the place up to which all its groups were (see `streams.admission`).
     """
 
     reasons: checks.Reasons
@@ -44,6 +45,7 @@ class Roster:
     series: npt.NDArray[np.uint64]
     host_key: int
     written_ms: int = 0
+    admitted: int = 2**63
 
     @property
     def nbytes(self) -> int:

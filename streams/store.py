@@ -9,15 +9,19 @@ the ledger, and where a cut stands there already it does that whole commit again
 
 import io
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from streams.admission import Fleet
 from streams.blocks import Commit, Span
+from streams.decoded import Refusal, Unwritten
 from streams.process import Stored
+from streams.rosters import Group
 
 _INSERT_SETTINGS: Final = {
     "async_insert": 0,  # an acknowledged insert is a stored one
@@ -102,10 +106,76 @@ class Store:
             ("sample_batches", stored.raw),
             ("chip_series", stored.series),
             ("rejected_rows", self._rejected(stored)),
+            ("dead_letter_failures", self._failures(stored.unwritten, written=False)),
         ):
             if rows is not None and rows.num_rows:
                 self._insert(table, rows, commit_id)
         self._insert("ingest_blocks", self._ledger(stored), commit_id)
+
+    def admitted(self) -> dict[Group, int]:
+        """Return what was ever admitted, each with its place in the order of rulings."""
+        rows = self._query(
+            "SELECT site, fleet, platform, model, min(_block_number) FROM label_rulings WHERE site != ''"
+            " GROUP BY site, fleet, platform, model"
+        )
+        return {Group(*labels): int(place) for *labels, place in rows}
+
+    def ruling(self, commit_id: str) -> int | None:
+        """Return the place of a commit's first ruling, None where it has none."""
+        ((rows, place),) = self._query(
+            "SELECT count(), min(_block_number) FROM label_rulings WHERE commit_id = %(commit_id)s", commit_id=commit_id
+        )
+        return int(place) if rows else None
+
+    def rule(self, commit_id: str, groups: Mapping[Group, bool]) -> int:
+        """Propose to admit groups (True for those that count) and return the place of the ruling that stands."""
+        # One that admits nobody is a row without labels.
+        named = groups or {Group("", "", "", ""): False}
+        now = {"commit_id": commit_id, "ruled_at": datetime.now(UTC)}
+        rows = [{**group._asdict(), "counts": int(counts), **now} for group, counts in named.items()]
+        self._insert("label_rulings", _rows(rows), commit_id)
+        place = self.ruling(commit_id)
+        if place is None:
+            raise RuntimeError("a ruling was inserted and does not stand there")
+        return place
+
+    def declared(self) -> set[Fleet]:
+        """Return site and fleet of whatever is in the operator's fleet file."""
+        return {(str(site), str(fleet)) for site, fleet in self._query("SELECT DISTINCT site, fleet FROM budgets")}
+
+    def lately(self) -> int:
+        """Return how many groups that count were admitted in the last hour."""
+        ((groups,),) = self._query(
+            "SELECT uniqExact(site, fleet, platform, model) FROM label_rulings"
+            " WHERE counts AND ruled_at > now64(3) - INTERVAL 1 HOUR"
+        )
+        return int(groups)
+
+    def written(self, refusals: Sequence[Refusal]) -> None:
+        """Note that dead letters were written after all."""
+        rows = self._failures([Unwritten(refusal, "") for refusal in refusals], written=True)
+        if rows is not None:
+            self._insert("dead_letter_failures", rows, str(uuid.uuid4()))
+
+    def _failures(self, letters: Sequence[Unwritten], *, written: bool) -> pa.Table | None:
+        if not letters:
+            return None
+        now = datetime.now(UTC)
+        return _rows(
+            [
+                {
+                    "noted_at": now,
+                    "log": self._log,
+                    "kafka_partition": letter.refusal.partition,
+                    "kafka_offset": letter.refusal.offset,
+                    "reason": letter.refusal.reason,
+                    "rows": letter.refusal.rows,
+                    "why": letter.why,
+                    "written": int(written),
+                }
+                for letter in letters
+            ]
+        )
 
     def _rejected(self, stored: Stored) -> pa.Table | None:
         if not stored.refusals:
@@ -183,7 +253,7 @@ def _instant(epoch_ms: int | None) -> datetime | None:
     return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
-_TIMES: Final = {"time", "cut_at", "stored_at", "newest_ts", "appended_from", "appended_to"}
+_TIMES: Final = {"time", "ruled_at", "noted_at", "cut_at", "stored_at", "newest_ts", "appended_from", "appended_to"}
 
 
 def _rows(rows: Sequence[dict[str, Any]]) -> pa.Table:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
+MOST: Final = 200
+"""So many lines there are, for the declared fleets first and then for those that draw most; the rest is summed up."""
 WINDOW_S: Final = 180
 """How far back a line looks for its newest complete second; what is older counts as silent."""
 OLD_S: Final = 30.0
@@ -77,6 +79,18 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Others:
+    """What was read of the fleets for which there is no line, together."""
+
+    fleets: int = 0
+    budget_w: float = 0.0
+    chips_expected: float = 0.0
+    energy_day_j: float = 0.0
+    seconds: list[Second] = field(default_factory=list)
+    """Without an error and without utilization."""
+
+
+@dataclass(frozen=True)
 class Rows:
     """All that was read; `now` is the store's clock, in epoch seconds."""
 
@@ -93,6 +107,7 @@ class Rows:
     """By reason, of the last hour."""
     energy_day_j: dict[Key, float] = field(default_factory=dict)
     """Of each fleet that said anything in the last day."""
+    others: Others = Others()
 
 
 @dataclass(frozen=True)
@@ -117,10 +132,22 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Total:
-    """All lines together. Power is corrected for missing chips, as in `power_estimated_w`; None where none is known.
+class Rest:
+    """The fleets that have no line, together: how many, and what is known of their newest complete second."""
 
-    An old line's power is the last that was known, and none of its chips report.
+    fleets: int
+    power_w: float | None
+    chips_reporting: float
+    chips_expected: float
+    budget_w: float
+
+
+@dataclass(frozen=True)
+class Total:
+    """All fleets together. Power is corrected for missing chips, as in `power_estimated_w`; None where none is known.
+
+    An old line's power is the last that was known, and none of its chips report. Errors, counts of lines, utilization
+    and history are of the lines alone.
     """
 
     power_w: float | None
@@ -143,6 +170,7 @@ class Summary:
 
     now: float
     lines: list[Line]
+    rest: Rest
     total: Total
     flow: Flow
     freshness_s: float | None
@@ -165,14 +193,16 @@ def summarize(rows: Rows) -> Summary:
     fastest_s = min((cadence(methods) for methods in rows.methods.values()), default=1.0)
     stopped = newest is None or rows.now - newest > 2 * fastest_s + OLD_S
     lines = [_line(key, rows, horizon, end, stopped=stopped) for key in keys]
+    rest = _rest(rows.others, horizon, stopped=stopped)
     return Summary(
         now=rows.now,
         lines=lines,
-        total=_total(lines),
+        rest=rest,
+        total=_total(lines, rest),
         flow=rows.flow,
         freshness_s=None if newest is None else rows.now - newest,
         refused_rows=rows.refused_rows,
-        energy_day_j=math.fsum(rows.energy_day_j.values()),
+        energy_day_j=math.fsum([*rows.energy_day_j.values(), rows.others.energy_day_j]),
         history_end=end,
     )
 
@@ -230,24 +260,38 @@ def _history(means: Sequence[Mean], second: Second | None, end: int) -> list[flo
     return [known.get(time) for time in range(end - HISTORY_S, end, HISTORY_STEP_S)]
 
 
-def _total(lines: Sequence[Line]) -> Total:
+def _rest(others: Others, horizon: float, *, stopped: bool) -> Rest:
+    second = newest_complete(others.seconds, horizon=horizon, cadence_s=cadence([]))
+    return Rest(
+        fleets=others.fleets,
+        power_w=second.power_w if second else None,
+        chips_reporting=second.chips_reporting if second and not stopped else 0.0,
+        chips_expected=others.chips_expected,
+        budget_w=others.budget_w,
+    )
+
+
+def _total(lines: Sequence[Line], rest: Rest) -> Total:
     shown = [line.second for line in lines if line.second]
-    power_w = math.fsum(_estimated_w(second) for second in shown)
-    known_w = math.fsum(second.power_w for second in shown)
+    rest_w = [] if rest.power_w is None else [rest.power_w]
+    power_w = math.fsum([*(_estimated_w(second) for second in shown), *rest_w])
+    known_w = math.fsum([*(second.power_w for second in shown), *rest_w])
     modelled_w = math.fsum(second.power_w * (second.modelled_share or 0.0) for second in shown)
+    lines_w = math.fsum(second.power_w for second in shown)
     busy = [(second.utilization, second.chips_reporting) for second in shown if second.utilization is not None]
     chips = math.fsum(weight for _, weight in busy)
+    reporting = [line.second.chips_reporting for line in lines if line.second and not line.old]
     return Total(
-        power_w=power_w if shown else None,
+        power_w=power_w if shown or rest_w else None,
         power_error_w=_error_w(lines),
         reported_w=known_w,
-        budget_w=math.fsum(line.budget_w or 0.0 for line in lines),
-        chips_reporting=math.fsum(line.second.chips_reporting for line in lines if line.second and not line.old),
-        chips_expected=math.fsum(line.chips_expected for line in lines),
+        budget_w=math.fsum([*(line.budget_w or 0.0 for line in lines), rest.budget_w]),
+        chips_reporting=math.fsum([*reporting, rest.chips_reporting]),
+        chips_expected=math.fsum([*(line.chips_expected for line in lines), rest.chips_expected]),
         silent_lines=sum(line.second is None for line in lines),
         old_lines=sum(line.old for line in lines),
         age_s=min((line.age_s for line in lines if line.age_s is not None), default=None),
-        modelled_share=modelled_w / known_w if known_w else None,
+        modelled_share=modelled_w / lines_w if lines_w else None,
         utilization=math.fsum(share * weight for share, weight in busy) / chips if chips else None,
         history_w=_sum_of_histories([line.history_w for line in lines]),
     )

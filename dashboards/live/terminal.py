@@ -8,7 +8,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.live.summary import Line, Summary, Total
+from dashboards.live.summary import Line, Rest, Summary, Total
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _SPARK_CELLS: Final = 20
@@ -35,9 +35,21 @@ def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableT
     largest = {(line.site, line.fleet, line.platform) for line in by_power[:most]}
     shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in largest]
     table = _table([_cells(line) for line in shown], width, old=any(line.old for line in shown))
-    hidden = len(summary.lines) - len(shown)
-    more = [Text(f"and {hidden} smaller ones", style="dim")] if hidden else []
+    hidden = [line for line in summary.lines if (line.site, line.fleet, line.platform) not in largest]
+    more = [Text(_rest(hidden, summary.rest), style="dim")] if hidden or summary.rest.fleets else []
     return Group(_headline(summary), Text(flow_line(summary), style="dim"), Text(), table, *more)
+
+
+def _rest(hidden: Sequence[Line], rest: Rest) -> str:
+    """Return what the fleets for which there is no room draw together."""
+    seconds = [line.second for line in hidden if line.second]
+    drawn = [
+        *(second.power_w if second.power_estimated_w is None else second.power_estimated_w for second in seconds),
+        *([] if rest.power_w is None else [rest.power_w]),
+    ]
+    chips = sum(line.second.chips_reporting for line in hidden if line.second and not line.old) + rest.chips_reporting
+    fleets = len(hidden) + rest.fleets
+    return f"and {fleets:,} smaller ones: {watts(sum(drawn) if drawn else None)}, {chips:,.0f} chips"
 
 
 def one_line(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from aiohttp import web
 from dashboards.live.summary import Summary
 from dashboards.page import assets, boards, queries
 from dashboards.page.store import BusyError, Store, framed
-from dashboards.preview import Alert
+from dashboards.preview import Alert, told
 from schema.errors import GigawattError
 from schema.loopback import foreign
 
@@ -125,7 +125,7 @@ class Page:
     async def _alerts_now(self, _: web.Request) -> web.Response:
         if self._alerts is None:
             return _json({"alerts": None})
-        return _json({"alerts": [alert.as_json() for alert in await asyncio.to_thread(self._alerts)]})
+        return _json(told(await asyncio.to_thread(self._alerts)))
 
     async def _summary(self, _: web.Request) -> web.Response:
         try:

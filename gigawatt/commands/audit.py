@@ -41,9 +41,10 @@ def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> Non
     blocks = audit.read_ledger(client, log, SAMPLES)
     findings = [audit.check_ledger(blocks)]
     _show(findings[-1])
+    rulings = audit.read_rulings(client)
     spans = _spans(blocks, ends, messages)
     kept = [block for block in blocks if block.offset_from >= spans[block.partition][0]]
-    findings.append(audit.check_log(kept, _progress(read_log(kafka, SAMPLES, spans), spans)))
+    findings.append(audit.check_log(kept, _progress(read_log(kafka, SAMPLES, spans), spans), rulings))
     _show(findings[-1])
     findings.append(audit.check_sums(lambda: audit.read_sums(client), lambda: time.sleep(0.1), patience * 10))
     _show(findings[-1])

@@ -13,6 +13,7 @@ from dashboards.live.alert_lines import alert_lines, alert_words
 from dashboards.live.alerts import AlertReader, AlertWatch
 from dashboards.live.reader import SummaryReader
 from dashboards.live.terminal import one_line, show
+from dashboards.preview import told
 from gigawatt import options
 from gigawatt.looking import quiet_clients, stop_on_signals
 from producers.flags import FiniteRange
@@ -40,8 +41,7 @@ def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> No
     alerts = AlertReader(lambda: connect(clickhouse, timeout_s=_RULES_WITHIN_S))
     console = Console()
     if as_json:
-        told = reader.read().as_json() | {"alerts": [alert.as_json() for alert in alerts.read()]}
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(reader.read().as_json() | told(alerts.read()), indent=2))
     elif once:
         width = console.width if console.is_terminal else 160
         summary = show(reader.read(), height=10_000, width=width)

@@ -6,6 +6,8 @@ from gigawatt.health import (
     Seen,
     behind_by,
     behind_finding,
+    letters_finding,
+    lost_letters,
     refused_finding,
     schema_finding,
     standing,
@@ -61,6 +63,8 @@ def test_partitions_that_wait_are_named():
     """Partitions that are behind are named with their messages."""
     assert behind_finding({0: 0, 3: 1200}).detail == "1,200 messages; by partition 3: 1,200"
     assert behind_finding({0: 0}).detail == "all messages are stored"
+    many = behind_finding({number: 1000 - number for number in range(500)}).detail
+    assert many.endswith("10: 990, 11: 989 and 488 more")
 
 
 def test_a_partition_that_stands_still_is_down():
@@ -90,3 +94,25 @@ def test_what_just_woke_up_does_not_stand_still(client):
 def test_refused_rows_stand_by_reason():
     """What was refused is told by reason."""
     assert refused_finding({"bad_power": 3, "too_late": 1}).detail == "in the last hour: 3 bad_power, 1 too_late"
+
+
+def test_dead_letters_that_are_not_written_are_down(client):
+    """They are counted with their rows until a later try wrote them, and the newest reason is said."""
+    names = ["noted_at", "log", "kafka_partition", "kafka_offset", "reason", "rows", "why", "written"]
+
+    def note(offset, rows, *, written=0):
+        row = [datetime.now(UTC), "one", 0, offset, "bad_power", rows, "no such topic", written]
+        client.insert("dead_letter_failures", [row], column_names=names)
+
+    assert letters_finding(*lost_letters(client)).up
+    note(1, 10)
+    note(2, 5)
+    note(2, 5)  # the commit was done again
+    finding = letters_finding(*lost_letters(client))
+    assert not finding.up
+    assert finding.detail.startswith(
+        "2 dead letters (15 rows) of the last hour are not in chip.samples.rejected: no such"
+    )
+    note(1, 10, written=1)
+    note(2, 5, written=1)
+    assert letters_finding(*lost_letters(client)).up

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schema import checks, wire
+from schema import checks, spread, wire
+from streams import histogram
 from tests.batches import NOW_MS, batch
 
 
@@ -100,24 +101,73 @@ def hours(fleets: int, rows_of_each: int = 1, first_power_w: float = 500.0) -> p
     return batch(fleet=[f"f{index // rows_of_each}" for index in range(rows)], interval_ms=3_600_000, power_w=power_w)
 
 
-def test_rows_that_unfold_into_more_seconds_than_anyone_can_store_are_refused():
-    most = checks.MAX_UNFOLDED_SECONDS // 3_600
+def reasons_of(rows: pa.RecordBatch) -> list[str]:
+    return [checks.REASONS[code] for code in checks.refusals(wire.columns([rows]), NOW_MS)]
 
-    codes = checks.refusals(wire.columns([hours(most + 100)]), NOW_MS)
 
-    assert np.flatnonzero(codes).tolist() == list(range(most, most + 100))
-    assert {checks.REASONS[code] for code in codes} == {"", "bad_value"}
+def test_rows_that_unfold_into_more_sums_than_a_message_may_make_are_refused():
+    most = spread.MAX_SUMS // 3_600
+
+    assert reasons_of(hours(most + 100)) == [""] * most + ["bad_value"] * 100
 
 
 def test_rows_that_are_added_up_before_they_are_spread_count_together():
-    codes = checks.refusals(wire.columns([hours(10, rows_of_each=2_000)]), NOW_MS)
-
-    assert not codes.any()
+    assert set(reasons_of(hours(10, rows_of_each=2_000))) == {""}
 
 
 def test_refused_rows_unfold_into_nothing():
-    rows = hours(checks.MAX_UNFOLDED_SECONDS // 3_600 + 1, first_power_w=-1.0)
+    found = reasons_of(hours(spread.MAX_SUMS // 3_600 + 1, first_power_w=-1.0))
 
-    codes = checks.refusals(wire.columns([rows]), NOW_MS)
+    assert [reason for reason in found if reason] == ["bad_power"]
 
-    assert [checks.REASONS[code] for code in codes[codes > 0]] == ["bad_power"]
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param({"chip": [f"c{n}" for n in range(100_000)], "interval_ms": HOUR_MS}, id="a pod's hour"),
+        pytest.param(
+            {"ts": [NOW_MS - HOUR_MS * n for n in range(72)], "interval_ms": HOUR_MS}, id="three days of hours"
+        ),
+        pytest.param({"ts": [NOW_MS - 1_000 * n for n in range(86_400)]}, id="a day of seconds"),
+        pytest.param({"chip": [f"c{n}" for n in range(8_192)], "interval_ms": 60_000}, id="a rack's minute"),
+        pytest.param(
+            {"ts": [NOW_MS - n for n in range(900)], "interval_ms": HOUR_MS}, id="hours that end as they like"
+        ),
+        pytest.param({"fleet": [f"f{n}" for n in range(500)], "interval_ms": 60_000}, id="hundreds of fleets"),
+    ],
+)
+def test_what_a_fleet_sends_in_one_message_is_accepted(rows):
+    length = max(len(column) for column in rows.values() if isinstance(column, list))
+    power_w = np.random.default_rng(1).uniform(100, 1_000, length)
+
+    assert set(reasons_of(batch(power_w=power_w.tolist(), **rows))) == {""}
+
+
+def test_intervals_that_overlap_make_their_seconds_once():
+    """An hour ended at each of a thousand seconds is less than an hour and twenty minutes."""
+    assert set(reasons_of(batch(ts=[NOW_MS - 1_000 * n for n in range(1_000)], interval_ms=3_600_000))) == {""}
+
+
+def test_a_message_that_takes_too_long_to_add_up_is_refused_though_its_sums_are_few():
+    """Five thousand intervals of an hour are eighteen million seconds of one group."""
+    assert "bad_value" in reasons_of(batch(ts=[NOW_MS - 1_000 * n for n in range(5_000)], interval_ms=3_600_000))
+
+
+def test_powers_are_counted_by_the_bins_that_they_fall_into():
+    assert spread._BIN_SHIFT == histogram.SHIFT
+
+
+def test_a_message_may_name_so_many_jobs():
+    """Rows of the first jobs are accepted, rows without a job always."""
+    jobs = [*(f"j{n}" for n in range(spread.MAX_JOBS + 2)), None, "j0"]
+
+    assert reasons_of(batch(job=jobs)) == [""] * spread.MAX_JOBS + ["too_many_labels"] * 2 + ["", ""]
+
+
+def test_a_message_may_name_so_many_chips():
+    chips = [*(f"c{n}" for n in range(spread.MAX_CHIPS + 1)), "c0"]
+
+    assert reasons_of(batch(chip=chips))[-3:] == ["", "too_many_labels", ""]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema import encoding, wire
+from schema import encoding, ndjson, wire
 from schema.samples import SCHEMA
 from tests.batches import batch
 
@@ -33,11 +33,11 @@ def test_arrow_round_trip_keeps_every_value():
 def test_ndjson_round_trip_keeps_every_value():
     sent = batch(power_w=[100.5, None], utilization=[0.25, 0.5], ts=[1_000, 2_000], job=["train", None])
 
-    arrow, ndjson = columns(encoding.encode(sent)), columns(encoding.encode_ndjson(sent), encoding.NDJSON)
+    arrow, json = columns(encoding.encode(sent)), columns(encoding.encode_ndjson(sent), encoding.NDJSON)
 
-    assert ndjson.ts_ms.tolist() == arrow.ts_ms.tolist()
+    assert json.ts_ms.tolist() == arrow.ts_ms.tolist()
     for name, values in arrow.measures.items():
-        np.testing.assert_array_equal(ndjson.measures[name], values.astype(np.float64), err_msg=name)
+        np.testing.assert_array_equal(json.measures[name], values.astype(np.float64), err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,47 @@ def test_a_broken_line_costs_its_own_row_and_no_other():
 
     assert got.ts_ms.tolist() == [1, 0, 0, 3, 0]
     assert got.labels["host"].codes.tolist() == [0, -1, -1, 1, -1]
+
+
+GOOD = b'{"ts": 1, "power_w": 5, "unknown": "as long as a line of a sample is at least"}\n'
+BAD = b'{"ts": 2, "power_w": "much", "unknown": "as long as a line of a sample is at least"}\n'
+
+
+@pytest.mark.parametrize("where", [0, 99, 1000, 1999])
+def test_one_wrong_value_among_many_costs_only_its_own_row(where):
+    """Wherever it stands; what was received stands beside it."""
+    lines = [GOOD] * 2000
+    lines[where] = BAD
+
+    batch = wire.decode(b"".join(lines))
+
+    got = wire.columns([batch])
+    assert np.flatnonzero(got.ts_ms == 2).tolist() == [where]
+    assert np.flatnonzero(np.isnan(got.measures["power_w"])).tolist() == [where]
+    assert batch["received"][where].as_py() == BAD.decode().strip()
+
+
+def test_times_of_both_kinds_may_stand_in_one_message():
+    text = b'{"ts": "2026-01-01T00:00:00.250Z", "power_w": 5}\n'
+
+    got = columns(GOOD * 100 + text * 100 + GOOD)
+
+    assert got.ts_ms.tolist() == [1] * 100 + [1767225600250] * 100 + [1]
+
+
+def test_a_message_of_which_too_many_lines_must_be_read_one_by_one_is_undecodable():
+    broken = GOOD + BAD
+
+    assert len(columns(broken * (ndjson.MAX_SLOW_LINES // 2))) == ndjson.MAX_SLOW_LINES
+    with pytest.raises(wire.UndecodableError, match="more than 5000 lines are broken or disagree on a type"):
+        columns(broken * 2_700 + GOOD * (40_000 - 5_400))
+
+
+def test_a_message_of_many_lines_that_are_too_short_for_any_sample_is_undecodable():
+    """Eight megabytes of them are twelve kilobytes on the wire, and a million rows."""
+    assert len(columns(b'{"a":1}\n' * ndjson.MAX_SLOW_LINES)) == ndjson.MAX_SLOW_LINES
+    with pytest.raises(wire.UndecodableError, match="too short to hold samples"):
+        columns(b'{"a":1}\n' * 100_000)
 
 
 def test_an_unknown_content_type_is_undecodable():

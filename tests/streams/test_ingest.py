@@ -23,6 +23,7 @@ class MemoryStore:
     cuts: dict[tuple[int, int], Cut] = field(default_factory=dict)
     commits: dict[str, Stored] = field(default_factory=dict)
     fails: int = 0
+    late: list[Refusal] = field(default_factory=list)
 
     @property
     def blocks(self) -> list[Block]:
@@ -52,6 +53,9 @@ class MemoryStore:
         assert [b.span for b in before.commit.blocks] == [b.span for b in stored.commit.blocks]
         assert [m.offset for m in before.commit.messages] == [m.offset for m in stored.commit.messages]
 
+    def written(self, refusals: Sequence[Refusal]) -> None:
+        self.late += refusals
+
     @property
     def offsets(self) -> list[int]:
         return sorted(m.offset for block in self.blocks for m in block.messages)
@@ -65,6 +69,7 @@ class MemoryLog:
     sought: list[int] = field(default_factory=list)
     letters: list[Refusal] = field(default_factory=list)
     kept: list[LogMessage] = field(default_factory=list)
+    takes_letters: bool = True
 
     async def seek(self, partition: int, offset: int) -> None:
         self.sought.append(offset)
@@ -73,7 +78,12 @@ class MemoryLog:
         return self.first
 
     async def dead_letter(self, refusal: Refusal) -> None:
+        if not self.takes_letters:
+            raise ConnectionError("no such topic")
         self.letters.append(refusal)
+
+    def make_dead_letters(self) -> None:
+        """Do nothing: nobody may make topics here."""
 
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         return [m for m in self.kept for span in spans if span.offset_from <= m.offset <= span.offset_to]
@@ -243,6 +253,30 @@ def test_refused_rows_are_in_the_dead_letters_before_their_block_is_stored():
             await until(lambda: store.fails == 0)
             assert [letter.reason for letter in run.log.letters] == ["undecodable"]
             await until(lambda: store.offsets == [0])
+
+    asyncio.run(scenario())
+
+
+def test_a_dead_letter_that_cannot_be_written_stops_nothing_and_is_noted_with_its_commit():
+    async def scenario():
+        store, log = MemoryStore(), MemoryLog(takes_letters=False)
+        async with Run(store, log) as run:
+            await run.add(message(0, value=b"garbage"), message(1, second=1))
+            await until(lambda: store.offsets == [0, 1])
+        (letter,) = [letter for stored in store.commits.values() for letter in stored.unwritten]
+        assert (letter.refusal.offset, letter.why) == (0, "ConnectionError: no such topic")
+
+    asyncio.run(scenario())
+
+
+def test_a_commit_that_is_done_again_notes_which_letters_were_written():
+    """Whoever began it may have noted that it could not write them."""
+
+    async def scenario():
+        log = MemoryLog(kept=[message(0, value=b"garbage")])
+        store = MemoryStore(cuts={(0, 0): Cut(Span(0, 0, 0), "theirs")})
+        async with Run(store, log):
+            await until(lambda: [letter.offset for letter in store.late] == [0])
 
     asyncio.run(scenario())
 

@@ -1,13 +1,19 @@
 """The summary's rows, read from a real engine. tests/local/test_up.py reads them of a running stack."""
 
+import json
 import time
 
 import pytest
 
 from dashboards.live.reader import SummaryReader
+from dashboards.live.summary import MOST
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
+from schema.fleet import Budget
+from schema.fleet_limits import DEFAULTS
+from schema.migrate import set_budgets
 from tests import engine as engines
+from tests.batches import batch
 from tests.dashboards.rules.world import block, insert_rows
 
 
@@ -40,6 +46,38 @@ def test_how_old_the_newest_sample_is_is_known_for_three_minutes(mortal):
 
     assert 100 <= summary.freshness_s <= 110
     assert (summary.flow.samples_per_second, summary.flow.delay_p50_s, summary.flow.workers) == (0, None, 0)
+
+
+def test_of_many_fleets_the_largest_and_the_declared_have_a_line_and_the_rest_is_summed_up(client, engine, stored):
+    """However many there are: the answer has a bounded size, and the sums are of all."""
+    now_ms = int(time.time() * 1000) // 1000 * 1000
+    names = [f"f{number}" for number in range(3 * MOST)]
+    for ago in range(1, 20):
+        watts = [float(number) for number in range(len(names))]
+        stored(batch(ts=now_ms - 1000 * ago, fleet=names, power_w=watts), appended_ms=now_ms)
+    set_budgets(client, [Budget("north", "f0", "nvidia", 7.0, 1, DEFAULTS)])
+
+    summary = SummaryReader(lambda: connect(engine.url)).read()
+
+    assert {line.fleet for line in summary.lines} == {"f0", *names[-MOST + 1 :]}
+    assert summary.rest.fleets == 2 * MOST
+    assert summary.rest.power_w == pytest.approx(sum(range(2 * MOST + 1)))
+    assert summary.total.power_w == pytest.approx(sum(range(3 * MOST)))
+    assert (summary.rest.chips_reporting, summary.total.chips_reporting) == (2 * MOST, 3 * MOST)
+    assert (summary.rest.chips_expected, summary.total.chips_expected) == (2 * MOST, 3 * MOST)
+    assert summary.energy_day_j == pytest.approx(19 * sum(range(3 * MOST)))
+    assert summary.total.budget_w == 7.0
+    assert len(json.dumps(summary.as_json())) < 400_000
+
+
+def test_where_all_fleets_have_a_line_nothing_is_left_out(engine, stored):
+    stored(batch(ts=int(time.time() * 1000) - 2000, fleet=["a", "b"]))
+
+    summary = SummaryReader(lambda: connect(engine.url)).read()
+
+    assert [line.fleet for line in summary.lines] == ["a", "b"]
+    assert (summary.rest.fleets, summary.rest.power_w) == (0, None)
+    assert summary.total.power_w == pytest.approx(1000.0)
 
 
 def test_without_a_schema_it_says_what_to_run(mortal):

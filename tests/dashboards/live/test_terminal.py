@@ -4,7 +4,7 @@ import io
 import pytest
 from rich.console import Console
 
-from dashboards.live.summary import summarize
+from dashboards.live.summary import Rest, summarize
 from dashboards.live.terminal import energy, known_by, one_line, seconds, show, sparkline, watts
 from tests.dashboards.live.test_summary import NOW, rows, second
 
@@ -69,8 +69,15 @@ def test_table_stays_within_the_screen():
     many = [dataclasses.replace(line, site=f"site {number}") for number in range(20) for line in shown.lines]
     full = dataclasses.replace(shown, lines=many)
 
-    assert "and 1 smaller ones" in printed(shown, height=9)
+    assert "and 1 smaller ones: 100.00 kW, 50 chips" in printed(shown, height=9)
     assert len(printed(full, height=24).splitlines()) <= 24
+
+
+def test_fleets_without_a_line_are_counted_with_their_sums():
+    summary = summarize(rows(gpu=[second(NOW - 2, 100)]))
+    text = printed(dataclasses.replace(summary, rest=Rest(9_800, 2e6, 9_700.0, 9_800.0, 0.0)))
+
+    assert "and 9,800 smaller ones: 2.00 MW, 9,700 chips" in text
 
 
 def test_one_line_for_logs():

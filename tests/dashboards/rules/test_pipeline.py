@@ -165,6 +165,33 @@ class TestRefusalsRising:
         assert not ledger.fires("refusals_rising", self.STEPS)
 
 
+class TestDeadLettersLost:
+    """Dead letters that could not be written."""
+
+    STEPS = range(60, 241, 60)
+
+    def note(self, ledger: Ledger, *, written: int) -> None:
+        what = {"log": "log", "kafka_partition": 0, "kafka_offset": 7, "reason": "bad_power", "rows": 3, "why": "away"}
+        when = datetime.fromtimestamp(ledger.at(30) / 1000, UTC)
+        insert_rows(ledger.client, "dead_letter_failures", [{"noted_at": when, **what, "written": written}])
+
+    def test_one_that_is_lost_fires(self, ledger):
+        self.note(ledger, written=0)
+
+        assert ledger.fires("dead_letters_lost", self.STEPS)
+
+    def test_one_that_was_written_late_does_not(self, ledger):
+        self.note(ledger, written=0)
+        self.note(ledger, written=1)
+
+        assert not ledger.fires("dead_letters_lost", self.STEPS)
+
+    def test_rejected_rows_alone_do_not(self, ledger):
+        ledger.refused(30, 100)
+
+        assert not ledger.fires("dead_letters_lost", self.STEPS)
+
+
 def test_a_pipeline_that_stalls_loses_freshness_and_no_fleet_its_coverage(client):
     """What is not stored yet is missing at nobody; and what is stored late is no drop."""
     start_ms = (int(time.time()) // 60 * 60 - 700) * 1000
