@@ -1,6 +1,5 @@
 """The running of `gigawatt produce`: a source, a sampler and a sink, until told to stop."""
 
-import logging
 import signal
 import sys
 import threading
@@ -90,17 +89,4 @@ def _show(line: StatusLine, name: str, source: Source, sampler: Sampler, sink: S
         f"{title}: {sum(counts.reads.values())} reads, {sent.samples} samples, {sent.sent_bytes / 2**20:.1f} MiB sent, "
         f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, {sent.lost} lost, "
         f"{sink.waiting_bytes() / 2**20:.1f} MiB waiting"
-    )
-
-
-def log_to_stderr() -> None:
-    """Log plain lines to standard error; the Kafka client's own lines would say everything twice."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

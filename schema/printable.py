@@ -63,7 +63,7 @@ HIDDEN_RE2: Final = _class(HIDDEN, r"\x{%x}")
 _HIDDEN: Final = re.compile(_class((*HIDDEN, _SURROGATES), r"\U%08x"))
 
 _URL: Final = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)([^\s'\"<>|\\^`{}]+)")
-_PATH_QUERY: Final = re.compile(r"(url: /[^\s?#]*)[?#][^\s)]*")
+_PATH_QUERY: Final = re.compile(r"((?:url:|GET|POST|PUT|DELETE) /[^\s?#]*)[?#][^\s)\"]*")
 _END: Final = re.compile(r"[?#]")
 
 
@@ -101,7 +101,7 @@ def without_secrets(text: str) -> str:
     """Cut user, password, query and fragment out of every URL in a text: each may be a secret."""
     if "://" in text:
         text = _URL.sub(lambda found: found[1] + _bare(found[2]), text)
-    return _PATH_QUERY.sub(r"\1", text) if "url: /" in text else text  # as urllib3 has it in its errors
+    return _PATH_QUERY.sub(r"\1", text)  # as urllib3 has it in its errors, and in what it logs
 
 
 def _is_plain(text: str) -> bool:

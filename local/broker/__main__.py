@@ -15,6 +15,7 @@ from local.broker.running import Broker
 from local.ports import require_free
 from producers.child import dying_with_us
 from schema.errors import GigawattError
+from schema.terminal import say
 
 READY_WITHIN_S = 60.0
 
@@ -32,7 +33,7 @@ def main(state: Path, port: int, kind: Kind, cache: Path) -> None:
             broker = prepare(state, port, kind=kind, cache=cache, downloaded=downloaded)
         code = run(broker)
     except GigawattError as error:
-        click.echo(error, err=True)
+        say(error, err=True)
         code = 1
     sys.exit(code)
 
@@ -41,7 +42,7 @@ def run(broker: Broker) -> int:
     """Start `broker`, say when it accepts, and wait for its end; 0 when it was asked to end."""
     asked_to_end = False
     if broker.notice:
-        click.echo(broker.notice, err=True)
+        say(broker.notice, err=True)
     started = time.monotonic()
     command = dying_with_us(broker.argv)
     with subprocess.Popen(command, env=dict(broker.env), start_new_session=True) as process:  # noqa: S603 - ours
@@ -60,7 +61,7 @@ def run(broker: Broker) -> int:
             time.sleep(0.05)
         if process.poll() is None:
             after_s = time.monotonic() - started
-            click.echo(
+            say(
                 f"{broker.kind} {broker.version} accepts on {broker.bootstrap} after {after_s:.1f} s",
                 err=True,
             )

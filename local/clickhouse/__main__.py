@@ -13,6 +13,7 @@ os.environ["TZ"] = "UTC"
 from local.clickhouse.config import EngineConfig, users
 from local.clickhouse.process import serve
 from schema.errors import GigawattError
+from schema.terminal import say
 
 
 @click.command()
@@ -27,7 +28,7 @@ def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) 
     try:
         asyncio.run(serve(path, host, port, config=config, user_table=users(), grace_s=grace))
     except GigawattError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # the one line for the operator
+        say(error, err=True)  # the one line for the operator
         sys.exit(1)
 
 

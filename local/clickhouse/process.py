@@ -5,7 +5,6 @@ import fcntl
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from local.clickhouse.config import EngineConfig, User
 from local.clickhouse.engine import Engine
 from local.clickhouse.server import Front
 from schema.errors import GigawattError
+from schema.terminal import say
 
 # Statements may be long: query parameters and settings stand in the URL.
 _URL_MOST_BYTES = 1 << 20
@@ -125,4 +125,4 @@ async def _accepting(front: Front, engine: Engine, listener: socket.socket, grac
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  # what a supervisor waits for
+    say(line, err=True)  # what a supervisor waits for
