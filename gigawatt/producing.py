@@ -58,9 +58,9 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
     if not once:
         log.info(
             "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
-            missed_ticks=counts.missed_ticks, samples=sent.samples, lost=sent.lost,
+            missed_ticks=counts.missed_ticks, samples=sent.samples, rejected=counts.rejected, lost=sent.lost,
         )  # fmt: skip
-    elif not counts.samples and not stop.is_set():
+    elif not counts.samples and not counts.rejected and not stop.is_set():
         log.info("there was nothing to report")
     if sent.lost:
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
@@ -87,6 +87,7 @@ def _show(line: StatusLine, name: str, source: Source, sampler: Sampler, sink: S
     title = f"{name} ({source.status()})" if isinstance(source, Telling) else name
     line.show(
         f"{title}: {sum(counts.reads.values())} reads, {sent.samples} samples, {sent.sent_bytes / 2**20:.1f} MiB sent, "
-        f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, {sent.lost} lost, "
+        f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, "
+        f"{counts.rejected} rejected, {sent.lost} lost, "
         f"{sink.waiting_bytes() / 2**20:.1f} MiB waiting"
     )
