@@ -104,6 +104,11 @@ def without_secrets(text: str) -> str:
     return _PATH_QUERY.sub(r"\1", text)  # as urllib3 has it in its errors, and in what it logs
 
 
+def bare(url: str) -> str:
+    """Return a URL, or what stands for one, without user, password, query and fragment."""
+    return without_secrets(url) if "://" in url else _bare(url)
+
+
 def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()  # as nearly all are, at a fraction of the cost
 
