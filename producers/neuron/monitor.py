@@ -37,13 +37,15 @@ CONFIG: Final = {
 """What we ask for: a report a second, of all runtimes, with only what samples are made of."""
 
 _CHUNK_BYTES: Final = 1 << 16
-_MAX_LINE_BYTES: Final = 4 << 20
+_MAX_LINE_BYTES: Final = 2 << 20
 """A report of sixteen devices with a runtime for each core has less than a tenth of that."""
 _BYTES_PER_S: Final = 2 << 20
 _LINES_PER_S: Final = 500
 """Far more than we ask for, so that a file of reports is read in a while; what prints faster waits in its pipe."""
 _ERRORS_PER_S: Final = 1 << 18
 _LONGEST_REST_S: Final = 2.0
+_FLOOD_S: Final = 3.0
+"""So long after a rest it counts as printing without end: the next one would have come."""
 _MAX_WAITING: Final = 3600
 _MAX_SHOWN: Final = 200
 _PERIODS_OF_SILENCE: Final = 3
@@ -94,7 +96,7 @@ class Monitor(ABC):
         self._heard_s = time.monotonic()
         self._period_s = 0.0
         self._stop = threading.Event()
-        self._flooding = False
+        self._rested_s = float("-inf")
 
     def take(self) -> list[Arrived]:
         """Return the reports that came since this was asked last."""
@@ -102,7 +104,7 @@ class Monitor(ABC):
 
     def trouble(self) -> str | None:
         """Return what the operator should know, in one line that stays the same while the trouble does."""
-        if self._flooding:
+        if time.monotonic() - self._rested_s < _FLOOD_S:
             return f"{self.name} prints without end: {_LINES_PER_S} lines a second are read at most"
         if self._malformed:
             return f"{self.name} printed a line that is no report: {self._malformed.popleft()}"
@@ -148,8 +150,8 @@ class Monitor(ABC):
             self._accept(parse(bytes(rest)))
 
     def _rest(self, rest_s: float) -> None:
-        self._flooding = rest_s > 0
-        if self._flooding:
+        if rest_s > 0:
+            self._rested_s = time.monotonic()
             self.news.set()
             self._stop.wait(min(rest_s, _LONGEST_REST_S))
 

@@ -264,7 +264,7 @@ def test_a_line_without_end_is_given_up(pipe):
     """Before it has filled the memory."""
     monitor, end = pipe
     chunk = b"x" * 2**20
-    for _ in range(5):
+    for _ in range(3):
         end.write(chunk)
     end.write(b"\n" + LINE)
     collected(monitor, 1)
