@@ -17,6 +17,7 @@ from dashboards.push import Change
 from dashboards.rule import load_rules
 from gigawatt import options
 from schema.errors import GigawattError
+from schema.files import read_text
 from schema.terminal import say
 
 TOKEN: Final = "GIGAWATT_GRAFANA_TOKEN"  # noqa: S105  the variable's name
@@ -92,7 +93,7 @@ def command(
 
 
 def _token(path: Path | None) -> str:
-    token = (os.environ.get(TOKEN, "") if path is None else path.read_text("utf-8")).strip()
+    token = (os.environ.get(TOKEN, "") if path is None else read_text(path)).strip()
     if not token:
         raise GigawattError(
             f"no token: put one of a Grafana service account with the role Admin into {TOKEN}, or into a file and name "
