@@ -8,8 +8,8 @@ import click
 
 from gigawatt import commands
 from gigawatt.command_folder import CommandFolder
-from gigawatt.harmless import make_libraries_harmless
 from schema.errors import GigawattError
+from schema.harmless import make_libraries_harmless
 from schema.printable import printable_lines, told, without_secrets
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from gigawatt.harmless import write_traceback
+from schema.harmless import write_traceback
 from schema.printable import told
 
 _CLIENTS: Final = ("clickhouse_connect", "kafka", "urllib3")

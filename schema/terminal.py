@@ -2,12 +2,18 @@
 
 import click
 
-from schema.printable import printable_lines, without_secrets
+from schema.printable import printable, printable_lines, without_secrets
 
 
-def say(text: object, *, err: bool = False) -> None:
-    """Write a text, of one line or several, of which a terminal obeys nothing and on standard error no URL tells all.
+def say(line: object, *, err: bool = False) -> None:
+    """Write one line, of which a terminal obeys nothing. On standard error no URL in it tells all.
 
-    What goes to standard output may be copied from there, and keeps the queries of its addresses.
+    What goes to standard output may be copied from there: its addresses keep their queries, and it is never cut.
     """
-    click.echo(printable_lines(without_secrets(str(text)) if err else text), err=err)  # noqa: TID251  the one place
+    text = without_secrets(str(line)) if err else str(line)
+    click.echo(printable(text, most=max(len(text), 1)), err=err)  # noqa: TID251  the one place
+
+
+def say_lines(text: object) -> None:
+    """Write a text of several lines of ours to standard output, such as JSON, each as `say` does."""
+    click.echo(printable_lines(text))  # noqa: TID251  the one place

@@ -14,7 +14,7 @@ from gigawatt.options import STANDARD_OUTPUT
 from producers import sources
 from producers.flags import FiniteRange
 from schema.settings import Settings
-from schema.terminal import say
+from schema.terminal import say_lines
 
 if TYPE_CHECKING:
     from producers.source import Source, Where
@@ -39,7 +39,7 @@ def source_names() -> list[str]:
 
 def _show_list(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
     if value:
-        say("\n".join(source_names()))
+        say_lines("\n".join(source_names()))
         ctx.exit()
 
 

@@ -19,7 +19,7 @@ from gigawatt.looking import quiet_clients, stop_on_signals
 from producers.flags import FiniteRange
 from schema.clickhouse import connect
 from schema.errors import GigawattError
-from schema.terminal import say
+from schema.terminal import say, say_lines
 
 _LINE_EVERY_S = 10.0
 _RULES_WITHIN_S = 10.0
@@ -43,7 +43,7 @@ def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> No
     console = Console()
     if as_json:
         told = reader.read().as_json() | {"alerts": [alert.as_json() for alert in alerts.read()]}
-        say(json.dumps(told, indent=2))
+        say_lines(json.dumps(told, indent=2))
     elif once:
         width = console.width if console.is_terminal else 160
         summary = show(reader.read(), height=10_000, width=width)

@@ -16,7 +16,7 @@ from gigawatt.looking import quiet_clients
 from gigawatt.status_line import StatusLine
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
-from schema.terminal import say
+from schema.terminal import say, say_lines
 
 
 @click.command()
@@ -39,7 +39,7 @@ def command(*, clickhouse: str, slow_ms: int) -> None:
 
     def tell(problem: Problem) -> None:
         line.clear()
-        say(str(problem))
+        say_lines(problem)
 
     try:
         with _reader(clickhouse) as client:

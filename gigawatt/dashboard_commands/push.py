@@ -110,7 +110,8 @@ def _show_plan(changes: Sequence[Change]) -> int:
         if change.action != "unchanged":
             _line(change.action, change)
         for entry in change.differences:
-            say("\n".join(f"    {line}" for line in entry.splitlines()))
+            for line in entry.splitlines():
+                say(f"    {line}")
     counts = Counter[str](change.action for change in changes)
     say(f"{_summary(counts, 'to create', 'to update', 'to delete')}; nothing was written")
     return int(bool(counts.keys() & {*push.WRITES, "locked"}))

@@ -15,6 +15,7 @@ from local.broker.running import Broker
 from local.ports import require_free
 from producers.child import dying_with_us
 from schema.errors import GigawattError
+from schema.harmless import make_libraries_harmless
 from schema.terminal import say
 
 READY_WITHIN_S = 60.0
@@ -27,6 +28,7 @@ READY_WITHIN_S = 60.0
 @click.option("--cache", type=click.Path(path_type=Path), default=cache_directory, help="Where jars are kept.")
 def main(state: Path, port: int, kind: Kind, cache: Path) -> None:
     """Run a Kafka broker on this machine until SIGINT or SIGTERM."""
+    make_libraries_harmless()
     try:
         require_free(port, flag="--port")
         with download_shown() as downloaded:

@@ -13,6 +13,7 @@ os.environ["TZ"] = "UTC"
 from local.clickhouse.config import EngineConfig, users
 from local.clickhouse.process import serve
 from schema.errors import GigawattError
+from schema.harmless import make_libraries_harmless
 from schema.terminal import say
 
 
@@ -24,6 +25,7 @@ from schema.terminal import say
 @click.option("--grace", type=float, default=5.0, show_default=True, help="Seconds for running requests at a stop.")
 def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) -> None:
     """Serve the ClickHouse HTTP protocol with the chDB engine."""
+    make_libraries_harmless()
     config = EngineConfig(memory_bytes=memory_mb * 1_000_000) if memory_mb else EngineConfig()
     try:
         asyncio.run(serve(path, host, port, config=config, user_table=users(), grace_s=grace))

@@ -29,7 +29,8 @@ def _check(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  #
     if value:
         candidates = picked(discoverable(), ctx.params.get("only", ()), ctx.params.get("without", ()))
         offers = look_around(candidates, ctx.find_object(Machine) or Machine())
-        say("\n".join(report(offers, shutil.get_terminal_size().columns)))
+        for line in report(offers, shutil.get_terminal_size().columns):
+            say(line)
         ctx.exit(0 if by_platform(offers) else 1)
 
 

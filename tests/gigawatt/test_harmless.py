@@ -9,10 +9,11 @@ import pytest
 import structlog
 from hypothesis import given, settings
 
-from gigawatt import harmless, log
+from gigawatt import log
 from gigawatt.status_line import StatusLine
+from schema import harmless
 from schema.errors import GigawattError
-from schema.terminal import say
+from schema.terminal import say, say_lines
 from tests.gigawatt.running import gigawatt
 from tests.texts import hidden_in, hostile
 
@@ -114,14 +115,25 @@ def test_a_status_line_is_harmless():
 
 
 def test_plain_lines_are_harmless(capsys):
-    """Several lines stay several; addresses on standard output stay whole."""
-    say(f"a\n{ESCAPES}\nhttp://node/x?y=1")
+    """One stays one, several of ours stay several; addresses on standard output stay whole."""
+    say(f"a\nb {ESCAPES}")
+    say_lines(f"a\n{ESCAPES}\nhttp://node/x?y=1")
     say(SECRET, err=True)
 
     said = capsys.readouterr()
     assert hidden_in(said.out) == []
-    assert said.out.splitlines()[::2] == ["a", "http://node/x?y=1"]
+    assert said.out.splitlines()[0].startswith(r"a\nb \x1b")
+    assert said.out.splitlines()[1::2] == ["a", "http://node/x?y=1"]
     assert said.err == "http://node/x\n"
+
+
+def test_help_does_not_show_the_password_of_the_environment(monkeypatch):
+    """It shows what the default is."""
+    monkeypatch.setenv("GIGAWATT_CLICKHOUSE", "http://me:secret@node:8123")
+    done = gigawatt("top", "--help")
+
+    assert "http://node:8123" in done.stdout
+    assert "secret" not in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What is nobody's own line and reaches standard error all the same: what libraries log, and tracebacks.
 
-It is made harmless here; structlog's events in `gigawatt.log`, which a command imports that logs.
+It is made harmless here, in every process of ours; structlog's events are in `gigawatt.log`, for the commands that log.
 """
 
 import logging
