@@ -62,7 +62,7 @@ HIDDEN_RE2: Final = _class(HIDDEN, r"\x{%x}")
 """A regular expression of RE2, which Arrow has, that finds any of them; it knows no surrogates."""
 _HIDDEN: Final = re.compile(_class((*HIDDEN, _SURROGATES), r"\U%08x"))
 
-_URL: Final = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)([^\s'\"<>|\\^`{}]+)")
+_URL: Final = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]{0,20}://)([^\s'\"<>|\\^`{}]+)")
 _PATH_QUERY: Final = re.compile(r"((?:url:|GET|POST|PUT|DELETE) /[^\s?#]*)[?#][^\s)\"]*")
 _END: Final = re.compile(r"[?#]")
 
