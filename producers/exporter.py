@@ -152,9 +152,9 @@ class Exporter:
         try:
             chips = self._dialect.chips(self._parser, body)
         except PrometheusTextError as error:
-            raise SourceError(f"{self.scraper.shown} sent no whole page: {error}") from error
+            raise SourceError(f"{self.scraper.url} sent no whole page: {error}") from error
         if not chips:
-            raise SourceError(f"{self.scraper.shown} shows no {self._dialect.chip}: is it {self._dialect.exporter}?")
+            raise SourceError(f"{self.scraper.url} shows no {self._dialect.chip}: is it {self._dialect.exporter}?")
         self._page = page
         return self._batches(tick, chips)
 

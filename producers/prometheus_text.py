@@ -29,7 +29,7 @@ _TOO_MUCH: Final = "is it one host's exporter? Give that one's page, or have it 
 _MOST_LINE: Final = 16_384
 _PIECE_BYTES: Final = 2**20
 _PLAIN: Final = re.compile(
-    r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(?:,|(?=\})))*)\})?', re.ASCII
+    r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:(?!__)[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(?:,|(?=\})))*)\})?', re.ASCII
 )
 _LABEL: Final = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\\n]*)"', re.ASCII)
 

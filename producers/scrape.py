@@ -19,7 +19,7 @@ from urllib3.exceptions import (
 from producers.bounded import Deadline, TooMuchError, body_of, pool_manager
 from producers.source import SourceError
 from schema.errors import GigawattError
-from schema.printable import bare, without_secrets
+from schema.printable import bare
 
 MAX_BODY_BYTES: Final = 16 * 2**20
 """An exporter of sixteen chips with every field on sends about 1 MB."""
@@ -47,8 +47,6 @@ class Scraper:
     ) -> None:
         self.url = checked_url(url)
         self.host = urllib3.util.parse_url(self.url).host or ""
-        self.shown = without_secrets(self.url)
-        """The URL as it stands in every line about this exporter: a query may hold a ticket."""
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
         self._deadline = Deadline(elapsed)
@@ -91,7 +89,7 @@ class Scraper:
         except TooMuchError as error:
             raise self._failed(f"{error}: is it one host's exporter?") from error
         except (TimeoutError, ReadTimeoutError) as error:
-            raise SlowPageError(f"{self.shown} did not finish within {self._timeout_s:g} s") from error
+            raise SlowPageError(f"{self.url} did not finish within {self._timeout_s:g} s") from error
         if not body:
             raise self._failed("sent an empty body")
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
@@ -101,11 +99,11 @@ class Scraper:
     def _unread(self, error: Exception) -> SourceError:
         # For urllib3 a connection that was refused is a kind of timeout, too.
         if isinstance(error, _SLOW) and not isinstance(error, NewConnectionError):
-            return SlowPageError(f"{self.shown} did not answer within {self._timeout_s:g} s")
+            return SlowPageError(f"{self.url} did not answer within {self._timeout_s:g} s")
         return self._failed(_why(error))
 
     def _failed(self, what: str) -> SourceError:
-        return SourceError(f"{self.shown} {what}")
+        return SourceError(f"{self.url} {what}")
 
 
 def checked_url(url: str) -> str:
