@@ -1,6 +1,7 @@
 """What leaves a command for a terminal or a log is harmless, whoever wrote it; and tells no secret of a URL."""
 
 import io
+import json
 import logging
 import sys
 import threading
@@ -15,6 +16,7 @@ from schema import harmless
 from schema.errors import GigawattError
 from schema.terminal import say, say_lines
 from tests.gigawatt.running import gigawatt
+from tests.producers.exporter import Exporter, serving
 from tests.texts import hidden_in, hostile
 
 ESCAPES = "\x1b]0;owned\x07\u202e\x9b2J"
@@ -156,3 +158,30 @@ def test_what_is_wrong_with_a_command_is_said_harmlessly(arguments, status):
     assert r"\u202e" in done.stderr
     assert hidden_in(done.stderr + done.stdout) == []
     assert "Traceback" not in done.stderr
+
+
+def test_an_exporter_s_labels_reach_no_terminal():
+    """Rows with such labels stay here, which is said once with the reason; the others are told as JSON."""
+    row = 'DCGM_FI_DEV_POWER_USAGE{gpu="%d",UUID="GPU-%d%s",modelName="NVIDIA H100 80GB HBM3",Hostname="n"} 100\n'
+    body = "".join(row % (gpu, gpu, ESCAPES * (gpu == 1)) for gpu in range(3)).encode()
+    with serving(Exporter(body)) as exporter:
+        done = gigawatt("produce", "dcgm", "--url", f"{exporter.url}?ticket=secret", "--once", "--to", "-")
+
+    assert done.returncode == 0
+    assert [json.loads(line)["chip"] for line in done.stdout.splitlines()] == ["GPU-0", "GPU-2"]
+    assert done.stderr.count("bad_label") == 1
+    assert r"label chip GPU-1\\x1b]0;owned" in done.stderr  # structlog quotes the reason, and its backslashes
+    assert hidden_in(done.stdout + done.stderr) == []
+
+
+def test_an_exporter_s_error_reaches_no_terminal():
+    """Nor does a query of its address."""
+    exporter = Exporter()
+    exporter.respond = lambda handler: handler.wfile.write(b"HTTP/1.1 500 \x1b]0;owned\x07\x1b[2J\r\n\r\n")
+    with serving(exporter):
+        done = gigawatt("produce", "dcgm", "--url", f"{exporter.url}?ticket=secret", "--once", "--to", "-")
+
+    assert done.returncode == 1
+    assert rf"gigawatt: {exporter.url} answered 500 \x1b]0;owned" in done.stderr
+    assert hidden_in(done.stderr) == []
+    assert "secret" not in done.stderr
