@@ -18,6 +18,7 @@ from grafana_api.grafana_api import GrafanaAPI
 from urllib3.exceptions import NewConnectionError
 
 from schema.errors import GigawattError
+from schema.printable import bare
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _CLIENT_ERROR: Final = 400
@@ -156,7 +157,7 @@ class Api(GrafanaAPI):  # type: ignore[misc]  # the package has no types
             advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
             raise GrafanaError(f"Grafana refuses {asked}: {_said(response)} ({status}){advice}", status)
         if response.is_redirect:
-            where = response.headers["Location"]
+            where = bare(response.headers["Location"])
             raise GrafanaError(f"{self.address} sends elsewhere, to {where}: name that with --url", status)
         if not response.content:
             return None

@@ -1,5 +1,6 @@
 """The command line: each command is the file of its name in `gigawatt/commands`."""
 
+import io
 import logging
 import sys
 
@@ -8,6 +9,8 @@ import click
 from gigawatt import commands
 from gigawatt.command_folder import CommandFolder
 from schema.errors import GigawattError
+from schema.harmless import make_libraries_harmless
+from schema.printable import printable_lines, told, without_secrets
 
 
 @click.group(cls=CommandFolder, package=commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,16 +30,26 @@ def main() -> None:
     """Run the command line; an error the operator can act on is one line and exit status 1."""
     for client in (*_CLIENTS, "urllib3"):
         logging.getLogger(client).setLevel(logging.CRITICAL + 1)  # what they log is what the error says
+    make_libraries_harmless()
     try:
-        gigawatt(prog_name="gigawatt")
+        status = gigawatt(prog_name="gigawatt", standalone_mode=False)
+    except click.Abort:
+        _fail("interrupted")
+    except click.ClickException as error:
+        said = io.StringIO()
+        error.show(said)
+        sys.stderr.write(printable_lines(without_secrets(said.getvalue())))
+        sys.exit(error.exit_code)
     except GigawattError as error:
         _fail(str(error))
     except Exception as error:
         if type(error).__module__.split(".")[0] not in _CLIENTS:
             raise
         _fail((str(error).splitlines() or [type(error).__name__])[0][:300])
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
 
 
 def _fail(line: str) -> None:
-    sys.stderr.write(f"gigawatt: {line}\n")
+    sys.stderr.write(f"gigawatt: {told(line)}\n")
     sys.exit(1)

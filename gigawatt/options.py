@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from schema.printable import bare
 from schema.settings import Settings, kafka_addresses
 
 STANDARD_OUTPUT: Final = "-"
@@ -28,7 +29,7 @@ clickhouse = click.option(
     "--clickhouse",
     metavar="URL",
     default=_DEFAULTS.clickhouse,
-    show_default=True,
+    show_default=bare(_DEFAULTS.clickhouse),  # it may have a password
     help="ClickHouse over HTTP, such as http://user:password@host:8123.  [env: GIGAWATT_CLICKHOUSE]",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Log what the libraries say, too.")

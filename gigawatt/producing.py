@@ -1,6 +1,5 @@
 """The running of `gigawatt produce`: a source, a sampler and a sink, until told to stop."""
 
-import logging
 import signal
 import sys
 import threading
@@ -59,9 +58,9 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
     if not once:
         log.info(
             "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
-            missed_ticks=counts.missed_ticks, samples=sent.samples, lost=sent.lost,
+            missed_ticks=counts.missed_ticks, samples=sent.samples, rejected=counts.rejected, lost=sent.lost,
         )  # fmt: skip
-    elif not counts.samples and not stop.is_set():
+    elif not counts.samples and not counts.rejected and not stop.is_set():
         log.info("there was nothing to report")
     if sent.lost:
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
@@ -88,19 +87,7 @@ def _show(line: StatusLine, name: str, source: Source, sampler: Sampler, sink: S
     title = f"{name} ({source.status()})" if isinstance(source, Telling) else name
     line.show(
         f"{title}: {sum(counts.reads.values())} reads, {sent.samples} samples, {sent.sent_bytes / 2**20:.1f} MiB sent, "
-        f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, {sent.lost} lost, "
+        f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, "
+        f"{counts.rejected} rejected, {sent.lost} lost, "
         f"{sink.waiting_bytes() / 2**20:.1f} MiB waiting"
-    )
-
-
-def log_to_stderr() -> None:
-    """Log plain lines to standard error; the Kafka client's own lines would say everything twice."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Final, TextIO
 
+from schema.printable import printable
+
 _CLEAR: Final = "\r\x1b[2K"
 
 
@@ -25,7 +27,7 @@ class StatusLine:
         if not self._on_terminal or (self._shown_s is not None and now_s - self._shown_s < self._pause_s):
             return
         self._shown_s = now_s
-        self._stream.write(f"{_CLEAR}{text}")
+        self._stream.write(f"{_CLEAR}{printable(text)}")
         self._stream.flush()
 
     def clear(self) -> None:

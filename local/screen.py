@@ -4,14 +4,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from dashboards.live.alert_lines import alert_lines, alert_words
+from dashboards.live.console import Console
 from dashboards.live.summary import Summary
 from dashboards.live.terminal import one_line, show
 from dashboards.preview import Alert
+from schema.printable import told
 
 LINE_EVERY_S = 10.0
 
@@ -27,7 +29,7 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Print one line, above the live summary."""
-        self.console.print(f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False, soft_wrap=True)
+        self.console.print(f"{time.strftime('%H:%M:%S')} {told(line)}", soft_wrap=True)
 
     @property
     def look_every_s(self) -> float:

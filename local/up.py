@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 
 from dashboards.live.alerts import AlertReader, AlertWatch
+from dashboards.live.console import Console
 from dashboards.live.reader import SummaryReader
 from dashboards.live.summary import Summary
 from dashboards.page import server as page

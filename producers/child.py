@@ -5,6 +5,7 @@ of itself. The kernel keeps the wish over exec. Only Linux knows it: elsewhere t
 that is killed with SIGKILL.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -17,6 +18,13 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 def dying_with_us(argv: Sequence[str]) -> tuple[str, ...]:
     """Give the command that runs `argv` as a child which dies with this process (on Linux)."""
     return (sys.executable, "-I", "-S", __file__, str(os.getpid()), *argv)
+
+
+def signal_group(leader: int, number: signal.Signals) -> None:
+    """Signal a child that leads a group of its own, and whatever it started, by its process id."""
+    # Gone already; or another user's, by way of sudo: it ends when it prints into the closed pipe.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
 
 
 def main(parent_pid: int, command: list[str]) -> None:

@@ -17,6 +17,7 @@ import click
 
 from schema import chips
 from schema.errors import GigawattError
+from schema.files import read_text
 from schema.limits import MAX_POWER_W
 from schema.toml_table import Table
 
@@ -99,7 +100,7 @@ def load_calibration(path: Path | None) -> Mapping[str, Calibration]:
     if path is None:
         return {}
     try:
-        return parse_calibration(path.read_text("utf-8"), path.name)
+        return parse_calibration(read_text(path), path.name)
     except (OSError, UnicodeDecodeError) as error:
         raise GigawattError(f"--calibration {path} cannot be read: {error}") from error
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
+import xxhash
 
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
@@ -33,6 +34,7 @@ _SAYS_ITSELF_S: Final = 1.0
 """By how much an exporter's own timeout is waited beyond, once, so that the line is its own."""
 _OVERSHOOT: Final = 1.01
 _MAX_WHOLE: Final = 2.0**63
+_MOST_METERS: Final = 4_096
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -137,13 +139,14 @@ class Exporter:
         self._parser = dialect.parser()
         self._watch = Watch()
         self._meters: dict[str, Meter] = {}
-        self._body = b""
+        self._page = b""
         self.default_period_s = dialect.default_period_s
 
     def read(self, tick: Tick) -> list[Batch]:
         """Return the samples of the chips that have something new, one batch per host."""
         body = self.scraper.read()
-        if body == self._body and not self._dialect.live:
+        page = xxhash.xxh3_128_digest(body)
+        if page == self._page and not self._dialect.live:
             self._watch.see_again(tick)
             return []
         try:
@@ -152,12 +155,14 @@ class Exporter:
             raise SourceError(f"{self.scraper.url} sent no whole page: {error}") from error
         if not chips:
             raise SourceError(f"{self.scraper.url} shows no {self._dialect.chip}: is it {self._dialect.exporter}?")
-        self._body = body
+        self._page = page
         return self._batches(tick, chips)
 
     def _batches(self, tick: Tick, chips: Chips) -> list[Batch]:
         shown = {chip: reading.values for chip, reading in chips.items()}
         sight = self._watch.see(tick, tick.ts_ms if self._dialect.live else shown)
+        if len(self._meters) > _MOST_METERS:  # who names chips anew at each page is not remembered for ever
+            self._meters = {chip: meter for chip, meter in self._meters.items() if chip in chips}
         hosts: dict[str, list[tuple[str, Reading, Rectangle]]] = {}
         for chip, reading in chips.items():
             meter = self._meters.setdefault(chip, Meter())

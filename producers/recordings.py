@@ -4,6 +4,7 @@ Rows stay as they were recorded, also those that break the contract: the worker 
 A file that cannot be read, or lacks a column that every sample must have, is refused here, in one line.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from schema import ndjson
+from schema import ndjson, unfolding
 from schema.errors import GigawattError
 from schema.samples import IDENTITY, LABELS, MEASURES
 
@@ -21,6 +22,9 @@ REQUIRED: Final = ("ts", "interval_ms", *IDENTITY)
 ROWS: Final = 65_536
 """Rows in a block, at most: what a reader holds in memory at a time."""
 _BLOCK_BYTES: Final = 8 * 2**20
+_LINE_BYTES: Final = 2**20
+_MOST_UNFOLDED_BYTES: Final = 2**30
+"""What a batch, or a group of rows of Parquet, may unfold into: it is in memory as a whole."""
 _ARROW_FILE: Final = b"ARROW1"
 _PARQUET: Final = b"PAR1"
 _ARROW_STREAM: Final = b"\xff\xff\xff\xff"
@@ -56,11 +60,15 @@ def blocks(path: Path, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
 
 def _reader(path: Path, file: IO[bytes], first: bytes, rows: int) -> Iterator[pa.RecordBatch]:
     if first.startswith(_PARQUET):
-        yield from pq.ParquetFile(file).iter_batches(rows)
+        recording = pq.ParquetFile(file)
+        _check_parquet(path, recording.metadata)
+        yield from recording.iter_batches(rows)
     elif first.startswith(_ARROW_FILE):
+        _check_arrow(path, len(first))  # behind its mark, which is padded to so many bytes, it is a stream
         recorded = pa.ipc.open_file(file)
         yield from (recorded.get_batch(number) for number in range(recorded.num_record_batches))
     elif first.startswith(_ARROW_STREAM):
+        _check_arrow(path, 0)
         yield from pa.ipc.open_stream(file)
     elif first.lstrip()[:1] == b"{":
         yield from _ndjson(path, file)
@@ -68,17 +76,59 @@ def _reader(path: Path, file: IO[bytes], first: bytes, rows: int) -> Iterator[pa
         yield from _csv(path, file)
 
 
+def _check_arrow(path: Path, start: int) -> None:
+    """Refuse a recording of which a batch says that it unfolds into more than a block may, before any is unpacked."""
+    with pa.memory_map(str(path)) as mapped:
+        mapped.seek(start)
+        for message in pa.ipc.MessageReader.open_stream(mapped):
+            size = message.body.size if message.body is not None else 0
+            if size <= _MOST_UNFOLDED_BYTES:
+                size = max(size, _unfolded(message.serialize().to_pybytes()))
+            _check_size(path, size)
+
+
+def _unfolded(message: bytes) -> int:
+    try:
+        return unfolding.arrow_stream_bytes(message)
+    except unfolding.MalformedError:
+        return 0  # Arrow's own reader says what is wrong with it
+
+
+def _check_parquet(path: Path, metadata: pq.FileMetaData) -> None:
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        _check_size(path, sum(group.column(number).total_uncompressed_size for number in range(group.num_columns)))
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > _MOST_UNFOLDED_BYTES:
+        raise RecordingError(
+            f"{path} has a batch that unfolds into {size / 2**20:,.0f} MiB: record such of "
+            f"{_MOST_UNFOLDED_BYTES >> 20} MiB at most"
+        )
+
+
 def _ndjson(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     number = 1
-    while lines := file.readlines(_BLOCK_BYTES):
+    while block := file.read(_BLOCK_BYTES):
+        if not block.endswith(b"\n"):
+            block += _rest_of_line(path, file)
+        lines = io.BytesIO(block).readlines()
         try:
-            yield ndjson.decode(b"".join(lines), strict=True)
+            yield ndjson.decode(block, strict=True)
         except ValueError as error:
             for line in lines:
                 _check_line(path, number, line)
                 number += 1
             raise RecordingError(f"{path}: lines up to {number} are not JSON: {_line(error)}") from error
         number += len(lines)
+
+
+def _rest_of_line(path: Path, file: IO[bytes]) -> bytes:
+    rest = file.readline(_LINE_BYTES)
+    if len(rest) == _LINE_BYTES:
+        raise RecordingError(f"{path} has a line of more than {_LINE_BYTES >> 20} MiB: it is no recording of samples")
+    return rest
 
 
 def _check_line(path: Path, number: int, line: bytes) -> None:
@@ -92,11 +142,11 @@ def _check_line(path: Path, number: int, line: bytes) -> None:
 
 
 def _csv(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
-    names = file.readline().decode(errors="replace").strip().lstrip("\ufeff").split(",")
+    names = file.readline(_LINE_BYTES).decode(errors="replace").strip().lstrip("\ufeff").split(",")
     names = [name.strip().strip('"') for name in names]
     if "ts" not in names:
         raise RecordingError(f"{path} is none of Arrow, Parquet, newline-delimited JSON and CSV of samples")
-    sample = file.readline().decode(errors="replace").split(",")
+    sample = file.readline(_LINE_BYTES).decode(errors="replace").split(",")
     position = names.index("ts")
     whole = len(sample) > position and sample[position].strip().lstrip("-").isdigit()
     file.seek(0)

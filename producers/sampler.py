@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from producers.reader import Answer, Reader
+from producers.refused import refused_rows, without_refused
 from producers.said import Reasons, SaidError
 from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
 
@@ -34,11 +35,15 @@ class Outcome(StrEnum):
 
 @dataclass
 class Counts:
-    """What a sampler has done so far; `read_s` is the time spent in reads, `last_read_s` in the last one."""
+    """What a sampler has done so far; `read_s` is the time spent in reads, `last_read_s` in the last one.
+
+    `samples` were published; `rejected` were not, for the worker would reject them for their labels.
+    """
 
     reads: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     missed_ticks: int = 0
     samples: int = 0
+    rejected: int = 0
     read_s: float = 0.0
     last_read_s: float = 0.0
     last_outcome: Outcome | None = None
@@ -81,6 +86,7 @@ class Sampler:
         self._watch = watch
         self._log = structlog.get_logger()
         self._reasons = Reasons()
+        self._refused = Reasons()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
     def run(self, *, once: bool = False) -> None:
@@ -150,11 +156,22 @@ class Sampler:
         counts.reads[outcome] += 1
         counts.last_outcome = outcome
         for batch in batches:
-            counts.samples += batch.samples.num_rows
-            self._publish(batch)
+            self._pass_on(batch)
         self._watch()
         if once and failure:
             raise failure
+
+    def _pass_on(self, batch: Batch) -> None:
+        """Publish what the worker will accept of a batch's labels; say of the rest why not, once for each label."""
+        kept, lines = without_refused(batch)
+        rejected = refused_rows(batch, kept)
+        self.counts.rejected += rejected
+        for line in lines:
+            if self._refused.is_new(line):
+                self._log.error("samples are rejected here", reason=line, key=batch.key)
+        if kept is not None:
+            self.counts.samples += kept.samples.num_rows
+            self._publish(kept)
 
     def _answer(self) -> Answer | None:
         """Wait for the reader; None when the sampler was stopped and the read would not end."""

@@ -16,12 +16,13 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from producers.bounded import Deadline, TooMuchError, body_of, pool_manager
 from producers.source import SourceError
 from schema.errors import GigawattError
+from schema.printable import bare
 
-MAX_BODY_BYTES: Final = 32 * 2**20
+MAX_BODY_BYTES: Final = 16 * 2**20
 """An exporter of sixteen chips with every field on sends about 1 MB."""
-_CHUNK_BYTES: Final = 64 * 2**10
 _OK: Final = 200
 _SLOW: Final = (ConnectTimeoutError, ReadTimeoutError, TimeoutError)
 
@@ -33,7 +34,7 @@ class SlowPageError(SourceError):
 class Scraper:
     """One page of one exporter, over a connection that is kept.
 
-    `timeout_s` bounds the whole read, from connecting to the last byte.
+    `timeout_s` bounds the whole read, from connecting to the last byte. No redirect is followed.
     """
 
     def __init__(
@@ -48,12 +49,12 @@ class Scraper:
         self.host = urllib3.util.parse_url(self.url).host or ""
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
-        self._elapsed = elapsed
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
+        self._deadline = Deadline(elapsed)
+        self._pool = pool_manager(self._deadline)
 
     def read(self) -> bytes:
         """Return the body; `SourceError` unless the exporter answered 200 with a whole body."""
-        deadline = self._elapsed() + self._timeout_s
+        self._deadline.start(self._timeout_s)
         try:
             answer = self._pool.request(
                 "GET",
@@ -68,7 +69,7 @@ class Scraper:
         try:
             if answer.status != _OK:
                 raise self._failed(_refusal(answer))
-            body = self._body(answer, deadline)
+            body = self._body(answer)
         except (HTTPError, OSError, ValueError) as error:
             answer.close()
             raise self._unread(error) from error
@@ -82,19 +83,15 @@ class Scraper:
         """Close the connection."""
         self._pool.clear()
 
-    def _body(self, answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while part := answer.read1(_CHUNK_BYTES, decode_content=False):
-            parts.append(part)
-            size += len(part)
-            if size > self._max_body_bytes:
-                raise self._failed(f"sent more than {self._max_body_bytes / 2**20:.0f} MiB")
-            if self._elapsed() > deadline:
-                raise SlowPageError(f"{self.url} did not finish within {self._timeout_s:g} s")
-        if not parts:
+    def _body(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        try:
+            body = body_of(answer, self._deadline, self._max_body_bytes)
+        except TooMuchError as error:
+            raise self._failed(f"{error}: is it one host's exporter?") from error
+        except (TimeoutError, ReadTimeoutError) as error:
+            raise SlowPageError(f"{self.url} did not finish within {self._timeout_s:g} s") from error
+        if not body:
             raise self._failed("sent an empty body")
-        body = b"".join(parts)
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
         # Without a length nothing tells a whole last line from half of one.
         return body if framed else body[: body.rfind(b"\n") + 1]
@@ -116,9 +113,9 @@ def checked_url(url: str) -> str:
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"http://{url}")
     except LocationParseError as error:
-        raise GigawattError(f"not a URL: {url}") from error
+        raise GigawattError(f"not a URL: {bare(url)}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise GigawattError(f"not an http or https URL: {url}")
+        raise GigawattError(f"not an http or https URL: {bare(url)}")
     return parsed._replace(path="/metrics").url if parsed.path in (None, "/") else parsed.url
 
 
@@ -127,8 +124,8 @@ def _refusal(answer: urllib3.BaseHTTPResponse) -> str:
     target = answer.get_redirect_location()
     if not target:
         return said
-    address = target.partition("?")[0]  # what comes behind may be a ticket, what comes before an @ a password
-    return f"{said} and points to {address.rpartition('@')[2][:200]}: give that address if the exporter is there"
+    address = bare(target)  # a query may hold a ticket, what comes before an @ a password
+    return f"{said} and points to {address[:200]}: give that address if the exporter is there"
 
 
 def _why(error: Exception) -> str:

@@ -17,6 +17,8 @@ from typing import Protocol
 import pyarrow as pa
 
 from schema.errors import GigawattError
+from schema.limits import MAX_LABEL_BYTES
+from schema.printable import is_hidden
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,14 @@ class Where:
     fleet: str = "default"
     host: str | None = None
     once: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse labels of which every sample would be rejected."""
+        for name, label in (("site", self.site), ("fleet", self.fleet), ("host", self.host or "")):
+            if is_hidden(label):
+                raise GigawattError(f"{name} {label}: a label cannot have characters that nobody sees; leave them out")
+            if len(label.encode(errors="replace")) > MAX_LABEL_BYTES:
+                raise GigawattError(f"{name} {label[:40]}...: a label has {MAX_LABEL_BYTES} bytes at most; shorten it")
 
 
 @dataclass(frozen=True)

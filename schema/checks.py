@@ -13,13 +13,15 @@ import pyarrow.compute as pc
 
 from schema import spread
 from schema.limits import MAX_AHEAD_MS, MAX_INTERVAL_MS, MAX_LABEL_BYTES, MAX_POWER_W, RAW_RETENTION_MS
-from schema.samples import IDENTITY, PLATFORMS, POWER_METHODS, Bools, Ints, Label, Samples
+from schema.printable import HIDDEN_RE2
+from schema.samples import IDENTITY, PLATFORMS, POWER_METHODS, Bools, Ints, Label, Samples, is_plain
 
 ACCEPTED: Final = 0
 REASONS: Final = (
     "",  # accepted
     "missing_label",
     "label_too_long",
+    "bad_label",
     "unknown_platform",
     "bad_time",
     "too_late",
@@ -73,9 +75,9 @@ def identity_refusals(labels: dict[str, Label]) -> Reasons:
     reasons = np.zeros(len(labels[IDENTITY[0]]), np.uint8)
     identity = [labels[name] for name in IDENTITY]
     # From the last to the first, so that the first in REASONS is the one that stands.
-    for label in identity:
-        _mark(reasons, "bad_value", _has_nul(label))
     _mark(reasons, "unknown_platform", _unknown(labels["platform"], PLATFORMS))
+    for label in identity:
+        _mark(reasons, "bad_label", _hidden(label))
     for label in identity:
         _mark(reasons, "label_too_long", _too_long(label))
     for label in identity:
@@ -94,6 +96,7 @@ def reading_refusals(samples: Samples, appended_ms: int | Ints, retention_ms: in
     _mark(reasons, "bad_interval", (interval_ms < 1) | (interval_ms > MAX_INTERVAL_MS))
     _mark(reasons, "too_late", ts_ms < appended_ms - retention_ms)
     _mark(reasons, "bad_time", (ts_ms <= 0) | (ts_ms > appended_ms + MAX_AHEAD_MS))
+    _mark(reasons, "bad_label", _hidden(samples.labels["job"]))
     _mark(reasons, "label_too_long", _too_long(samples.labels["job"]))
     return reasons
 
@@ -123,7 +126,7 @@ def _bad_value(samples: Samples) -> Bools:
     bad: Bools = unnamed | _unknown(method, POWER_METHODS)
     for name, (low, high) in _RANGES.items():
         bad |= _outside(samples, name, low, high)
-    return bad | _has_nul(samples.labels["job"])
+    return bad
 
 
 def _bad_rows(label: Label, bad_values: Bools, *, bad_if_missing: bool) -> Bools:
@@ -146,10 +149,19 @@ def _missing(label: Label) -> Bools:
     return _bad_rows(label, _byte_lengths(label) == 0, bad_if_missing=True)
 
 
-def _has_nul(label: Label) -> Bools:
-    """Find NULs: labels are joined by one before they are hashed, so two identities could look like one."""
-    found = pc.match_substring(label.values, "\0").to_numpy(zero_copy_only=False).astype(bool)
-    return _bad_rows(label, found, bad_if_missing=False)
+def _hidden(label: Label) -> Bools:
+    return _bad_rows(label, with_hidden(label.values), bad_if_missing=False)
+
+
+def with_hidden(values: pa.StringArray) -> Bools:
+    """Find the texts that hold what nobody can see or a terminal obeys, as `schema.printable` lists it.
+
+    A NUL among them: labels are joined by one before they are hashed, so two identities could look like one.
+    """
+    if not len(values) or is_plain(values):
+        return np.zeros(len(values), bool)
+    found: Bools = pc.match_substring_regex(values, HIDDEN_RE2).to_numpy(zero_copy_only=False).astype(bool)
+    return found
 
 
 def _byte_lengths(label: Label) -> npt.NDArray[np.int32]:

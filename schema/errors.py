@@ -1,5 +1,13 @@
 """The one error that the command line turns into a line for the operator."""
 
+from schema.printable import told
+
 
 class GigawattError(Exception):
-    """Something that the operator can mend; the message is one line and says what to do next."""
+    """Something that the operator can mend; the message is one line and says what to do next.
+
+    What others wrote often stands in it: whoever shows it shows it harmless, and without the secrets of URLs.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(told(message))

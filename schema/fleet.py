@@ -36,6 +36,7 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 
 from schema import chips
 from schema.errors import GigawattError
+from schema.files import read_text
 from schema.fleet_limits import DEFAULTS, LIMITS
 from schema.samples import PLATFORMS
 from schema.toml_table import Table, TomlFieldError
@@ -143,7 +144,7 @@ def load(path: Path | None = None) -> Fleet:
     if path is None:
         return parse(resources.files("schema").joinpath(DEFAULT_FILE).read_text("utf-8"), DEFAULT_FILE)
     try:
-        text = path.read_text("utf-8")
+        text = read_text(path)
     except OSError as error:
         raise FleetFileError(f"cannot read the fleet file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

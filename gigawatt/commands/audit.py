@@ -9,6 +9,7 @@ import click
 from gigawatt import options
 from schema.clickhouse import connect
 from schema.kafka import KafkaAdmin, LogRecord, read_log
+from schema.terminal import say
 from schema.topics import SAMPLES
 from streams import audit
 
@@ -49,15 +50,15 @@ def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> Non
     findings.append(audit.check_sums(lambda: audit.read_sums(client), lambda: time.sleep(0.1), patience * 10))
     _show(findings[-1])
     waiting = sum(max(end - _stored(blocks, partition) - 1, 0) for partition, (_, end) in ends.items())
-    click.echo(f"       {waiting} messages of the log are not stored yet")
+    say(f"       {waiting} messages of the log are not stored yet")
     for partition, offset_from, offset_to in audit.unfinished(client, log)[:5]:
-        click.echo(f"       in the making: partition {partition}, offsets {offset_from} to {offset_to}")
+        say(f"       in the making: partition {partition}, offsets {offset_from} to {offset_to}")
     if not all(finding.holds for finding in findings):
         sys.exit(1)
 
 
 def _show(finding: audit.Finding) -> None:
-    click.echo(f"{'holds' if finding.holds else 'FAILS'}  {finding.what:<7} {finding.detail}")
+    say(f"{'holds' if finding.holds else 'FAILS'}  {finding.what:<7} {finding.detail}")
 
 
 def _stored(blocks: list[audit.LedgerBlock], partition: int) -> int:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from bench.host import host_table, measure_host
 from bench.measure import Load, Result, measure, table
 from bench.panels import measure_panels, panel_table
 from bench.seed import Day
+from dashboards.live.console import Console
 from producers.flags import FiniteRange
+from schema.terminal import say
 
 
 @click.command()
@@ -75,7 +76,7 @@ _FILE_WIDTH: Final = 160
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    say(line, err=True)
 
 
 def _write(path: Path | None, figures: Any) -> None:

@@ -11,6 +11,7 @@ from schema.kafka import KafkaAdmin
 from schema.migrate import load as load_migrations
 from schema.migrate import migrate, set_budgets
 from schema.settings import Settings
+from schema.terminal import say
 
 _DEFAULTS = Settings.read()
 _COUNT = click.IntRange(1)
@@ -47,4 +48,4 @@ def command(
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    say(line, err=True)

@@ -14,6 +14,7 @@ from gigawatt.options import STANDARD_OUTPUT
 from producers import sources
 from producers.flags import FiniteRange
 from schema.settings import Settings
+from schema.terminal import say_lines
 
 if TYPE_CHECKING:
     from producers.source import Source, Where
@@ -38,7 +39,7 @@ def source_names() -> list[str]:
 
 def _show_list(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
     if value:
-        click.echo("\n".join(source_names()))
+        say_lines("\n".join(source_names()))
         ctx.exit()
 
 
@@ -88,6 +89,9 @@ class SourceFolder(click.Group):
         if cmd_name not in source_names():
             return None
         load_lean()
+        from gigawatt.log import log_to_stderr  # noqa: PLC0415  with what load_lean has prepared
+
+        log_to_stderr()
         module: Any = importlib.import_module(f"producers.sources.{cmd_name}")
         return source_command(cmd_name, module)
 
@@ -99,10 +103,9 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         *, site: str | None, fleet: str | None, host: str | None,
         period_s: float | None, once: bool, to: str | None, **options: Any,
     ) -> None:  # fmt: skip
-        from gigawatt.producing import log_to_stderr, produce  # noqa: PLC0415  with what load_lean has prepared
+        from gigawatt.producing import produce  # noqa: PLC0415  with what load_lean has prepared
         from producers.source import Where  # noqa: PLC0415  the same
 
-        log_to_stderr()
         keep_freed_memory()
         settings = Settings.read()
         where = Where(site or settings.site, fleet or settings.fleet, host, once)

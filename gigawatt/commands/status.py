@@ -8,6 +8,7 @@ from gigawatt import health, options
 from gigawatt.looking import quiet_clients
 from schema.clickhouse import connect
 from schema.kafka import KafkaAdmin
+from schema.terminal import say
 
 
 @click.command()
@@ -24,6 +25,6 @@ def command(*, kafka: str, clickhouse: str) -> None:
         lambda: KafkaAdmin(kafka, timeout_s=5.0), lambda: connect(clickhouse, database=None, timeout_s=10)
     ):
         down |= not finding.up
-        click.echo(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<11} {finding.detail}")
+        say(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<11} {finding.detail}")
     if down:
         sys.exit(1)

@@ -5,12 +5,13 @@ import threading
 import time
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from dashboards.live.alert_lines import alert_lines, alert_words
 from dashboards.live.alerts import AlertReader, AlertWatch
+from dashboards.live.console import Console
 from dashboards.live.reader import SummaryReader
 from dashboards.live.terminal import one_line, show
 from dashboards.preview import told
@@ -19,6 +20,7 @@ from gigawatt.looking import quiet_clients, stop_on_signals
 from producers.flags import FiniteRange
 from schema.clickhouse import connect
 from schema.errors import GigawattError
+from schema.terminal import say, say_lines
 
 _LINE_EVERY_S = 10.0
 _RULES_WITHIN_S = 10.0
@@ -41,7 +43,7 @@ def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> No
     alerts = AlertReader(lambda: connect(clickhouse, timeout_s=_RULES_WITHIN_S))
     console = Console()
     if as_json:
-        click.echo(json.dumps(reader.read().as_json() | told(alerts.read()), indent=2))
+        say_lines(json.dumps(reader.read().as_json() | told(alerts.read()), indent=2))
     elif once:
         width = console.width if console.is_terminal else 160
         summary = show(reader.read(), height=10_000, width=width)
@@ -77,7 +79,7 @@ def _lines(reader: SummaryReader, watch: AlertWatch, every_s: float, stop: threa
     while not stop.is_set():
         now = time.strftime("%H:%M:%S")
         try:
-            click.echo(f"{now} {one_line(reader.read())}; {alert_words(watch.newest)}")
+            say(f"{now} {one_line(reader.read())}; {alert_words(watch.newest)}")
         except GigawattError as error:
-            click.echo(f"{now} waiting: {error}", err=True)
+            say(f"{now} waiting: {error}", err=True)
         stop.wait(every_s)

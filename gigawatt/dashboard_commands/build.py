@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from schema.terminal import say
+
 
 @click.command()
 @click.option(
@@ -20,8 +22,8 @@ def command(*, to: Path | None, dry_run: bool) -> None:
     folder = to or generate.FOLDER
     changed = generate.differing(folder) if dry_run else generate.write(folder)
     for path in changed:
-        click.echo(path)
+        say(path)
     if not changed:
-        click.echo("nothing changes" if dry_run else "nothing changed", err=True)
+        say("nothing changes" if dry_run else "nothing changed", err=True)
     if changed and dry_run:
         sys.exit(1)

@@ -16,6 +16,7 @@ from gigawatt.looking import quiet_clients
 from gigawatt.status_line import StatusLine
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
+from schema.terminal import say, say_lines
 
 
 @click.command()
@@ -38,7 +39,7 @@ def command(*, clickhouse: str, slow_ms: int) -> None:
 
     def tell(problem: Problem) -> None:
         line.clear()
-        click.echo(str(problem))
+        say_lines(problem)
 
     try:
         with _reader(clickhouse) as client:
@@ -48,7 +49,7 @@ def command(*, clickhouse: str, slow_ms: int) -> None:
     finally:
         line.clear()
     of = len({problem.asked for problem in done.problems})
-    click.echo(
+    say(
         f"{len(asked)} queries in {len({one.file for one in asked})} files, run {done.statements} times: "
         + (f"{len(done.problems)} problems in {of} of them" if of else "all well")
         + (f"; slowest {done.slowest_ms:,.0f} ms, {done.slowest}" if done.slowest else "")

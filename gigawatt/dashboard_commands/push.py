@@ -17,6 +17,8 @@ from dashboards.push import Change
 from dashboards.rule import load_rules
 from gigawatt import options
 from schema.errors import GigawattError
+from schema.files import read_text
+from schema.terminal import say
 
 TOKEN: Final = "GIGAWATT_GRAFANA_TOKEN"  # noqa: S105  the variable's name
 _MODELS: Final = Path(dashboards.__file__).parent / "json"
@@ -91,7 +93,7 @@ def command(
 
 
 def _token(path: Path | None) -> str:
-    token = (os.environ.get(TOKEN, "") if path is None else path.read_text("utf-8")).strip()
+    token = (os.environ.get(TOKEN, "") if path is None else read_text(path)).strip()
     if not token:
         raise GigawattError(
             f"no token: put one of a Grafana service account with the role Admin into {TOKEN}, or into a file and name "
@@ -108,9 +110,10 @@ def _show_plan(changes: Sequence[Change]) -> int:
         if change.action != "unchanged":
             _line(change.action, change)
         for entry in change.differences:
-            click.echo("\n".join(f"    {line}" for line in entry.splitlines()))
+            for line in entry.splitlines():
+                say(f"    {line}")
     counts = Counter[str](change.action for change in changes)
-    click.echo(f"{_summary(counts, 'to create', 'to update', 'to delete')}; nothing was written")
+    say(f"{_summary(counts, 'to create', 'to update', 'to delete')}; nothing was written")
     return int(bool(counts.keys() & {*push.WRITES, "locked"}))
 
 
@@ -126,14 +129,14 @@ def _push(grafana: Grafana, changes: Sequence[Change]) -> None:
             _line("failed", change, trouble)
         else:
             _line(_DONE[change.action], change, _how_many(change.differences))
-    click.echo(_summary(counts, "created", "updated", "deleted"))
+    say(_summary(counts, "created", "updated", "deleted"))
     if counts["failed"] or counts["locked"]:
         raise GigawattError(f"{counts['failed'] + counts['locked']} of {len(changes)} could not be written")
 
 
 def _line(word: str, change: Change, detail: str = "") -> None:
     detail = detail or change.reason or ("no longer here; --prune deletes it" if change.action == "leave" else "")
-    click.echo(f"{word:<8} {change.item.kind:<11} {change.item.title}{': ' if detail else ''}{detail}")
+    say(f"{word:<8} {change.item.kind:<11} {change.item.title}{': ' if detail else ''}{detail}")
 
 
 def _how_many(differences: Sequence[str]) -> str:
@@ -147,7 +150,7 @@ def _summary(counts: Counter[str], create: str, update: str, delete: str) -> str
 
 
 def _note(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def _tell_of_retry(details: RetryDetails) -> None:

@@ -15,6 +15,8 @@ from local.broker.running import Broker
 from local.ports import require_free
 from producers.child import dying_with_us
 from schema.errors import GigawattError
+from schema.harmless import make_libraries_harmless
+from schema.terminal import say
 
 READY_WITHIN_S = 60.0
 
@@ -26,13 +28,14 @@ READY_WITHIN_S = 60.0
 @click.option("--cache", type=click.Path(path_type=Path), default=cache_directory, help="Where jars are kept.")
 def main(state: Path, port: int, kind: Kind, cache: Path) -> None:
     """Run a Kafka broker on this machine until SIGINT or SIGTERM."""
+    make_libraries_harmless()
     try:
         require_free(port, flag="--port")
         with download_shown() as downloaded:
             broker = prepare(state, port, kind=kind, cache=cache, downloaded=downloaded)
         code = run(broker)
     except GigawattError as error:
-        click.echo(error, err=True)
+        say(error, err=True)
         code = 1
     sys.exit(code)
 
@@ -41,7 +44,7 @@ def run(broker: Broker) -> int:
     """Start `broker`, say when it accepts, and wait for its end; 0 when it was asked to end."""
     asked_to_end = False
     if broker.notice:
-        click.echo(broker.notice, err=True)
+        say(broker.notice, err=True)
     started = time.monotonic()
     command = dying_with_us(broker.argv)
     with subprocess.Popen(command, env=dict(broker.env), start_new_session=True) as process:  # noqa: S603 - ours
@@ -60,7 +63,7 @@ def run(broker: Broker) -> int:
             time.sleep(0.05)
         if process.poll() is None:
             after_s = time.monotonic() - started
-            click.echo(
+            say(
                 f"{broker.kind} {broker.version} accepts on {broker.bootstrap} after {after_s:.1f} s",
                 err=True,
             )

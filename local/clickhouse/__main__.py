@@ -19,7 +19,9 @@ from local.clickhouse.config import EngineConfig, users
 from local.clickhouse.confine import confine
 from local.clickhouse.place import CONFIG, DATA, SCRATCH, listening, owned
 from schema.errors import GigawattError
+from schema.harmless import make_libraries_harmless
 from schema.passwords import noted, password_of
+from schema.terminal import say
 
 
 @click.command()
@@ -34,6 +36,7 @@ def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) 
     The user `default` may do everything, with the password in the file `password` of the data directory. The user
     `grafana` may read the database, without a password where the kernel keeps the engine from everything else.
     """
+    make_libraries_harmless()
     config = EngineConfig(memory_bytes=memory_mb * 1_000_000) if memory_mb else EngineConfig()
     os.umask(0o077)
     try:
@@ -41,7 +44,7 @@ def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) 
         with owned(path), listening(host, port) as listener, noted(listener.getsockname()[1], path):
             _serve(path, listener, config, password_of(path), grace)
     except GigawattError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # the one line for the operator
+        say(error, err=True)  # the one line for the operator
         sys.exit(1)
 
 
@@ -54,7 +57,7 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
     open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told])
     if open_to:
         table = users(password=password, reader_password=password)
-        print(f"readers need the password, too: {open_to}, so the engine is not confined", file=sys.stderr)  # noqa: T201  # the same
+        say(f"readers need the password, too: {open_to}, so the engine is not confined", err=True)
     # Not before: the engine's first threads are born with its import, and must be born confined. And in a thread, since
     # what the engine asks of its main thread stands in /proc.
     with ThreadPoolExecutor(1) as importer:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from local.clickhouse.engine import Engine
 from local.clickhouse.place import CONFIG, DATA, SCRATCH
 from local.clickhouse.server import Front
 from schema.errors import GigawattError
+from schema.terminal import say
 
 # Statements may be long: query parameters and settings stand in the URL.
 _URL_MOST_BYTES = 1 << 20
@@ -88,4 +88,4 @@ async def _accepting(front: Front, engine: Engine, listener: socket.socket, grac
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  # what a supervisor waits for
+    say(line, err=True)  # what a supervisor waits for

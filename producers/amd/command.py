@@ -1,12 +1,12 @@
 """AMD GPUs as a command of AMD's shows them, run anew at each read: where the library is not at hand."""
 
-import subprocess
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from producers.amd.smi import AmdSmiError, asics, cards
 from producers.devices import one_line
 from producers.readings import Chip, HostMeters
+from producers.run import run
 from producers.source import Batch, SourceError, Tick
 
 _ASIC: Final = ("static", "--asic", "--json")
@@ -54,17 +54,9 @@ class CommandSource:
         return " ".join(self._command)
 
     def _parsed(self, parse: Callable[[str], Parsed], arguments: Sequence[str]) -> Parsed:
+        done = run(self._name, [*self._command, *arguments], within_s=self._timeout_s)
         try:
-            done = subprocess.run(  # noqa: S603  the operator's own command, without a shell
-                [*self._command, *arguments], capture_output=True, check=False, timeout=self._timeout_s,
-                text=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise SourceError(f"{self._name} did not end within {self._timeout_s:g} s") from error
-        except OSError as error:
-            raise SourceError(f"{self._name} cannot be run: {error.strerror or error}") from error
-        try:
-            return parse(done.stdout)
+            return parse(done.output)
         except AmdSmiError as error:
-            said = " ".join(done.stderr.split())[:200] or one_line(error)
-            raise SourceError(f"{self._name} {arguments[0]}: {said} (exit status {done.returncode})") from error
+            said = " ".join(done.errors.split())[:200] or one_line(error)
+            raise SourceError(f"{self._name} {arguments[0]}: {said} (exit status {done.status})") from error

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from producers.child import dying_with_us
+from producers.child import dying_with_us, signal_group
 from producers.neuron.report import NeuronReportError, Report, parse
+from producers.pace import Pace
 
 HOW_TO_GET: Final = "it comes with the package aws-neuronx-tools, in /opt/aws/neuron/bin"
 _PERIOD_S: Final = 1
@@ -36,7 +37,15 @@ CONFIG: Final = {
 """What we ask for: a report a second, of all runtimes, with only what samples are made of."""
 
 _CHUNK_BYTES: Final = 1 << 16
-_MAX_LINE_BYTES: Final = 16 << 20
+_MAX_LINE_BYTES: Final = 2 << 20
+"""A report of sixteen devices with a runtime for each core has less than a tenth of that."""
+_BYTES_PER_S: Final = 2 << 20
+_LINES_PER_S: Final = 500
+"""Far more than we ask for, so that a file of reports is read in a while; what prints faster waits in its pipe."""
+_ERRORS_PER_S: Final = 1 << 18
+_LONGEST_REST_S: Final = 2.0
+_FLOOD_S: Final = 3.0
+"""So long after a rest it counts as printing without end: the next one would have come."""
 _MAX_WAITING: Final = 3600
 _MAX_SHOWN: Final = 200
 _PERIODS_OF_SILENCE: Final = 3
@@ -86,6 +95,8 @@ class Monitor(ABC):
         self._down: str | None = None
         self._heard_s = time.monotonic()
         self._period_s = 0.0
+        self._stop = threading.Event()
+        self._rested_s = float("-inf")
 
     def take(self) -> list[Arrived]:
         """Return the reports that came since this was asked last."""
@@ -93,6 +104,8 @@ class Monitor(ABC):
 
     def trouble(self) -> str | None:
         """Return what the operator should know, in one line that stays the same while the trouble does."""
+        if time.monotonic() - self._rested_s < _FLOOD_S:
+            return f"{self.name} prints without end: {_LINES_PER_S} lines a second are read at most"
         if self._malformed:
             return f"{self.name} printed a line that is no report: {self._malformed.popleft()}"
         if self._down is not None:
@@ -115,7 +128,9 @@ class Monitor(ABC):
     def _pour(self, descriptor: int) -> None:
         """Read reports until the other end is closed. A last line without an end counts if it is whole."""
         rest, too_long = bytearray(), False
+        pace = Pace(_BYTES_PER_S, _LINES_PER_S)
         while chunk := os.read(descriptor, _CHUNK_BYTES):
+            self._rest(pace.rest_s(len(chunk), chunk.count(b"\n")))
             start, found, others = chunk.partition(b"\n")
             rest += start
             if len(rest) > _MAX_LINE_BYTES:
@@ -133,6 +148,12 @@ class Monitor(ABC):
             rest, too_long = bytearray(last), False
         with contextlib.suppress(NeuronReportError):
             self._accept(parse(bytes(rest)))
+
+    def _rest(self, rest_s: float) -> None:
+        if rest_s > 0:
+            self._rested_s = time.monotonic()
+            self.news.set()
+            self._stop.wait(min(rest_s, _LONGEST_REST_S))
 
     def _hear(self, line: bytes) -> None:
         if not line.strip():
@@ -197,7 +218,6 @@ class Command(Monitor):
         config = self._directory / "config.json"
         config.write_text(json.dumps(CONFIG), "utf-8")
         self._argv = [*command] if self._configured else [*command, "-c", str(config)]
-        self._stop = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._said = b""
@@ -259,9 +279,11 @@ class Command(Monitor):
 
     def _drain(self, errors: IO[bytes] | None) -> None:
         """Keep the end of what it prints as errors, so that its last words can be told."""
+        pace = Pace(_ERRORS_PER_S, float("inf"))
         with _opened(errors) as opened:
             while chunk := os.read(opened.fileno(), _CHUNK_BYTES):
                 self._said = (self._said + chunk)[-2 * _MAX_SHOWN :]
+                self._stop.wait(min(pace.rest_s(len(chunk), 0), _LONGEST_REST_S))
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for it to end, which it should after it closed its output; take what it started along."""
@@ -271,19 +293,13 @@ class Command(Monitor):
             except subprocess.TimeoutExpired:
                 self._signal(number)
         status = process.wait()
-        _signal_group(process.pid, signal.SIGKILL)
+        signal_group(process.pid, signal.SIGKILL)
         return status
 
     def _signal(self, number: signal.Signals) -> None:
         process = self._process
         if process is not None and process.poll() is None:
-            _signal_group(process.pid, number)
-
-
-def _signal_group(leader: int, number: signal.Signals) -> None:
-    # Gone already; or another user's, by way of sudo: it ends when it prints into the closed pipe.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, number)
+            signal_group(process.pid, number)
 
 
 def _opened(stream: IO[bytes] | None) -> IO[bytes]:

@@ -28,9 +28,11 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from producers.bounded import Deadline, TooMuchError, body_of, pool_manager
 from producers.redfish.trust import SYSTEM, Trust, refusal
 from producers.source import SourceError
 from schema.errors import GigawattError
+from schema.printable import bare
 
 LoginMethod = Literal["session", "basic"]
 Resource = Mapping[str, Any]
@@ -38,7 +40,6 @@ Resource = Mapping[str, Any]
 SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
 REFUSED_FOR_S: Final = 300.0
 _MAX_BODY_BYTES: Final = 4 * 2**20
-_CHUNK_BYTES: Final = 64 * 2**10
 _OK: Final = 200
 _CREATED: Final = 201
 _UNAUTHORIZED: Final = 401
@@ -88,7 +89,8 @@ class Redfish:
             raise GigawattError(f"{self.url} would be told the password in the clear: use https, or --insecure")
         if trust.insecure:
             urllib3.disable_warnings(InsecureRequestWarning)  # said once by whoever opens it, not at every request
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, **trust.pool)
+        self._deadline = Deadline(elapsed)
+        self._pool = pool_manager(self._deadline, **trust.pool)
         self._login = login
         self._timeout_s = timeout_s
         self._elapsed = elapsed
@@ -174,7 +176,8 @@ class Redfish:
     def _not_ok(self, answer: _Answer, path: str) -> SourceError:
         said = f"{self.url}{path} answered {answer.status} {answer.reason}".rstrip()
         if 300 <= answer.status < 400:  # noqa: PLR2004  redirects
-            return SourceError(f"{said}: give the address that it redirects to, {answer.headers.get('Location', '?')}")
+            target = bare(answer.headers.get("Location", "?"))
+            return SourceError(f"{said}: give the address that it redirects to, {target}")
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             return SourceError(f"{said}: {'this user may not read it' if self._login else 'give a --user'}")
         return SourceError(said)
@@ -182,7 +185,7 @@ class Redfish:
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] = MappingProxyType({}), body: bytes | None = None
     ) -> _Answer:
-        deadline_s = self._elapsed() + self._timeout_s
+        self._deadline.start(self._timeout_s)
         try:
             answer = self._pool.request(
                 method,
@@ -196,27 +199,18 @@ class Redfish:
         except (HTTPError, OSError, ValueError) as error:
             raise SourceError(f"{self.url} {_why(error, self._timeout_s)}") from error
         try:
-            whole = self._body(answer, deadline_s)
+            whole = body_of(answer, self._deadline, _MAX_BODY_BYTES)
+        except TooMuchError as error:
+            answer.close()  # what is left of the body must not be taken for the next answer
+            raise SourceError(f"{self.url} {error}") from error
+        except (TimeoutError, ReadTimeoutError) as error:
+            answer.close()
+            raise SourceError(f"{self.url} did not finish within {self._timeout_s:g} s") from error
         except (HTTPError, OSError, ValueError) as error:
             answer.close()
             raise SourceError(f"{self.url}{path} {_why(error, self._timeout_s)}") from error
-        except SourceError:
-            answer.close()  # what is left of the body must not be taken for the next answer
-            raise
         answer.release_conn()
         return _Answer(answer.status, answer.reason or "", answer.headers, whole)
-
-    def _body(self, answer: urllib3.BaseHTTPResponse, deadline_s: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while part := answer.read1(_CHUNK_BYTES, decode_content=False):
-            parts.append(part)
-            size += len(part)
-            if size > _MAX_BODY_BYTES:
-                raise SourceError(f"{self.url} sent more than {_MAX_BODY_BYTES / 2**20:.0f} MiB")
-            if self._elapsed() > deadline_s:
-                raise SourceError(f"{self.url} did not finish within {self._timeout_s:g} s")
-        return b"".join(parts)
 
 
 def base_url(url: str) -> str:
@@ -226,11 +220,13 @@ def base_url(url: str) -> str:
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"https://{url}")
     except LocationParseError as error:
-        raise GigawattError(f"not a URL: {url}") from error
+        raise GigawattError(f"not a URL: {bare(url)}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise GigawattError(f"not an http or https URL: {url}")
+        raise GigawattError(f"not an http or https URL: {bare(url)}")
     if (parsed.path or "/").strip("/") not in ("", "redfish", "redfish/v1") or parsed.query or parsed.fragment:
-        raise GigawattError(f"{url} names more than a service: give its address alone, such as https://{parsed.netloc}")
+        raise GigawattError(
+            f"{bare(url)} names more than a service: give its address alone, such as https://{parsed.netloc}"
+        )
     return f"{parsed.scheme}://{parsed.netloc}"
 
 

@@ -105,7 +105,7 @@ class Meter:
         page: str | None = _CHASSIS
         while page is not None and len(found) < _MOST_CHASSIS:
             collection = self.service.get(page)
-            new = [path for path in members_of(collection) if path not in found]
+            new = [path for path in members_of(collection) if path not in found][: _MOST_CHASSIS - len(found)]
             found |= {path: chassis_of(self.service.get(path), path) for path in new}
             page = next_page_of(collection) if new else None
         return list(found.values())

@@ -11,6 +11,7 @@ from urllib3.exceptions import SSLError
 from urllib3.util.ssl_match_hostname import CertificateError, match_hostname
 
 from schema.errors import GigawattError
+from schema.files import read_bytes
 
 _PEM: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _NAME_CODES: Final = (62, 64)
@@ -68,8 +69,8 @@ def _pinning(ca_file: Path) -> PinningContext:
     # A controller's own certificate, given as --ca, is trusted as it stands.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
+        shown = _PEM.findall(read_bytes(ca_file).decode("ascii", "replace"))
         context.load_verify_locations(ca_file)
-        shown = _PEM.findall(ca_file.read_text("ascii", errors="replace"))
         context.pinned = frozenset(map(ssl.PEM_cert_to_DER_cert, shown))
     except (OSError, ValueError) as error:  # the TLS library's errors are of the system's kind
         raise GigawattError(f"no certificates can be read from {ca_file}: {error}") from error

@@ -18,6 +18,7 @@ from producers.said import Reasons, reason_of
 from producers.source import Batch, Tick, Where
 from producers.together import Together
 from schema.errors import GigawattError
+from schema.terminal import say
 
 LOOK_AGAIN_S: Final = 60.0
 _INDENT: Final = "    "
@@ -28,7 +29,8 @@ def _check(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  #
     if value:
         candidates = picked(discoverable(), ctx.params.get("only", ()), ctx.params.get("without", ()))
         offers = look_around(candidates, ctx.find_object(Machine) or Machine())
-        click.echo("\n".join(report(offers, shutil.get_terminal_size().columns)))
+        for line in report(offers, shutil.get_terminal_size().columns):
+            say(line)
         ctx.exit(0 if by_platform(offers) else 1)
 
 

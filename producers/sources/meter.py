@@ -31,6 +31,7 @@ from producers.redfish.trust import Trust
 from producers.source import Source, Where
 from producers.together import Together
 from schema.errors import GigawattError
+from schema.files import read_text
 from schema.samples import METER_MODELS, PLATFORMS
 
 PLATFORM: Final = "meter"
@@ -209,6 +210,6 @@ def _password(user: str, file: Path | None, environment: Mapping[str, str]) -> s
             raise GigawattError(f"no password for user {user!r}: set {_PASSWORD}, or give --password-file")
         return environment[_PASSWORD]
     try:
-        return file.read_text("utf-8").rstrip("\r\n")
+        return read_text(file).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise GigawattError(f"cannot read the password from {file}: {error}") from error

@@ -19,12 +19,15 @@ from producers.nvidia import POWER_ERROR_W, Shown, field_value, model_of, readin
 from producers.readings import Chip, HostMeters, Reading
 from producers.source import SourceError, Tick, Where
 from schema.errors import GigawattError
+from schema.files import read_bytes
 
 PLATFORM: Final = "nvidia"
 PREFERENCE: Final = 0
 
 SCOPES: Final = {"gpu": 0, "module": 1}
 """NVML_POWER_SCOPE_*. What 2 means, nvml.h says in two ways: it is not offered."""
+
+_MAX_FILE_BYTES: Final = 4096
 
 OPTIONS: Final = (
     click.Option(
@@ -279,4 +282,8 @@ def look(machine: Machine, loads: Callable[[str], bool] = _loads) -> Finding:
 
 def _model_lines(path: Path) -> list[str]:
     """Return the lines of a GPU's information file that name its model."""
-    return [line for line in path.read_text(errors="replace").splitlines() if line.startswith("Model:")]
+    return [
+        line
+        for line in read_bytes(path, _MAX_FILE_BYTES).decode("utf-8", "replace").splitlines()
+        if line.startswith("Model:")
+    ]

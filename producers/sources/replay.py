@@ -1,7 +1,8 @@
 """Recorded samples: Arrow, Parquet, newline-delimited JSON or CSV files, at their own pace or faster.
 
 The labels are the file's. Rows are published as they were recorded; those that break the contract are
-refused by the worker, which says why. `--once` plays the files at once.
+rejected by the worker, which says why; those with control or format characters in a label are not sent.
+`--once` plays the files at once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

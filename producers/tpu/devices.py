@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schema.files import read_bytes
+
 VENDOR: Final = "0x1ae0"
 MODELS: Final = {
     "0x005e": "tpu-v4",
@@ -18,6 +20,7 @@ MODELS: Final = {
     "0x006f": "tpu-v6e",
     "0x0076": "tpu-v7",
 }
+_MAX_FILE_BYTES: Final = 4096  # of a sysfs attribute, by the kernel
 _CORES: Final = {"tpu-v7": 2}
 _FAMILIES: Final = {
     r"v4": "tpu-v4",
@@ -60,7 +63,7 @@ def cores_of(model: str) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("ascii", errors="replace").strip().lower()
+        return read_bytes(path, _MAX_FILE_BYTES).decode("ascii", "replace").strip().lower()
     except OSError:
         return ""
 

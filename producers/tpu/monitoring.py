@@ -9,6 +9,7 @@ library alone.
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,10 @@ _FAILURE: Final = "failure"
 _RESTART_AFTER_S: Final = 60.0
 _PATIENCE_S: Final = 300.0
 _ENDS_WITHIN_S: Final = 1.0
+_QUESTION: Final = "\n"
+_NO_MORE: Final = ""
+_MAX_LINE: Final = 1 << 20
+"""Characters of an answer; that of a whole machine has a few hundred."""
 _RUN: Final = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 """Not run as a script: that would put this folder before the library's own imports."""
 
@@ -68,6 +73,7 @@ class MonitoringProcess:
         self._clock = clock
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._started_s = -_RESTART_AFTER_S
         self._asked_s: float | None = None
 
@@ -85,12 +91,13 @@ class MonitoringProcess:
         process, self._process = self._process, None
         if process is None:
             return
+        self._questions.put(_NO_MORE)
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # with whatever it started, which may hold its pipes
+        process.wait()
         for pipe in (process.stdin, process.stdout):
             # A question that the helper did not take is in the pipe's buffer still, and closing tries it again.
             with suppress(OSError):
@@ -100,7 +107,7 @@ class MonitoringProcess:
         if self._clock() - self._started_s < _RESTART_AFTER_S:
             return False
         self._started_s, self._asked_s = self._clock(), None
-        self._answers = queue.SimpleQueue()
+        self._answers, self._questions = queue.SimpleQueue(), queue.SimpleQueue()
         try:
             self._process = subprocess.Popen(  # noqa: S603  the operator's own interpreter
                 self._command,
@@ -114,13 +121,15 @@ class MonitoringProcess:
         except OSError as error:
             self.failure = f"{self._command[0]} cannot be started: {error.strerror}"
             return False
-        threading.Thread(target=_pass_on, args=(self._process.stdout, self._answers), daemon=True).start()
+        passing = (self._process.stdout, self._questions, self._answers)
+        threading.Thread(target=_pass_on, args=passing, daemon=True).start()
         return True
 
     def _ask(self) -> None:
         self._asked_s = self._clock()
+        self._questions.put(_QUESTION)
         try:
-            self._process.stdin.write("\n")  # type: ignore[union-attr]
+            self._process.stdin.write(_QUESTION)  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
         except (OSError, ValueError):
             """It has ended: the thread that reads its answers says so."""
@@ -151,14 +160,20 @@ class MonitoringProcess:
         self.close()
 
 
-def _pass_on(lines: TextIO, answers: "queue.SimpleQueue[str]") -> None:
-    """Pass lines on as they come, and an empty one at their end."""
+def _pass_on(lines: TextIO, questions: "queue.SimpleQueue[str]", answers: "queue.SimpleQueue[str]") -> None:
+    """Pass on one line for each question, and an empty one at their end, or for one that has none.
+
+    What nobody asked for stays in the pipe: a library that prints without end waits for us there.
+    """
     try:
-        for line in lines:
-            answers.put(line)
+        while questions.get() != _NO_MORE:
+            line = lines.readline(_MAX_LINE)
+            answers.put(line if line.endswith("\n") else "")
+            if not line.endswith("\n"):
+                return
     except ValueError:
         """Closed under way."""
-    answers.put("")
+        answers.put("")
 
 
 def main() -> None:

@@ -10,7 +10,11 @@ from typing import Any, Final
 from producers.source import SourceError
 from producers.tpu.runtime import wanted
 
+_MAX_ANSWER_BYTES: Final = 2**20
+"""A metric of a whole slice of 9,216 chips has half of that."""
 _CHANNEL: Final = (
+    ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
+    ("grpc.max_metadata_size", 16 * 2**10),
     ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 5000),  # a workload that starts is seen within five seconds, not two minutes

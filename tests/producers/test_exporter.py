@@ -1,3 +1,4 @@
+import gzip
 import threading
 import time
 from dataclasses import replace
@@ -290,3 +291,52 @@ def test_one_address_twice_is_a_mistake():
 def _page(server, handler, count):
     server.body = b'toaster_watts{id="t1"} 800\ntoaster_joules{id="t1"} %d\n' % (count * 800)
     server.page(handler)
+
+
+@pytest.mark.parametrize("bad", ["too many series", "too much", "packed", "slow"])
+def test_an_exporter_without_bounds_costs_the_others_nothing(server, bad):
+    """The other exporters' samples come at the same tick, and the reason is said."""
+    server.body = b'toaster_watts{id="t1"} 800\n'
+    page = b"".join(b'toaster_watts{id="%d"} 1\n' % number for number in range(200_000))
+    other = Server(page if bad == "too many series" else page * 6)
+
+    def respond(handler):
+        if bad == "slow":
+            for _ in range(500):
+                handler.wfile.write(b"H")
+                time.sleep(0.01)
+        else:
+            body = gzip.compress(other.body, 1) if bad == "packed" else other.body
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            if bad == "packed":
+                handler.send_header("Content-Encoding", "gzip")
+            handler.end_headers()
+            handler.wfile.write(body)
+
+    other.respond = respond
+    with serving(other):
+        source = open_exporters(DIALECT, Where(once=True), urls=[server.url, other.url], timeout_s=2)
+        with pytest.raises(SourceError, match=REASONS[bad]) as raised:
+            at(source)
+        source.close()
+
+    assert [batch.samples["chip"].to_pylist() for batch in raised.value.batches] == [["t1"]]
+
+
+REASONS = {
+    "too many series": "more than 20,000 series of chips: is it one host's exporter",
+    "too much": "sent more than 16 MiB: is it one host's exporter",
+    "packed": "sent more than 16 MiB: is it one host's exporter",
+    "slow": "did not answer within 2 s",
+}
+
+
+def test_an_exporter_that_names_chips_anew_at_each_page_is_not_remembered_for_ever(opened, server):
+    """Else a page that changes all names each second fills the memory within a day."""
+    source = opened()
+    for second in range(5):
+        server.body = b"".join(b'toaster_watts{id="%d-%d"} 1\n' % (second, number) for number in range(2_000))
+        at(source, second)
+
+    assert len(source._meters) <= 4_096 + 2_000  # nothing else shows what is remembered

@@ -1,11 +1,12 @@
 import math
+import tracemalloc
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.prometheus_text import PrometheusTextError, Rule, TextParser, readings
+from producers.prometheus_text import PrometheusTextError, Rule, TextParser, _parse_series, _plain_series, readings
 from tests.producers.dcgm_page import page
 
 TABLE = {
@@ -131,3 +132,45 @@ def test_any_bytes_are_read_or_refused(body):
     """No answer of an exporter raises anything but the declared error."""
     with suppress(PrometheusTextError):
         TextParser({"a": Rule("a")}).rows(b"a" + body)
+
+
+LABEL_NAMES = st.from_regex(r"\A[a-zA-Z_][a-zA-Z0-9_]{0,5}\Z") | st.sampled_from(["_", "__", "__name__", "a_", "le"])
+LABEL_TEXTS = st.text(st.sampled_from('ab="\\},{ é\t'), max_size=6)
+
+
+@given(st.lists(st.tuples(LABEL_NAMES, LABEL_TEXTS), max_size=4), st.sampled_from(["", ",", " ", ", "]))
+def test_a_plain_series_is_read_as_the_official_parser_reads_it(labels, end):
+    """The quick way is of the same meaning, or is not taken."""
+    inside = ",".join(f'{name}="{text}"' for name, text in labels)
+    series = f"watts{{{inside}{end}}}"
+    quick = _plain_series(series)
+    if quick is not None:
+        assert quick == _parse_series(series)
+
+
+def test_a_page_of_too_many_series_is_refused_early():
+    """Two hundred thousand of them are not one host's; what the operator should do is said."""
+    text = b"".join(b'watts{chip="%d"} 1\n' % number for number in range(200_000))
+    parser = TextParser(TABLE)
+    tracemalloc.start()
+    with pytest.raises(PrometheusTextError, match="more than 20,000 series of chips: is it one host's exporter"):
+        parser.rows(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 50 * 2**20
+    assert parser._series == {}  # nothing is kept of it
+
+
+def test_a_page_that_takes_too_long_is_refused():
+    """However slow the machine is."""
+    now = iter(range(100))
+    parser = TextParser(TABLE, within_s=5.0, elapsed=lambda: next(now))
+    with pytest.raises(PrometheusTextError, match="takes more than 5 s to read"):
+        parser.rows(b'watts{chip="a"} 1\n' * 100)
+
+
+def test_a_line_without_an_end_is_refused():
+    """Sixteen megabytes of one label are no label."""
+    with pytest.raises(PrometheusTextError, match="line 1 is not Prometheus text"):
+        TextParser(TABLE).rows(b'watts{chip="%s"} 1\n' % (b"x" * 2**24))

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producers import recordings
 from producers.recordings import RecordingError, blocks, lacking
 from schema import encoding, wire
 from tests.batches import NOW_MS, batch
@@ -137,3 +139,43 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory, kind, at, instead):
             wire.columns([block])
     except RecordingError as error:
         assert "\n" not in str(error)  # noqa: PT017  most damage is harmless
+
+
+def test_a_line_without_end_is_refused_early(tmp_path):
+    """Ten gigabytes on one line are no sample; and it is not read to its end."""
+    path = tmp_path / "recording"
+    with path.open("wb") as file:
+        file.write(b'{"a": "')
+        file.truncate(2**32)
+    with pytest.raises(RecordingError, match="has a line of more than 1 MiB: it is no recording of samples"):
+        list(blocks(path))
+    with pytest.raises(RecordingError, match="none of Arrow, Parquet, newline-delimited JSON and CSV"):
+        list(blocks(Path("/dev/zero")))
+
+
+def test_long_blocks_of_lines_are_cut_at_line_ends(tmp_path):
+    """Wherever the bound of a block falls."""
+    path = tmp_path / "recording"
+    line = encoding.encode_ndjson(batch())
+    path.write_bytes(line * 60_000)
+
+    assert path.stat().st_size > 2**23
+    assert sum(block.num_rows for block in blocks(path)) == 60_000
+
+
+@pytest.mark.parametrize("kind", ["arrow file", "arrow stream", "parquet"])
+def test_a_packed_batch_that_unfolds_too_far_is_refused_before_it_is(tmp_path, kind, monkeypatch):
+    """Some kilobytes hold gigabytes of zeros; here the bound is lower, so that the test takes less itself."""
+    monkeypatch.setattr(recordings, "_MOST_UNFOLDED_BYTES", 2**24)
+    path, rows = tmp_path / "recording", 5_000_000
+    table = pa.table({"ts": pa.repeat(pa.scalar(0, pa.int64()), rows)})
+    if kind == "parquet":
+        pq.write_table(table, path, compression="zstd", use_dictionary=False, row_group_size=rows)
+    else:
+        make = pa.ipc.new_file if kind == "arrow file" else pa.ipc.new_stream
+        with make(path, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_batch(table.to_batches()[0])
+
+    assert path.stat().st_size < 2**17
+    with pytest.raises(RecordingError, match=r"has a batch that unfolds into [0-9,]+ MiB: record such of 16 MiB"):
+        list(blocks(path))

@@ -1,6 +1,7 @@
 import gzip
 import socket
 import time
+import zlib
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_an_error_status_is_a_failure(exporter):
     ("target", "said"),
     [
         ("/login", "answered 302 Found and points to /login: give that address if the exporter is there"),
-        ("https://me:secret@sso.example/in?ticket=secret", "points to sso.example/in: give"),
+        ("https://me:secret@sso.example/in?ticket=secret", "points to https://sso.example/in: give"),
         (None, "answered 302 Found$"),
     ],
 )
@@ -186,6 +187,86 @@ def test_compression_that_was_not_asked_for_is_not_unpacked(exporter):
     body = Scraper(exporter.url).read()
 
     assert body == exporter.body
+
+
+def drips(*pieces):
+    """Answer with these, the last one a byte at a time for ever."""
+
+    def respond(handler):
+        *first, last = pieces
+        for piece in first:
+            handler.wfile.write(piece)
+        for _ in range(200):
+            handler.wfile.write(last)
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"H",),
+        (b"HTTP/1.1 200 OK\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n#\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"#"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", b"\x00\x00"),
+    ],
+    ids=["status", "header", "headers", "chunk-length", "chunks", "body", "packed"],
+)
+def test_no_part_of_an_answer_may_drip_on(exporter, pieces):
+    """The time is that of the whole answer, wherever in it the server takes its time."""
+    exporter.respond = drips(*pieces)
+    began = time.monotonic()
+    fails(exporter, r"did not (finish|answer) within 0\.3 s|packed|broke", timeout_s=0.3)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(("named", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_what_is_packed_is_unpacked_within_bounds(exporter, named, pack):
+    """Though it was not asked for: some proxies pack whatever passes. A small answer stays small."""
+    packed = pack(b"up 1\n" * 10)
+
+    def respond(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", named)
+        handler.send_header("Content-Length", str(len(packed)))
+        handler.end_headers()
+        handler.wfile.write(packed)
+
+    exporter.respond = respond
+    assert Scraper(exporter.url).read() == b"up 1\n" * 10
+    packed = pack(bytes(2**25))
+    fails(exporter, "sent more than 1 MiB", max_body_bytes=2**20)
+    packed = pack(b"up 1\n" * 10)[:-9]
+    fails(exporter, "packed body that breaks off")
+    packed = b"up 1\n"
+    fails(exporter, "cannot be unpacked")
+
+
+def test_a_packing_that_nobody_knows_is_said(exporter):
+    """There is nothing here that unpacks it."""
+
+    def respond(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "br")
+        handler.send_header("Content-Length", "3")
+        handler.end_headers()
+        handler.wfile.write(b"\x01\x02\x03")
+
+    exporter.respond = respond
+    fails(exporter, "packed as br, which was not asked for")
+
+
+def test_a_query_is_in_no_line_about_the_exporter(exporter):
+    """It may be a ticket."""
+    exporter.respond = lambda handler: handler.send_error(500)
+    with pytest.raises(SourceError, match=r"/metrics answered 500") as raised:
+        Scraper(f"{exporter.url}?ticket=secret").read()
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,14 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schema import checks, spread, wire
+from schema.printable import is_hidden
 from streams import histogram
 from tests.batches import NOW_MS, batch
+from tests.texts import hostile
 
 
 def reason(**fields) -> str:
@@ -61,7 +65,22 @@ def reason(**fields) -> str:
         ({"throttle": 16}, "bad_value"),
         ({"energy_j": math.nan}, "bad_value"),
         ({"memory_used_bytes": 2**63}, "bad_value"),
-        ({"host": "a\0b"}, "bad_value"),
+        ({"host": "a\0b"}, "bad_label"),
+        ({"host": "a\nb"}, "bad_label"),
+        ({"site": "\x1b[2J"}, "bad_label"),
+        ({"model": "h100\x7f"}, "bad_label"),
+        ({"fleet": "\x9b31m"}, "bad_label"),
+        ({"chip": "gpu\u202e0"}, "bad_label"),
+        ({"chip": "gpu\u20660\u2069"}, "bad_label"),
+        ({"job": "train\u200b"}, "bad_label"),
+        ({"job": "\ufefftrain"}, "bad_label"),
+        ({"job": "a\u2028b"}, "bad_label"),
+        ({"job": "\ue000"}, "bad_label"),
+        ({"job": "\U000e0041"}, "bad_label"),
+        ({"job": ""}, ""),
+        ({"job": "Büro 7 / 東京 / أحمر 🚀 [red]"}, ""),
+        ({"platform": "nvidia\u200b"}, "bad_label"),
+        ({"host": "\x1b" * 129}, "label_too_long"),
         ({"host": None, "power_w": math.nan}, "missing_label"),
         ({"ts": None, "interval_ms": 0}, "bad_time"),
     ],
@@ -171,3 +190,27 @@ def test_a_message_may_name_so_many_chips():
     chips = [*(f"c{n}" for n in range(spread.MAX_CHIPS + 1)), "c0"]
 
     assert reasons_of(batch(chip=chips))[-3:] == ["", "too_many_labels", ""]
+
+
+@given(st.lists(hostile(surrogates=False), min_size=1, max_size=5))
+def test_a_label_is_accepted_just_when_all_of_it_can_be_seen(texts):
+    """Judged once for each distinct text, and alike whichever label it is."""
+    for name in ("host", "job"):
+        rows = batch(**{name: texts})
+        codes = checks.refusals(wire.columns([rows]), NOW_MS)
+        for text, code in zip(texts, codes, strict=True):
+            if checks.REASONS[code] in ("", "bad_label"):
+                assert (checks.REASONS[code] == "bad_label") == is_hidden(text)
+            else:
+                assert checks.REASONS[code] in ("missing_label", "label_too_long")
+
+
+def test_a_slice_of_labels_is_judged_by_its_own_texts():
+    """Arrow's slices share the text of the whole."""
+    values = pa.array(["a\x1b", "b", "\u202ec", "d"])
+
+    assert checks.with_hidden(values.slice(1, 2)).tolist() == [False, True]
+    assert checks.with_hidden(values.slice(1, 1)).tolist() == [False]
+    assert checks.with_hidden(values.slice(0, 0)).tolist() == []
+    assert checks.with_hidden(pa.array([], pa.utf8())).tolist() == []
+    assert checks.with_hidden(pa.array(["", ""])).tolist() == [False, False]

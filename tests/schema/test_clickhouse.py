@@ -39,3 +39,21 @@ def test_where_nothing_listens_nothing_answers():
         held.bind(("127.0.0.1", 0))
         with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or name another"):
             connect(f"http://127.0.0.1:{held.getsockname()[1]}")
+
+
+def test_a_password_does_not_follow_a_redirect():
+    """What answers with one is no ClickHouse; nobody is asked elsewhere, and the line tells no secret."""
+    elsewhere, exporter = Exporter(), Exporter()
+
+    def respond(handler):
+        handler.send_response(307)
+        handler.send_header("Location", f"{elsewhere.url}?ticket=secret")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    exporter.respond = respond
+    with serving(exporter), serving(elsewhere), pytest.raises(GigawattError) as refused:
+        connect(exporter.url.replace("http://", "http://reader:secret@").removesuffix("/metrics"))
+
+    assert elsewhere.requests == 0
+    assert "secret" not in str(refused.value)

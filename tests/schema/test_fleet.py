@@ -93,6 +93,8 @@ def test_a_fleet_file_becomes_pools():
         ('platform = "tpu"', 'platform = "amd"', "19: platform: tpu-v6e is of platform 'tpu'"),
         ('site = "iowa"\nfleet = "frontier"\nmodel', 'site = "iova"\nmodel', "7: site: unknown site 'iova', did"),
         ('fleet = "frontier"\nmodel', 'fleet = ""\nmodel', "8: fleet: must be a text of 1 to 100 bytes, not ''"),
+        ('fleet = "frontier"\nmodel', 'fleet = "a\\u001b"\nmodel', r"8: fleet: 'a\x1b' has characters that nobody"),
+        ('fleet = "frontier"\nmodel', 'fleet = "a\u202eb"\nmodel', r"8: fleet: 'a\u202eb' has characters that nobody"),
         ("utc_offset_h = -6", "utc_offset_h = -60", "2: utc_offset_h: must be a number from -14 to 14, not -60"),
         ("[sites.oregon]", "[site.oregon]", "4: site: unknown key, did you mean sites?"),
         ("[sites.oregon]", "[sites]\noregon = 8", "5: oregon: must be a table: write [sites.oregon]"),

@@ -3,11 +3,15 @@
 import pyarrow as pa
 import pyarrow.compute
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from schema import encoding, wire
+from schema import checks, encoding, wire
+from schema.printable import is_hidden
 from streams.blocks import Block, Commit, LogMessage, Span
 from streams.process import Processor, Stored
 from tests.batches import NOW_MS, batch
+from tests.texts import hostile
 
 
 def process(*values: bytes | pa.RecordBatch, processor: Processor | None = None, partition: int = 3) -> Stored:
@@ -229,3 +233,39 @@ def test_the_same_block_gives_the_same_tables_whoever_processes_it():
 
     assert list(first.power) == list(second.power)
     assert first.raw.equals(second.raw)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(hostile(surrogates=False), min_size=7, max_size=7), min_size=1, max_size=4), st.booleans())
+def test_every_row_is_accounted_for_whatever_its_labels(rows, as_json):
+    """As Arrow or as JSON: none raises, none is lost, and what is accepted can be seen."""
+    names = ("site", "fleet", "platform", "model", "host", "chip", "job")
+    labels = {name: [row[index] for row in rows] for index, name in enumerate(names)}
+    labels["platform"] = ["nvidia" if index % 2 else text for index, text in enumerate(labels["platform"])]
+    sent = batch(**labels)
+    stored = process(encoding.encode_ndjson(sent) if as_json else sent)
+
+    samples, rejected, joules = totals(stored)
+    assert samples + rejected == len(rows)
+    assert joules == pytest.approx(500.0 * samples)
+    assert sum(refusal.rows for refusal in stored.refusals) == rejected
+    for refusal in stored.refusals:
+        assert refusal.reason in checks.REASONS
+        assert wire.decode(refusal.value, refusal.content_type).num_rows == refusal.rows
+    for table in [stored.series, *stored.power]:
+        for text in _texts(table):
+            assert not is_hidden(text)
+
+
+def _texts(table: pa.Table | None) -> list[str]:
+    columns = [] if table is None else [column.to_pylist() for column in table.columns]
+    return [value for column in columns for value in column if isinstance(value, str)]
+
+
+def test_why_a_message_cannot_be_decoded_is_one_harmless_line():
+    """It goes into a header of the dead letter, a table, and from there to boards and terminals."""
+    message = LogMessage(0, 1, NOW_MS, b"x", "text/\x1b]0;x\x07\u202e")
+    (refusal,) = Processor().process(Commit("one", [Block(Span(0, 1, 1), [message])])).refusals
+
+    assert refusal.reason == "undecodable"
+    assert not is_hidden(refusal.detail)

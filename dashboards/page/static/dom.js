@@ -14,15 +14,23 @@ export function drawn(name, properties = {}, ...children) {
   return filled(document.createElementNS(SVG, name), properties, children);
 }
 
+// What nobody sees, or turns the direction of writing: in a name it stands as an escape, as in a terminal.
+const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** The text as it can be shown. */
+export const seen = text => text.replace(HIDDEN, one => `\\u{${one.codePointAt(0).toString(16)}}`);
+
+const readable = value => (typeof value === "string" ? seen(value) : value);
+
 function filled(node, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (name === "style")
       for (const [property, text] of Object.entries(value)) node.style.setProperty(property, text);
-    else node.setAttribute(name, value === true ? "" : value);
+    else node.setAttribute(name, value === true ? "" : readable(value));
   }
-  node.append(...children.filter(child => child !== null && child !== undefined));
+  node.append(...children.filter(child => child !== null && child !== undefined).map(readable));
   return node;
 }
 

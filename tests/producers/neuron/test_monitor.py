@@ -264,12 +264,42 @@ def test_a_line_without_end_is_given_up(pipe):
     """Before it has filled the memory."""
     monitor, end = pipe
     chunk = b"x" * 2**20
-    for _ in range(17):
+    for _ in range(3):
         end.write(chunk)
     end.write(b"\n" + LINE)
     collected(monitor, 1)
 
     assert monitor.trouble() == "standard input printed a line that is no report: it is too long"
+
+
+@pytest.mark.parametrize(
+    "printing",
+    [
+        "os.write(1, b'x' * 65536)",
+        "os.write(1, b'x\\n' * 2**15)",
+        "os.write(1, LINE * 20)",
+        "os.write(2, b'x' * 65536)",
+    ],
+    ids=["no-end-of-line", "short-lines", "reports", "errors"],
+)
+def test_a_monitor_that_prints_without_end_takes_no_core(tmp_path, printing):
+    """It waits in its pipe, the operator is told, and it can be closed at once."""
+    body = f"LINE = {LINE!r}\nwhile True:\n    {printing}\n"
+    patience = replace(QUICK, silent_s=60, hopeless_s=60)
+    with started(tmp_path, body, patience=patience) as monitor:
+        if "(2," not in printing:
+            until(lambda: "prints without end" in (monitor.trouble() or ""))
+        else:
+            until(lambda: starts(tmp_path))
+            time.sleep(0.3)
+        used = time.process_time()
+        time.sleep(1)
+        used = time.process_time() - used
+        began = time.monotonic()
+
+    assert used < 0.3
+    assert time.monotonic() - began < 5
+    assert not runs(starts(tmp_path)[0])
 
 
 def test_a_pipe_that_ends_is_told(pipe):

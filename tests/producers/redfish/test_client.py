@@ -133,8 +133,8 @@ def test_a_password_is_not_sent_in_the_clear():
 
 def test_redirects_are_not_followed(service, ca_file, opened):
     """A token must not end up elsewhere; the operator is told where it would have gone."""
-    service.respond = lambda handler: service.answer(handler, 308, headers=[("Location", "https://elsewhere/")])
-    with pytest.raises(SourceError, match=r"308 Permanent Redirect: give the address .* https://elsewhere/"):
+    service.respond = lambda handler: service.answer(handler, 308, headers=[("Location", "https://a:b@elsewhere/?t=1")])
+    with pytest.raises(SourceError, match=r"308 Permanent Redirect: give the address .* https://elsewhere/$"):
         opened(service.url, login=SESSION, trust=Trust(ca_file)).get(CHASSIS)
 
 

@@ -104,6 +104,28 @@ def test_a_helper_that_takes_no_more_questions_is_no_exception():
     assert helper.failure.endswith(": it ended")
 
 
+@pytest.mark.parametrize(
+    ("printing", "told"),
+    [("b'{}\\n' * 20000", None), ("b'x' * 65536", "it ended")],
+    ids=["answers that nobody asked for", "a line without an end"],
+)
+def test_a_helper_that_prints_without_end_is_read_by_the_question(printing, told):
+    """What nobody asked for waits in the pipe, in no memory of ours; it is ended with all that it started."""
+    forever = f"import os\nwhile True: os.write(1, {printing})"
+    helper = MonitoringProcess([sys.executable, "-c", forever])
+    assert helper.read(WITHIN_S) == {}
+    process, answers = helper._process, helper._answers  # nothing else shows how much is held
+    if told is None:
+        time.sleep(0.2)
+        assert answers.qsize() == 0
+        assert helper.failure is None
+        assert helper.read(WITHIN_S) == {}
+        helper.close()
+        assert process.poll() is not None
+    else:
+        assert helper.failure.endswith(told)
+
+
 def test_a_library_that_ends_its_process_ends_the_helper_only(asked, tmp_path):
     """It has happened."""
     helper = asked(python_with_libtpu(tmp_path, sdk="import os; os.abort()"))

@@ -4,10 +4,14 @@ import contextlib
 import socket
 import threading
 
+import grpc
 import pytest
+from tpu_info.proto import tpu_metric_service_pb2 as messages
+from tpu_info.proto import tpu_metric_service_pb2_grpc as services
 
-from producers.tpu.service import is_something_else
-from tests.producers.tpu_server import TpuServer, serving
+from producers.source import SourceError
+from producers.tpu.service import Runtime, is_something_else
+from tests.producers.tpu_server import TpuServer, host, serving
 
 
 @contextlib.contextmanager
@@ -61,3 +65,18 @@ def test_a_socket_file_may_be_of_something_else(tmp_path):
 @pytest.mark.parametrize("address", ["localhost:1", "[::1]:1", "localhost:99999", "unix:/no/such/socket"])
 def test_nothing_is_not_something(address):
     assert not is_something_else(address)
+
+
+def test_an_answer_of_megabytes_is_not_taken():
+    """It is no answer about the chips of one machine, nor of a slice."""
+    server = TpuServer(host(chips=60_000))
+    with serving(server):
+        runtime = Runtime(
+            server.address, timeout_s=20.0, own_chips=False, grpc=grpc, messages=messages,
+            stub=services.RuntimeMetricServiceStub,
+        )  # fmt: skip
+        runtime.list_metrics()
+        runtime.ask()
+        with pytest.raises(SourceError, match="answers RESOURCE_EXHAUSTED"):
+            runtime.answers()
+        runtime.close()
