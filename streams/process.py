@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from schema import checks, wire
-from streams import inventory, power, raw
+from schema.samples import Rows
+from streams import claims, inventory, power, raw
 from streams.accepted import Accepted, accept
 from streams.blocks import Block, Commit, LogMessage
 from streams.decoded import Decoded, Refusal, decode, refuse, undecodable
+from streams.overlaps import Overlaps
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 
@@ -40,14 +42,16 @@ class Stored:
     power: Iterable[pa.Table] = ()
     raw: pa.Table | None = None
     series: pa.Table | None = None
+    claims: pa.Table | None = None
     refusals: Sequence[Refusal] = field(default_factory=list)
 
 
 class Processor:
-    """Turns commits into tables. Its only state is the cache of rosters, which changes no result but `series`."""
+    """Turns commits into tables. What it remembers changes no result but `series` and `claims`."""
 
     def __init__(self, rosters: RosterCache | None = None) -> None:
         self._rosters = rosters or RosterCache()
+        self._overlaps = Overlaps()
         self._one_at_a_time = threading.Lock()
 
     def process(self, commit: Commit) -> Stored:
@@ -87,12 +91,16 @@ class Processor:
         if (reasons != checks.ACCEPTED).all():
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         accepted = accept(decoded, rosters, reasons)
+        doubled = self._overlapping(accepted, decoded, rosters)
+        renewed = inventory.due(accepted, rosters)
+        known = inventory.told(accepted, decoded, renewed) if len(renewed) else None
         return Stored(
             commit,
             _totals(commit, refusals, accepted),
             power=power.rows(accepted),
             raw=raw.rows(accepted),
-            series=inventory.rows(accepted, decoded, rosters),
+            series=inventory.rows(accepted, known) if known else None,
+            claims=claims.rows(accepted, known, inventory.told(accepted, decoded, doubled) if len(doubled) else None),
             refusals=refusals,
         )
 
@@ -102,6 +110,20 @@ class Processor:
         if found is None:
             found = make_roster(batch)
             self._rosters.put(key, found)
+        return found
+
+    def _overlapping(self, accepted: Accepted, decoded: Decoded, rosters: Sequence[Roster]) -> Rows:
+        """Return the samples that cover a time of which their chip was reported already."""
+        if new := [roster for roster in {id(one): one for one in rosters}.values() if roster.track is None]:
+            for roster, track in zip(new, self._overlaps.track([one.series for one in new]), strict=True):
+                roster.track = track
+        tracks = [roster.track for roster in rosters if roster.track is not None]
+        place = accepted.row - decoded.first[accepted.message]
+        samples = accepted.samples
+        found = self._overlaps.find(tracks, accepted.message, place, samples.ts_ms, samples.interval_ms)
+        if self._overlaps.full:  # both are forgotten together
+            self._overlaps = Overlaps()
+            self._rosters.clear()
         return found
 
 

@@ -101,6 +101,7 @@ class Store:
         for table, rows in (
             ("sample_batches", stored.raw),
             ("chip_series", stored.series),
+            ("chip_claims", stored.claims),
             ("rejected_rows", self._rejected(stored)),
         ):
             if rows is not None and rows.num_rows:
