@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
@@ -37,6 +37,14 @@ class Seen:
     ago_s: float
 
 
+class Doubt(NamedTuple):
+    """A fleet of which chips were reported twice in the last minute and a half, and the first hosts that did."""
+
+    fleet: str
+    chips: int
+    hosts: list[str]
+
+
 def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iterator[Finding]:
     """Yield a finding for each part as it is known; what rests on a part that is down is left out."""
     log, ends = "", None
@@ -64,6 +72,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
         yield (workers := workers_finding(seen(client), behind))
         yield behind_finding(behind, standing(client, log, behind) if workers.up else [])
     yield refused_finding(refused(client))
+    yield sums_finding(doubtful(client))
 
 
 def applied(client: Client) -> dict[int, tuple[str, str]]:
@@ -125,6 +134,15 @@ def refused(client: Client) -> dict[str, int]:
     return {reason: int(count) for reason, count in rows}
 
 
+def doubtful(client: Client) -> list[Doubt]:
+    """Return the fleets that count chips twice, those with most of them first."""
+    rows = client.query(
+        "SELECT concat(site, ' / ', fleet, ' / ', platform), chips, arraySlice(hosts, 1, 2) "
+        "FROM gigawatt.doubtful_fleets ORDER BY chips DESC, site, fleet, platform"
+    ).result_rows
+    return [Doubt(*row) for row in rows]
+
+
 def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
     """Return per partition how many of its kept messages are not stored; `ends` are first and next offsets."""
     return {number: max(end - max(stored.get(number, -1) + 1, first), 0) for number, (first, end) in ends.items()}
@@ -177,3 +195,12 @@ def refused_finding(refused: Mapping[str, int]) -> Finding:
         return Finding("refused", up=True, detail="nothing in the last hour")
     each = ", ".join(f"{count:,} {reason}" for reason, count in refused.items())
     return Finding("refused", up=True, detail=f"in the last hour: {each}")
+
+
+def sums_finding(doubtful: Sequence[Doubt]) -> Finding:
+    """Say which fleets count chips twice."""
+    if not doubtful:
+        return Finding("sums", up=True, detail="no chip is reported twice")
+    each = [f"{one.fleet}: {one.chips:,} by {', '.join(one.hosts)}" for one in doubtful[:SHOWN]]
+    more = [f"and {len(doubtful) - SHOWN} more fleets"] if len(doubtful) > SHOWN else []
+    return Finding("sums", up=True, detail=f"DOUBTFUL, chips are reported twice: {'; '.join(each + more)}")

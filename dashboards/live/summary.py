@@ -18,6 +18,8 @@ COMPLETE: Final = 0.98
 """A second is complete at this share of the most chips that a second of the window has."""
 SETTLE_S: Final = 5.0
 """Samples are stored 1 to 2 s after their end; after so long, what is missing is missing."""
+DOUBTFUL_S: Final = 90
+"""A fleet is doubtful for so long after a chip of it was reported twice: a Trainium sample is of a minute."""
 HISTORY_STEP_S: Final = 10
 HISTORY_S: Final = 600
 
@@ -77,6 +79,15 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Doubtful:
+    """Chips of a fleet that were reported twice within `DOUBTFUL_S`, and by whom: the first hosts, and the methods."""
+
+    chips: int
+    hosts: list[str]
+    methods: list[str]
+
+
+@dataclass(frozen=True)
 class Rows:
     """All that was read; `now` is the store's clock, in epoch seconds."""
 
@@ -93,6 +104,7 @@ class Rows:
     """By reason, of the last hour."""
     energy_day_j: dict[Key, float] = field(default_factory=dict)
     """Of each fleet that said anything in the last day."""
+    doubtful: dict[Key, Doubtful] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,8 @@ class Line:
     headroom_w: float | None
     method_shares: dict[str, float]
     history_w: list[float | None]
+    doubtful: Doubtful | None = None
+    """Its power counts chips twice."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,7 @@ class Total:
     modelled_share: float | None
     utilization: float | None
     history_w: list[float | None]
+    doubtful_chips: int = 0
 
 
 @dataclass(frozen=True)
@@ -216,6 +231,7 @@ def _line(key: Key, rows: Rows, horizon: float, end: int, *, stopped: bool) -> L
         headroom_w=None if budget_w is None or drawn_w is None else budget_w - drawn_w,
         method_shares={one.method: one.energy_j / joules for one in methods if one.energy_j > 0},
         history_w=_history(rows.history.get(key, []), second, end),
+        doubtful=rows.doubtful.get(key),
     )
 
 
@@ -250,6 +266,7 @@ def _total(lines: Sequence[Line]) -> Total:
         modelled_share=modelled_w / known_w if known_w else None,
         utilization=math.fsum(share * weight for share, weight in busy) / chips if chips else None,
         history_w=_sum_of_histories([line.history_w for line in lines]),
+        doubtful_chips=sum(line.doubtful.chips for line in lines if line.doubtful),
     )
 
 

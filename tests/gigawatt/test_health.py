@@ -3,12 +3,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gigawatt.health import (
+    Doubt,
     Seen,
     behind_by,
     behind_finding,
     refused_finding,
     schema_finding,
     standing,
+    sums_finding,
     workers_finding,
 )
 from schema.migrate import load
@@ -90,3 +92,13 @@ def test_what_just_woke_up_does_not_stand_still(client):
 def test_refused_rows_stand_by_reason():
     """What was refused is told by reason."""
     assert refused_finding({"bad_power": 3, "too_late": 1}).detail == "in the last hour: 3 bad_power, 1 too_late"
+
+
+def test_fleets_that_count_chips_twice_are_named_with_who_reports_them():
+    """It is no part that is down; whoever reads the figures must know it."""
+    assert sums_finding([]).detail == "no chip is reported twice"
+    found = sums_finding([Doubt(f"north / {name} / nvidia", 1200, ["a", "b"]) for name in "abcdefg"])
+
+    assert found.up
+    assert found.detail.startswith("DOUBTFUL, chips are reported twice: north / a / nvidia: 1,200 by a, b; north / b /")
+    assert found.detail.endswith("; and 2 more fleets")
