@@ -122,9 +122,10 @@ INNER JOIN
 ) AS names USING (series)
 GROUP BY time, site, fleet, platform, chip;
 
+-- With its database in the name, or it could be asked of in no other.
 CREATE VIEW doubtful_chips AS
 SELECT time, site, fleet, platform, chip, hosts, methods, samples, chip_seconds, power_w
-FROM doubtful_chips_between(since = now() - INTERVAL 90 SECOND, until = now());
+FROM gigawatt.doubtful_chips_between(since = now() - INTERVAL 90 SECOND, until = now());
 
 -- Fleets whose sum counts chips twice: `time` is the newest second of which that is known, `power_w` what these chips count
 -- for in a second, all reports of them together.
@@ -133,9 +134,9 @@ SELECT
     site, fleet, platform, max(doubtful.time) AS time, uniqExact(chip) AS chips,
     arraySort(groupUniqArrayArray(doubtful.hosts)) AS hosts, arraySort(groupUniqArrayArray(doubtful.methods)) AS methods,
     sum(doubtful.power_w) / uniqExact(doubtful.time) AS power_w
-FROM doubtful_chips_between(since = {since:DateTime('UTC')}, until = {until:DateTime('UTC')}) AS doubtful
+FROM gigawatt.doubtful_chips_between(since = {since:DateTime('UTC')}, until = {until:DateTime('UTC')}) AS doubtful
 GROUP BY site, fleet, platform;
 
 CREATE VIEW doubtful_fleets AS
 SELECT site, fleet, platform, time, chips, hosts, methods, power_w
-FROM doubtful_fleets_between(since = now() - INTERVAL 90 SECOND, until = now());
+FROM gigawatt.doubtful_fleets_between(since = now() - INTERVAL 90 SECOND, until = now());

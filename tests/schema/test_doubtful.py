@@ -236,6 +236,19 @@ def test_fleets_that_count_chips_twice(log):
     assert rows == [("north", "train", "nvidia", log.start_s + 1, 2, ["a", "b"], ["counter"], 1400.0)]
 
 
+def test_the_views_can_be_asked_from_another_database_and_after_a_restart(log, engine):
+    """Detaching is what a restart does to a view: its text is read again."""
+    log.arrives(log.second(0, host="a"), log.second(0, host="b"))
+    for name in ("doubtful_chips_between", "doubtful_chips", "doubtful_fleets_between", "doubtful_fleets"):
+        log.client.command(f"DETACH TABLE {name}")
+        log.client.command(f"ATTACH TABLE {name}")
+
+    elsewhere = connect(engine.url, database=None)
+    assert elsewhere.query("SELECT chips FROM gigawatt.doubtful_fleets").result_rows == [(2,)]
+    assert elsewhere.query("SELECT count() FROM gigawatt.doubtful_chips").result_rows == [(2,)]
+    elsewhere.close()
+
+
 def test_a_past_moment_can_be_asked_again(log):
     """What was doubtful then, though it is not any more."""
     log.start_s -= 3600
