@@ -51,6 +51,7 @@ def _rows(accepted: Accepted, chips: Told | None, *, overlap: bool) -> pa.Table 
             "host_key": host_key,
             "site": names["site"],
             "fleet": names["fleet"],
+            "overlaps": np.full(len(kept), overlap),
             "first_seen": _time(chips.first_ms[kept]),
             "last_seen": _time(chips.last_ms[kept]),
         }

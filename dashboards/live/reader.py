@@ -83,7 +83,7 @@ GROUP BY site, fleet, platform
 """
 # As the view begins. Nearly always there is none, and then the view need not be worked out.
 _SUSPECTS = """
-SELECT chip_key FROM chip_claims WHERE last_seen >= now() - {doubtful_s:UInt32} - 300
+SELECT chip_key FROM chip_claims WHERE last_seen >= now() - {doubtful_s:UInt32} - 900
 GROUP BY chip_key HAVING min(claim) != max(claim) LIMIT 1
 """
 _DOUBTFUL = """

@@ -2,7 +2,8 @@
 -- time. To look for that among all samples of a million chips would cost as much as to store them, so it is looked for
 -- among chips that can be: those of which several claims are alive. A claim is one way by which samples of a chip come: from
 -- a host, in a partition of the log, in messages of a first host; and one more where a worker itself has met samples that
--- overlap, which have all of these in common. Claims are renewed as the inventory is, every ten seconds to three minutes.
+-- overlap, which have all of these in common. Claims are renewed as the inventory is, every ten seconds to some minutes, and
+-- are alive for a quarter of an hour.
 CREATE TABLE chip_claims
 (
     chip_key UInt64 COMMENT 'hash of site, fleet and chip: a chip, whoever reports it',
@@ -11,18 +12,20 @@ CREATE TABLE chip_claims
     host_key UInt64 COMMENT 'as in sample_batches',
     site LowCardinality(String),
     fleet LowCardinality(String),
+    overlaps Bool COMMENT 'of samples that a worker has met and that overlap',
     first_seen SimpleAggregateFunction(min, DateTime('UTC')) CODEC(ZSTD(1)),
     last_seen SimpleAggregateFunction(max, DateTime('UTC')) CODEC(ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
 PRIMARY KEY (chip_key, claim)
-ORDER BY (chip_key, claim, series, host_key, site, fleet)
+ORDER BY (chip_key, claim, series, host_key, site, fleet, overlaps)
 TTL last_seen + INTERVAL 3 DAY
 SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12, index_granularity = 512;
 
 -- Chips of which more than half of what a second has of them is covered twice. Less is a clock that is a little off, or a
--- chip that is moved. Of a fleet at most a thousand chips are looked at, neighbours first, so that a mistake of a whole site
--- is known as quickly; and rows of samples from five minutes before.
+-- chip that is moved. Of a fleet at most a thousand chips are looked at, so that a mistake of a whole site is known as
+-- quickly: neighbours, and last those whose claims differ by partition or first host alone, as all do when partitions are
+-- added. Rows of samples are looked at from five minutes before.
 CREATE VIEW doubtful_chips_between AS
 WITH
     (
@@ -37,12 +40,12 @@ WITH
             (
                 SELECT chip_key
                 FROM chip_claims
-                WHERE last_seen >= {since:DateTime('UTC')} - 300 AND first_seen <= {until:DateTime('UTC')}
+                WHERE last_seen >= {since:DateTime('UTC')} - 900 AND first_seen <= {until:DateTime('UTC')}
                 GROUP BY chip_key
                 HAVING min(claim) != max(claim)
             )
             GROUP BY chip_key
-            ORDER BY min(host_key), chip_key
+            ORDER BY min(series) = max(series) AND NOT max(overlaps), min(host_key), chip_key
             LIMIT 1000 BY site, fleet
         )
         ARRAY JOIN ways AS way

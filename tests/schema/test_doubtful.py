@@ -274,3 +274,14 @@ def test_of_a_fleet_that_is_reported_twice_as_a_whole_a_thousand_chips_are_looke
 
     rows = log.client.query("SELECT fleet, chips FROM doubtful_fleets ORDER BY fleet").result_rows
     assert rows == [("serve", 2), ("train", 1000)]
+
+
+def test_chips_that_changed_their_partition_hide_no_chip_that_is_reported_twice(log):
+    """Partitions were added: of so many suspects those that differ by no host are looked at last."""
+    hosts = [{"host": f"host-{host}", "chip": [f"host-{host}/{chip}" for chip in range(8)]} for host in range(150)]
+    for nth, partition in ((0, 1), (1, 2)):
+        twice = [log.second(nth, host=host, chips=1) for host in ("a", "b")]
+        same = [log.second(nth, chips=8, **host) for host in hosts]
+        log.arrives(*twice, *same, partition=partition, worker=f"of {partition}")
+
+    assert log.doubtful() == [(0, "GPU-0"), (1, "GPU-0")]
