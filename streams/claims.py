@@ -5,9 +5,11 @@ host, through another partition, or in messages of another first host. Where all
 overlap are a claim of their own. A second claim says no more than that the chip may be reported twice: it may move.
 Whether it is reported twice is what the view `doubtful_chips_between` finds, in the samples themselves.
 
-Claims are told with the inventory, and as often.
+Claims are told when they are new, and renewed within some minutes: many at once and not with every commit, for what an
+insert costs is the insert.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,16 +18,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schema.samples import METER_MODELS
+from schema.samples import METER_MODELS, Rows
 from streams.accepted import Accepted
 from streams.inventory import Told
+from streams.rosters import Roster
 
+RENEWED_EVERY_MS: Final = 180_000
+RENEWED_AT_ONCE_MS: Final = 20_000
+"""So often some of the claims that are due are renewed,"""
+RENEWED_ROWS: Final = 50_000
+"""and about so many."""
 _SEPARATOR: Final = "\0"
 _HOST, _WAY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
+def due(accepted: Accepted, rosters: Sequence[Roster], *, renew: bool) -> Rows:
+    """Return the samples of whose chips claims are to be told now, and note in the rosters that they are.
+
+    Those are all that are new and, where some are renewed now, those that were not for longest.
+    """
+    appended_ms = int(accepted.appended_ms.max())
+    chosen = [index for index, roster in enumerate(rosters) if not roster.claimed_ms]
+    if renew:
+        budget = RENEWED_ROWS
+        for index in sorted(range(len(rosters)), key=lambda index: rosters[index].claimed_ms):
+            roster = rosters[index]
+            if budget <= 0 or appended_ms < roster.claimed_ms + RENEWED_EVERY_MS:
+                break
+            if roster.claimed_ms:
+                budget -= len(roster.series)
+                chosen.append(index)
+    marks = np.zeros(len(rosters), bool)
+    marks[chosen] = True
+    for index in chosen:
+        rosters[index].claimed_ms = appended_ms
+    return np.flatnonzero(marks[accepted.message])
+
+
 def rows(accepted: Accepted, known: Told | None, overlapping: Told | None) -> pa.Table | None:
-    """Return the claims of the chips that are told to the inventory, and of those whose samples overlap."""
+    """Return the claims of chips as they are known, and of those whose samples overlap."""
     parts = [_rows(accepted, known, overlap=False), _rows(accepted, overlapping, overlap=True)]
     tables = [part for part in parts if part is not None and part.num_rows]
     return pa.concat_tables(tables).unify_dictionaries() if tables else None

@@ -36,8 +36,10 @@ class Told:
     chip: pa.Array
 
 
-def told(accepted: Accepted, decoded: Decoded, samples: Rows) -> Told:
-    """Return the chips that some samples are of."""
+def told(accepted: Accepted, decoded: Decoded, samples: Rows) -> Told | None:
+    """Return the chips that some samples are of; None where there are no samples."""
+    if not len(samples):
+        return None
     samples = samples[np.argsort(accepted.series[samples], kind="stable")]
     series, ts_ms = accepted.series[samples], accepted.samples.ts_ms[samples]
     begins = np.ones(len(series), bool)

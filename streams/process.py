@@ -52,6 +52,7 @@ class Processor:
     def __init__(self, rosters: RosterCache | None = None) -> None:
         self._rosters = rosters or RosterCache()
         self._overlaps = Overlaps()
+        self._renewed_ms = 0
         self._one_at_a_time = threading.Lock()
 
     def process(self, commit: Commit) -> Stored:
@@ -93,14 +94,17 @@ class Processor:
         accepted = accept(decoded, rosters, reasons)
         doubled = self._overlapping(accepted, decoded, rosters)
         renewed = inventory.due(accepted, rosters)
-        known = inventory.told(accepted, decoded, renewed) if len(renewed) else None
+        known = inventory.told(accepted, decoded, renewed)
+        claimed = self._claimed(accepted, rosters)
+        # Of new chips both are told.
+        claiming = known if np.array_equal(claimed, renewed) else inventory.told(accepted, decoded, claimed)
         return Stored(
             commit,
             _totals(commit, refusals, accepted),
             power=power.rows(accepted),
             raw=raw.rows(accepted),
             series=inventory.rows(accepted, known) if known else None,
-            claims=claims.rows(accepted, known, inventory.told(accepted, decoded, doubled) if len(doubled) else None),
+            claims=claims.rows(accepted, claiming, inventory.told(accepted, decoded, doubled)),
             refusals=refusals,
         )
 
@@ -111,6 +115,14 @@ class Processor:
             found = make_roster(batch)
             self._rosters.put(key, found)
         return found
+
+    def _claimed(self, accepted: Accepted, rosters: Sequence[Roster]) -> Rows:
+        """Return the samples of whose chips claims are to be told now; once in a while that renews many."""
+        appended_ms = int(accepted.appended_ms.max())
+        renew = appended_ms >= self._renewed_ms + claims.RENEWED_AT_ONCE_MS
+        if renew:
+            self._renewed_ms = appended_ms
+        return claims.due(accepted, rosters, renew=renew)
 
     def _overlapping(self, accepted: Accepted, decoded: Decoded, rosters: Sequence[Roster]) -> Rows:
         """Return the samples that cover a time of which their chip was reported already."""

@@ -37,7 +37,7 @@ class Roster:
     `reasons` [n] says which rows are refused for their labels. `group_of` [n] indexes `groups`. `series` [n] is XXH64
     over the six labels joined by NUL, the number by which the store knows a chip in its place; `host_key` is XXH64 of
     the first host. `written_ms` is when the roster's chips were last told to the inventory (append time), 0 for never.
-    `track` says up to when its chips were reported, once that is followed.
+    `claimed_ms` is the same of their claims. `track` says up to when its chips were reported, once that is followed.
     """
 
     reasons: checks.Reasons
@@ -46,6 +46,7 @@ class Roster:
     series: npt.NDArray[np.uint64]
     host_key: int
     written_ms: int = 0
+    claimed_ms: int = 0
     track: Track | None = None
 
     @property

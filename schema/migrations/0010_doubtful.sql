@@ -2,8 +2,7 @@
 -- time. To look for that among all samples of a million chips would cost as much as to store them, so it is looked for
 -- among chips that can be: those of which several claims are alive. A claim is one way by which samples of a chip come: from
 -- a host, in a partition of the log, in messages of a first host; and one more where a worker itself has met samples that
--- overlap, which have all of these in common. Claims are renewed as the inventory is, every ten seconds to some minutes, and
--- are alive for a quarter of an hour.
+-- overlap, which have all of these in common. Claims are renewed every few minutes, and alive for a quarter of an hour.
 CREATE TABLE chip_claims
 (
     chip_key UInt64 COMMENT 'hash of site, fleet and chip: a chip, whoever reports it',

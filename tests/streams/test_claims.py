@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from schema import encoding
 from streams.blocks import Block, Commit, LogMessage, Span
-from streams.inventory import RENEWED_EVERY_MS
+from streams.claims import RENEWED_AT_ONCE_MS, RENEWED_EVERY_MS
 from streams.process import Processor, Stored
 from tests.batches import NOW_MS, batch
 
@@ -34,6 +34,21 @@ def test_a_chip_that_one_producer_reports_has_one_claim():
     assert len(claims(first)) == 2
     assert [claims(stored) == claims(first) for stored in later] == [False, True, False]
     assert claims(arrives(Processor(), batch(chip=["b", "a"]))) == claims(first)
+
+
+def test_claims_are_renewed_together_and_a_bounded_number_at_once(monkeypatch):
+    """Those that were not for longest; the others a while later."""
+    monkeypatch.setattr("streams.claims.RENEWED_ROWS", 3)
+    processor = Processor()
+    hosts = [batch(host=host, chip=[f"{host}/0", f"{host}/1"]) for host in "abc"]
+    for nth, host in enumerate(hosts):
+        arrives(processor, host, appended_ms=NOW_MS + nth)
+    renewed = []
+    for at in range(0, 3 * RENEWED_AT_ONCE_MS, 1000):
+        stored = arrives(processor, *hosts, appended_ms=NOW_MS + 10 + RENEWED_EVERY_MS + at)
+        renewed.append(0 if stored.claims is None else sum(not one for one in stored.claims["overlaps"].to_pylist()))
+
+    assert [(at, count) for at, count in enumerate(renewed) if count] == [(0, 4), (RENEWED_AT_ONCE_MS // 1000, 2)]
 
 
 def test_another_host_partition_or_message_is_another_claim_of_the_same_chip():
