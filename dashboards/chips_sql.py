@@ -215,20 +215,17 @@ ORDER BY silent DESC, last_seen DESC, site, fleet, platform, host
 LIMIT 100
 """
 
-OVERLAPPING: Final = f"""
-SELECT site, fleet, platform, model, host, chip
-FROM chip_names
-WHERE series IN
-(
-    SELECT series
-    FROM series_samples
-    WHERE {OF_NEWEST}
-    GROUP BY series
-    HAVING sum(interval_ms) >
-        1.05 * (max(toUnixTimestamp64Milli(ts)) - min(toUnixTimestamp64Milli(ts) - toInt64(interval_ms)))
-    LIMIT 100
-)
-ORDER BY site, fleet, platform, host, chip
+DOUBLED: Final = """
+SELECT
+    site, fleet, platform, chip,
+    arrayStringConcat(arraySlice(arraySort(groupUniqArrayArray(doubled.hosts)), 1, 4), ', ') AS reported_by,
+    arrayStringConcat(arraySort(groupUniqArrayArray(doubled.methods)), ', ') AS power_methods,
+    count() AS seconds, max(doubled.samples) AS samples_at_once, avg(doubled.power_w) AS counted_w, max(time) AS newest
+FROM doubtful_chips_between(since = $__toTime - 90, until = $__toTime) AS doubled
+WHERE @chosen
+GROUP BY site, fleet, platform, chip
+ORDER BY seconds DESC, site, fleet, platform, chip
+LIMIT 100
 """
 TWO_NAMES: Final = f"""
 SELECT

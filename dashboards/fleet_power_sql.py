@@ -1,11 +1,15 @@
 """What the panels of the board Fleet power ask; `@name` is a fragment of sql.py."""
 
+# ruff: noqa: S608  queries are made of our own text
+
 from typing import Final
 
-POWER: Final = """
+_DOUBTFUL: Final = "doubtful_fleets_between(since = $__toTime - 90, until = $__toTime)"
+POWER: Final = f"""
 SELECT
     sum(ifNull(power_estimated_w, power_w)) AS power_w,
-    toUnixTimestamp($__toTime) - toUnixTimestamp(max(newest.time)) - 1 AS age_s
+    toUnixTimestamp($__toTime) - toUnixTimestamp(max(newest.time)) - 1 AS age_s,
+    (SELECT sum(chips) FROM {_DOUBTFUL} WHERE @chosen) AS twice
 FROM @newest AS newest
 """
 BUDGET: Final = "SELECT sum(budget_w) AS budget_w FROM budgets WHERE @chosen HAVING count() > 0"
@@ -54,12 +58,13 @@ FROM @lines AS lines
 GROUP BY time, series
 ORDER BY time, series
 """
-GROUPS: Final = """
+GROUPS: Final = f"""
 SELECT
     site, fleet, platform,
     multiIf(
         newest.time IS NULL, 'silent',
         newest.time < $__toTime - @old_s, 'not heard of',
+        (site, fleet, platform) IN (SELECT site, fleet, platform FROM {_DOUBTFUL}), 'doubtful',
         power_estimated_w > budget_w, 'over budget',
         chips_reporting < chips_expected * limits['coverage_share'], 'chips missing',
         power_estimated_w > budget_w * (1 - limits['headroom_share']), 'headroom low',

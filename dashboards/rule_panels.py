@@ -25,6 +25,7 @@ PANELS: Final[Mapping[str, Panel]] = MappingProxyType(
         "power_dropped_together": Panel("gigawatt-dynamics", 10),
         "chips_silent": Panel("gigawatt-chips", 11),
         "chips_doubled": Panel("gigawatt-chips", 12),
+        "fleet_doubtful": Panel("gigawatt-chips", 12),
         "chips_throttled": Panel("gigawatt-chips", 8),
         "meter_disagrees": Panel("gigawatt-trust", 11),
         "freshness_lost": Panel("gigawatt-trust", 2),

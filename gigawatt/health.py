@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
@@ -41,6 +41,14 @@ class Seen:
     ago_s: float
 
 
+class Doubt(NamedTuple):
+    """A fleet of which chips were reported twice in the last minute and a half, and the first hosts that did."""
+
+    fleet: str
+    chips: int
+    hosts: list[str]
+
+
 def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iterator[Finding]:
     """Yield a finding for each part as it is known; what rests on a part that is down is left out."""
     log, ends = "", None
@@ -69,6 +77,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
         yield behind_finding(behind, standing(client, log, behind) if workers.up else [])
     yield refused_finding(refused(client))
     yield letters_finding(*lost_letters(client))
+    yield sums_finding(doubtful(client))
 
 
 def applied(client: Client) -> dict[int, tuple[str, str]]:
@@ -140,6 +149,15 @@ def lost_letters(client: Client) -> tuple[int, int, str]:
     return int(rows[0][0]), int(rows[0][1]), rows[0][2]
 
 
+def doubtful(client: Client) -> list[Doubt]:
+    """Return the fleets that count chips twice, those with most of them first."""
+    rows = client.query(
+        "SELECT concat(site, ' / ', fleet, ' / ', platform), chips, arraySlice(hosts, 1, 2) "
+        "FROM gigawatt.doubtful_fleets ORDER BY chips DESC, site, fleet, platform"
+    ).result_rows
+    return [Doubt(*row) for row in rows]
+
+
 def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
     """Return per partition how many of its kept messages are not stored; `ends` are first and next offsets."""
     return {number: max(end - max(stored.get(number, -1) + 1, first), 0) for number, (first, end) in ends.items()}
@@ -202,3 +220,12 @@ def letters_finding(letters: int, rows: int, why: str) -> Finding:
         return Finding("letters", up=True, detail="all dead letters of the last hour are written")
     detail = f"{letters:,} dead letters ({rows:,} rows) of the last hour are not in {REJECTED}: {why}"
     return Finding("letters", up=False, detail=f"{detail}; run: gigawatt migrate")
+
+
+def sums_finding(doubtful: Sequence[Doubt]) -> Finding:
+    """Say which fleets count chips twice."""
+    if not doubtful:
+        return Finding("sums", up=True, detail="no chip is reported twice")
+    each = [f"{one.fleet}: {one.chips:,} by {', '.join(one.hosts)}" for one in doubtful[:SHOWN]]
+    more = [f"and {len(doubtful) - SHOWN} more fleets"] if len(doubtful) > SHOWN else []
+    return Finding("sums", up=True, detail=f"DOUBTFUL, chips are reported twice: {'; '.join(each + more)}")

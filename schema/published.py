@@ -32,6 +32,8 @@ _RECONCILED: Final = (
     *("time", "site", "kind", "meter", "hosts", "chips_expected", "chips_w", "coverage", "chips_estimated_w"),
     *("metered_w", "meter_coverage", "ratio"),
 )
+_DOUBTFUL_CHIPS: Final = ("time", *_GROUP, "chip", "hosts", "methods", "samples", "chip_seconds", "power_w")
+_DOUBTFUL_FLEETS: Final = ("time", *_GROUP, "chips", "hosts", "methods", "power_w")
 
 CONTRACT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -79,6 +81,10 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "meters": ("site", "kind", "meter", "first_seen", "last_seen"),
     "power_reconciled": _RECONCILED,
     "power_reconciled_between": _RECONCILED,
+    "doubtful_chips": _DOUBTFUL_CHIPS,
+    "doubtful_chips_between": _DOUBTFUL_CHIPS,
+    "doubtful_fleets": _DOUBTFUL_FLEETS,
+    "doubtful_fleets_between": _DOUBTFUL_FLEETS,
 }
 
 PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -89,7 +95,7 @@ PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 INTERNAL: Final = (
     *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
     *("metered_hosts", "metered_series", "block_cuts", "dead_letter_failures", "label_rulings"),
-    "schema_migrations",
+    *("schema_migrations", "chip_claims"),
 )
 """What is no one else's: how the published views are made may change."""
 

@@ -6,6 +6,7 @@ Rows only ever widen the span from first to last seen, so telling a chip twice c
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,12 +22,22 @@ RENEWED_ROWS: Final = 512
 RENEWED_EVERY_MS: Final = 10_000
 
 
-def rows(
-    accepted: Accepted, decoded: Decoded, rosters: Sequence[Roster], budget: int = RENEWED_ROWS
-) -> pa.Table | None:
-    """Return the rows to tell now, and note in the rosters that they were told; None when there are none."""
-    due = _due(rosters, budget, int(accepted.appended_ms.max()))
-    samples = np.flatnonzero(due[accepted.message])
+@dataclass(frozen=True)
+class Told:
+    """Chips to be told of, in order of their series: for each the number of one of its samples, and the span of all.
+
+    `host` and `chip` are their names.
+    """
+
+    sample: Rows
+    first_ms: Ints
+    last_ms: Ints
+    host: pa.Array
+    chip: pa.Array
+
+
+def told(accepted: Accepted, decoded: Decoded, samples: Rows) -> Told | None:
+    """Return the chips that some samples are of; None where there are no samples."""
     if not len(samples):
         return None
     samples = samples[np.argsort(accepted.series[samples], kind="stable")]
@@ -35,14 +46,22 @@ def rows(
     begins[1:] = series[1:] != series[:-1]
     starts = np.flatnonzero(begins)
     one = samples[starts]
+    return Told(
+        one, np.minimum.reduceat(ts_ms, starts), np.maximum.reduceat(ts_ms, starts), **_names(accepted, decoded, one)
+    )
+
+
+def rows(accepted: Accepted, chips: Told) -> pa.Table:
+    """Return rows of `chip_series`."""
     return pa.table(
         {
-            "series": pa.array(accepted.series[one]),
-            **accepted.group_columns(accepted.group[one]),
-            **_names(accepted, decoded, one),
-            "first_seen": _time(np.minimum.reduceat(ts_ms, starts)),
-            "last_seen": _time(np.maximum.reduceat(ts_ms, starts)),
-            "host_key": pa.array(accepted.host_key[one]),
+            "series": pa.array(accepted.series[chips.sample]),
+            **accepted.group_columns(accepted.group[chips.sample]),
+            "host": chips.host,
+            "chip": chips.chip,
+            "first_seen": _time(chips.first_ms),
+            "last_seen": _time(chips.last_ms),
+            "host_key": pa.array(accepted.host_key[chips.sample]),
         }
     )
 
@@ -58,6 +77,12 @@ def _names(accepted: Accepted, decoded: Decoded, samples: Rows) -> dict[str, pa.
         for name, label in wire.labels(decoded.received[index], tuple(parts)).items():
             parts[name].append(label.values.take(pa.array(label.codes[own])))
     return {name: pa.concat_arrays(arrays).take(pa.array(back)) for name, arrays in parts.items()}
+
+
+def due(accepted: Accepted, rosters: Sequence[Roster], budget: int = RENEWED_ROWS) -> Rows:
+    """Return the samples whose chips are to be told of now, and note in the rosters that they are."""
+    marks = _due(rosters, budget, int(accepted.appended_ms.max()))
+    return np.flatnonzero(marks[accepted.message])
 
 
 def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from schema import checks, spread, wire
-from schema.samples import IDENTITY
-from streams import inventory, power, raw
+from schema.samples import IDENTITY, Rows
+from streams import claims, inventory, power, raw
 from streams.accepted import Accepted, accept
 from streams.admission import NOTHING_SEEN, Admissions, AskedInVainError
 from streams.blocks import Block, Commit, LogMessage
 from streams.decoded import Decoded, Refusal, Unwritten, decode, refuse, undecodable
+from streams.overlaps import Overlaps
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
 Admit = Callable[[Decoded, Sequence[Roster], checks.Reasons], checks.Reasons]
@@ -45,12 +46,13 @@ class Stored:
     power: Iterable[pa.Table] = ()
     raw: pa.Table | None = None
     series: pa.Table | None = None
+    claims: pa.Table | None = None
     refusals: Sequence[Refusal] = field(default_factory=list)
     unwritten: Sequence[Unwritten] = ()
 
 
 class Processor:
-    """Turns commits into tables. Its only state is the cache of rosters, which changes no result but `series`.
+    """Turns commits into tables. What it remembers changes no result but `series` and `claims`.
 
     Without `admissions` every site, fleet and model is welcome.
     """
@@ -58,6 +60,8 @@ class Processor:
     def __init__(self, rosters: RosterCache | None = None, admissions: Admissions | None = None) -> None:
         self._rosters = rosters or RosterCache()
         self._admissions = admissions
+        self._overlaps = Overlaps()
+        self._renewed_ms = 0
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -105,12 +109,19 @@ class Processor:
         if (reasons != checks.ACCEPTED).all():
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         accepted = accept(decoded, rosters, reasons)
+        doubled = self._overlapping(accepted, decoded, rosters)
+        renewed = inventory.due(accepted, rosters)
+        known = inventory.told(accepted, decoded, renewed)
+        claimed = self._claimed(accepted, rosters)
+        # Of new chips both are told.
+        claiming = known if np.array_equal(claimed, renewed) else inventory.told(accepted, decoded, claimed)
         return Stored(
             commit,
             _totals(commit, refusals, accepted),
             power=power.rows(accepted),
             raw=raw.rows(accepted),
-            series=inventory.rows(accepted, decoded, rosters),
+            series=inventory.rows(accepted, known) if known else None,
+            claims=claims.rows(accepted, claiming, inventory.told(accepted, decoded, doubled)),
             refusals=refusals,
         )
 
@@ -142,6 +153,28 @@ class Processor:
         if found is None:
             found = make_roster(batch)
             self._rosters.put(key, found)
+        return found
+
+    def _claimed(self, accepted: Accepted, rosters: Sequence[Roster]) -> Rows:
+        """Return the samples of whose chips claims are to be told now; once in a while that renews many."""
+        appended_ms = int(accepted.appended_ms.max())
+        renew = appended_ms >= self._renewed_ms + claims.RENEWED_AT_ONCE_MS
+        if renew:
+            self._renewed_ms = appended_ms
+        return claims.due(accepted, rosters, renew=renew)
+
+    def _overlapping(self, accepted: Accepted, decoded: Decoded, rosters: Sequence[Roster]) -> Rows:
+        """Return the samples that cover a time of which their chip was reported already."""
+        if new := [roster for roster in {id(one): one for one in rosters}.values() if roster.track is None]:
+            for roster, track in zip(new, self._overlaps.track([one.series for one in new]), strict=True):
+                roster.track = track
+        tracks = [roster.track for roster in rosters if roster.track is not None]
+        place = accepted.row - decoded.first[accepted.message]
+        samples = accepted.samples
+        found = self._overlaps.find(tracks, accepted.message, place, samples.ts_ms, samples.interval_ms)
+        if self._overlaps.full:  # both are forgotten together
+            self._overlaps = Overlaps()
+            self._rosters.clear()
         return found
 
 

@@ -16,6 +16,7 @@ import xxhash
 
 from schema import checks, wire
 from schema.samples import IDENTITY, Codes, Label
+from streams.overlaps import Track
 
 _SEPARATOR = "\0"
 
@@ -36,7 +37,8 @@ class Roster:
     `reasons` [n] says which rows are refused for their labels. `group_of` [n] indexes `groups`. `series` [n] is XXH64
     over the six labels joined by NUL, the number by which the store knows a chip in its place; `host_key` is XXH64 of
     the first host. `written_ms` is when the roster's chips were last told to the inventory (append time), 0 for never.
-    `admitted` is the place up to which all its groups were (see `streams.admission`).
+    `claimed_ms` is the same of their claims. `admitted` is the place up to which all its groups were (see
+    `streams.admission`). `track` says up to when its chips were reported, once that is followed.
     """
 
     reasons: checks.Reasons
@@ -46,11 +48,13 @@ class Roster:
     host_key: int
     written_ms: int = 0
     admitted: int = 2**63
+    claimed_ms: int = 0
+    track: Track | None = None
 
     @property
     def nbytes(self) -> int:
         """How much memory this roster takes, about."""
-        return self.reasons.nbytes + self.group_of.nbytes + self.series.nbytes + 600
+        return self.reasons.nbytes + self.group_of.nbytes + 2 * self.series.nbytes + 900
 
 
 def digest(batch: pa.RecordBatch) -> bytes:
@@ -98,7 +102,7 @@ def _strings(label: Label) -> pa.StringArray:
 class RosterCache:
     """The rosters met lately, at most `max_bytes` of them; the longest unused one goes first."""
 
-    def __init__(self, max_bytes: int = 96 * 2**20) -> None:
+    def __init__(self, max_bytes: int = 144 * 2**20) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._rosters: OrderedDict[bytes, Roster] = OrderedDict()
@@ -109,6 +113,11 @@ class RosterCache:
         if found is not None:
             self._rosters.move_to_end(key)
         return found
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._rosters.clear()
+        self._bytes = 0
 
     def put(self, key: bytes, made: Roster) -> None:
         """Keep a roster."""

@@ -105,6 +105,7 @@ class Store:
         for table, rows in (
             ("sample_batches", stored.raw),
             ("chip_series", stored.series),
+            ("chip_claims", stored.claims),
             ("rejected_rows", self._rejected(stored)),
             ("dead_letter_failures", self._failures(stored.unwritten, written=False)),
         ):

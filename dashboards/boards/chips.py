@@ -183,15 +183,26 @@ def _lost_and_doubled() -> Row:
                 ],
             ),
             table(
-                12, "Chips with two samples at once", f"{_NEWEST} Samples of one chip that cover the same time: its "
-                "watts count twice. The table above counts them over a minute.",
-                sql.OVERLAPPING, unit="string", width=6, links=[_TO_TRUST], no_value="none",
-                fields=[*_FLEET, field("model"), field("host"), _CHIP],
+                12, "Chips reported twice", "Chips of which samples cover the same time, within the last minute and a "
+                "half of the range: from two hosts, by two methods, or twice from one host. Their watts count twice: "
+                "counted is what all reports of a chip add to the sum. Of a fleet at most a thousand chips are looked "
+                "at.",
+                sql.DOUBLED, unit="none", width=12, links=[_TO_TRUST], no_value="none",
+                fields=[
+                    *_FLEET,
+                    _CHIP,
+                    field("reported_by"),
+                    field("power_methods", title="methods"),
+                    field("seconds", decimals=0, steps=_SOME, cell="color-text"),
+                    field("samples_at_once", title="samples at once", decimals=0),
+                    field("counted_w", title="counted", unit="watt", decimals=2),
+                    field("newest", unit="dateTimeAsIso"),
+                ],
             ),
             table(
                 13, "Chips under two names", "One chip of a fleet that was told of two hosts or models within five "
                 "minutes: by two producers, or it was moved a moment ago.",
-                sql.TWO_NAMES, unit="none", width=6, links=[_TO_TRUST], no_value="none",
+                sql.TWO_NAMES, unit="none", width=24, links=[_TO_TRUST], no_value="none",
                 fields=[*_FLEET, _CHIP, field("names", decimals=0), field("told_as")],
             ),
         ],

@@ -14,6 +14,7 @@ _COVERAGE: Final[Steps] = ((None, "red"), (DEFAULTS["coverage_share"], "yellow")
 _ERROR: Final[Steps] = ((None, "green"), (0.05, "yellow"), (0.2, "orange"))
 _BLUE: Final[Steps] = ((None, "blue"),)
 _NOW_AGE: Final[Steps] = ((None, "text"), (DEFAULTS["freshness_s"], "red"))
+_TWICE: Final[Steps] = ((None, "text"), (1.0, "red"))
 _AGE: Final[Steps] = ((None, "green"), (DEFAULTS["freshness_s"], "yellow"), (120.0, "red"))
 
 _TO_CHIPS = drill(CHIPS, "Hosts and chips")
@@ -47,11 +48,13 @@ def _now() -> Row:
             stat(
                 1, "Power", "Power of the chosen fleets, corrected for chips that do not report. A fleet of which "
                 "nothing is known for three minutes is not in it; where it has a budget, coverage shows that. Age is "
-                "that of the newest complete second of any of them: red means that this is what the power was.",
+                "that of the newest complete second of any of them: red means that this is what the power was. Chips "
+                "that are reported twice count twice in the power.",
                 sql.POWER, unit="watt", width=6, links=[_TO_DYNAMICS],
                 fields=[
                     field("power_w", title="power", decimals=2),
                     field("age_s", title="age", unit="s", decimals=0, steps=_NOW_AGE),
+                    field("twice", title="chips reported twice", unit="none", decimals=0, steps=_TWICE),
                 ],
             ),
             stat(

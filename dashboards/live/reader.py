@@ -13,10 +13,12 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from dashboards.live.summary import (
+    DOUBTFUL_S,
     HISTORY_S,
     HISTORY_STEP_S,
     MOST,
     WINDOW_S,
+    Doubtful,
     Flow,
     Key,
     Mean,
@@ -36,6 +38,7 @@ _UNKNOWN: Final = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
 _PARAMETERS: Final = {
     "window_s": WINDOW_S, "history_s": HISTORY_S, "step_s": HISTORY_STEP_S, "meters": list(METER_MODELS),
     "most": MOST,
+    "doubtful_s": DOUBTFUL_S,
 }  # fmt: skip
 
 _NOW = "SELECT toFloat64(now64(3))"
@@ -106,6 +109,15 @@ FROM
 _REFUSED = """
 SELECT reason, sum(rows) FROM rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR
 GROUP BY reason ORDER BY sum(rows) DESC LIMIT 20
+"""
+# As the view begins. Nearly always there is none, and then the view need not be worked out.
+_SUSPECTS = """
+SELECT chip_key FROM chip_claims WHERE last_seen >= now() - {doubtful_s:UInt32} - 900
+GROUP BY chip_key HAVING min(claim) != max(claim) LIMIT 1
+"""
+_DOUBTFUL = """
+SELECT site, fleet, platform, chips, arraySlice(hosts, 1, 4), methods
+FROM doubtful_fleets_between(since = now() - {doubtful_s:UInt32}, until = now()) ORDER BY chips DESC LIMIT {most:UInt32}
 """
 
 
@@ -188,6 +200,7 @@ def read_rows(client: Client) -> Rows:
         flow=Flow(samples_per_second, newest_ts, p50_s, p99_s, workers),
         refused_rows={reason: int(count) for reason, count in ask(_REFUSED)},
         energy_day_j=energy_day_j,
+        doubtful={Key(*row[:3]): Doubtful(*row[3:]) for row in ask(_DOUBTFUL)} if ask(_SUSPECTS) else {},
         others=_others(fleets, ask),
     )
 

@@ -20,6 +20,8 @@ COMPLETE: Final = 0.98
 """A second is complete at this share of the most chips that a second of the window has."""
 SETTLE_S: Final = 5.0
 """Samples are stored 1 to 2 s after their end; after so long, what is missing is missing."""
+DOUBTFUL_S: Final = 90
+"""A fleet is doubtful for so long after a chip of it was reported twice: a Trainium sample is of a minute."""
 HISTORY_STEP_S: Final = 10
 HISTORY_S: Final = 600
 
@@ -91,6 +93,15 @@ class Others:
 
 
 @dataclass(frozen=True)
+class Doubtful:
+    """Chips of a fleet that were reported twice within `DOUBTFUL_S`, and by whom: the first hosts, and the methods."""
+
+    chips: int
+    hosts: list[str]
+    methods: list[str]
+
+
+@dataclass(frozen=True)
 class Rows:
     """All that was read; `now` is the store's clock, in epoch seconds."""
 
@@ -108,6 +119,7 @@ class Rows:
     energy_day_j: dict[Key, float] = field(default_factory=dict)
     """Of each fleet that said anything in the last day."""
     others: Others = Others()
+    doubtful: dict[Key, Doubtful] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,8 @@ class Line:
     headroom_w: float | None
     method_shares: dict[str, float]
     history_w: list[float | None]
+    doubtful: Doubtful | None = None
+    """Its power counts chips twice."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +176,7 @@ class Total:
     modelled_share: float | None
     utilization: float | None
     history_w: list[float | None]
+    doubtful_chips: int = 0
 
 
 @dataclass(frozen=True)
@@ -246,6 +261,7 @@ def _line(key: Key, rows: Rows, horizon: float, end: int, *, stopped: bool) -> L
         headroom_w=None if budget_w is None or drawn_w is None else budget_w - drawn_w,
         method_shares={one.method: one.energy_j / joules for one in methods if one.energy_j > 0},
         history_w=_history(rows.history.get(key, []), second, end),
+        doubtful=rows.doubtful.get(key),
     )
 
 
@@ -294,6 +310,7 @@ def _total(lines: Sequence[Line], rest: Rest) -> Total:
         modelled_share=modelled_w / lines_w if lines_w else None,
         utilization=math.fsum(share * weight for share, weight in busy) / chips if chips else None,
         history_w=_sum_of_histories([line.history_w for line in lines]),
+        doubtful_chips=sum(line.doubtful.chips for line in lines if line.doubtful),
     )
 
 

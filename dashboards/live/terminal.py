@@ -27,20 +27,42 @@ _NAME_CELLS: Final = 400
 """Three labels at their longest; what was stored before labels were checked may be longer."""
 _REASONS: Final = 2
 """So many reasons of refused rows are named."""
+_DOUBTS: Final = 3
+"""So many doubtful fleets are named."""
 _TIGHT: Final = 0.05
 """Headroom below this share of the budget is shown in yellow; over budget in red."""
 
 
 def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableType:
     """Return the summary as something that rich prints in `height` lines of `width` cells."""
-    most = max(height - _HEADER_LINES, 1)
+    doubts = doubt_lines(summary)
+    most = max(height - _HEADER_LINES - len(doubts), 1)
     by_power = sorted(summary.lines, key=lambda line: line.second.power_w if line.second else 0.0, reverse=True)
     largest = {(line.site, line.fleet, line.platform) for line in by_power[:most]}
     shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in largest]
     table = _table([_cells(line) for line in shown], width, old=any(line.old for line in shown))
     hidden = [line for line in summary.lines if (line.site, line.fleet, line.platform) not in largest]
     more = [Text(_rest(hidden, summary.rest), style="dim")] if hidden or summary.rest.fleets else []
-    return Group(_headline(summary), Text(flow_line(summary), style="dim"), Text(), table, *more)
+    return Group(_headline(summary), Text(flow_line(summary), style="dim"), Text(), table, *more, *doubts)
+
+
+def doubt_lines(summary: Summary) -> list[Text]:
+    """Return a line for each of the fleets that count chips twice, those with most of them first, up to `_DOUBTS`."""
+    found = [(line.doubtful, line) for line in summary.lines if line.doubtful]
+    found.sort(key=lambda one: one[0].chips, reverse=True)
+    texts = [
+        f"doubtful: {line.site} / {line.fleet} / {line.platform}: {twice(doubtful.chips)}"
+        f", by {', '.join(doubtful.hosts)} ({', '.join(doubtful.methods) or 'no power'})"
+        for doubtful, line in found[:_DOUBTS]
+    ]
+    if len(found) > _DOUBTS:
+        texts.append(f"doubtful: {len(found) - _DOUBTS} more")
+    return [Text(printable(text, _NAME_CELLS), style="red", no_wrap=True, overflow="ellipsis") for text in texts]
+
+
+def twice(chips: int) -> str:
+    """Return how many chips are reported twice."""
+    return f"{chips:,} {'chip' if chips == 1 else 'chips'} reported twice"
 
 
 def _rest(hidden: Sequence[Line], rest: Rest) -> str:
@@ -90,9 +112,12 @@ def _last_known(summary: Summary) -> str:
 
 
 def _unheard(total: Total) -> str:
-    """Return how many lines are not of now; each is a fleet of one platform."""
+    """Return how many lines are not of now, each a fleet of one platform, and whether the sum counts chips twice."""
     counts = ((total.old_lines, "old"), (total.silent_lines, "silent"))
-    return "".join(f" · {count} {'fleet' if count == 1 else 'fleets'} {what}" for count, what in counts if count)
+    doubtful = f" · doubtful: {twice(total.doubtful_chips)}" if total.doubtful_chips else ""
+    return doubtful + "".join(
+        f" · {count} {'fleet' if count == 1 else 'fleets'} {what}" for count, what in counts if count
+    )
 
 
 def _headline(summary: Summary) -> Text:
@@ -143,15 +168,17 @@ def _cells(line: Line) -> dict[str, Text]:
     power = watts(second.power_w if second.power_estimated_w is None else second.power_estimated_w)
     coverage = 0.0 if line.old else second.coverage
     chips = f"{percent(coverage)} of {line.chips_expected:,.0f}" if coverage is not None else "?"
-    alarm = "red" if line.old else ""
+    if line.doubtful:
+        chips = f"{line.doubtful.chips:,} twice of {line.chips_expected:,.0f}"
+    alarm = "red" if line.old or line.doubtful else ""
     return {
         **cells,
-        "power": Text(power, style="dim" if line.old else ""),
+        "power": Text(power, style="dim" if line.old else "red" if line.doubtful else ""),
         "± error": Text(watts(second.power_error_w)),
         "headroom": _headroom(line),
         "chips": Text(chips, style=alarm),
         "busy": Text(percent(second.utilization)),
-        "age": Text(seconds(line.age_s), style=alarm),
+        "age": Text(seconds(line.age_s), style="red" if line.old else ""),
         "known by": Text(printable(known_by(line.method_shares), _NAME_CELLS)),
     }
 

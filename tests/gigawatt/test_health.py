@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gigawatt.health import (
+    Doubt,
     Seen,
     behind_by,
     behind_finding,
@@ -11,6 +12,7 @@ from gigawatt.health import (
     refused_finding,
     schema_finding,
     standing,
+    sums_finding,
     workers_finding,
 )
 from schema.migrate import load
@@ -116,3 +118,13 @@ def test_dead_letters_that_are_not_written_are_down(client):
     note(1, 10, written=1)
     note(2, 5, written=1)
     assert letters_finding(*lost_letters(client)).up
+
+
+def test_fleets_that_count_chips_twice_are_named_with_who_reports_them():
+    """It is no part that is down; whoever reads the figures must know it."""
+    assert sums_finding([]).detail == "no chip is reported twice"
+    found = sums_finding([Doubt(f"north / {name} / nvidia", 1200, ["a", "b"]) for name in "abcdefg"])
+
+    assert found.up
+    assert found.detail.startswith("DOUBTFUL, chips are reported twice: north / a / nvidia: 1,200 by a, b; north / b /")
+    assert found.detail.endswith("; and 2 more fleets")

@@ -153,7 +153,7 @@ def test_status_of_running_stack(up: Up):
     done = gigawatt("status", "--kafka", kafka, "--clickhouse", up.clickhouse)
 
     parts = [line.split()[:2] for line in done.stdout.splitlines()]
-    names = ("kafka", "topics", "clickhouse", "schema", "workers", "behind", "refused", "letters")
+    names = ("kafka", "topics", "clickhouse", "schema", "workers", "behind", "refused", "letters", "sums")
     assert [["up", name] for name in names] == parts, done.stdout
     assert done.returncode == 0
 

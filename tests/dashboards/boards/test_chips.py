@@ -169,12 +169,20 @@ def test_chips_are_silent_only_where_newer_samples_are_stored(client, stored, no
     assert table(client, "Silent chips by host", now) == []
 
 
-def test_two_samples_at_once_are_found(client, stored, now):
-    """Two sources tell the same second of one chip; another's seconds follow each other."""
+def test_chips_that_are_reported_twice_are_listed_with_who_reports_them(client, stored, now):
+    """By another host, and by another method of the same; another's seconds follow each other."""
     for at in (now - 4, now - 3):
-        stored(second(at, [400.0, 400.0]), second(at, [401.0]))
+        another = second(at, [100.0], host="b", chip="host-0/0")
+        stored(second(at, [400.0] * 3), another, second(at, [390.0], chip="host-0/1", power_method="sensor"))
+    stored(second(now - 3, [400.0], host="b", chip="host-0/0", fleet="serve"))
 
-    assert columns(table(client, "Chips with two samples at once", now), "host", "chip") == [("host-0", "host-0/0")]
+    rows = table(client, "Chips reported twice", now, fleet=["train"])
+    assert columns(rows, "chip", "reported_by", "power_methods", "samples_at_once", "counted_w", "newest") == [
+        ("host-0/0", "b, host-0", "counter", 2, 500.0, now - 4),
+        ("host-0/1", "host-0", "counter, sensor", 2, 790.0, now - 4),
+    ]
+    assert columns(rows, "seconds") == [(2,), (2,)]
+    assert table(client, "Chips reported twice", now, fleet=["serve"]) == []
 
 
 def test_a_chip_under_two_names_is_found(client, stored, now):

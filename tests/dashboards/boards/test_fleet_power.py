@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dashboards.boards import fleet_power
+from tests.batches import batch
 from tests.dashboards.asking import as_json, ask, query, view
 from tests.dashboards.seeding import GPU, TPU, TRN, Window, budgets, windows
 
@@ -46,7 +47,20 @@ def fleets(client):
 
 def test_power_is_that_of_complete_seconds_corrected_for_missing_chips(fleets):
     """50 kW of GPUs, 10 kW of half the TPUs made 20, and 20 kW of Trainium, none of it a half second."""
-    assert one(fleets, "Power") == {"power_w": pytest.approx(90_000), "age_s": 1}
+    assert one(fleets, "Power") == {"power_w": pytest.approx(90_000), "age_s": 1, "twice": 0}
+
+
+def test_a_power_that_counts_chips_twice_says_so(client, stored):
+    """One of two chips is reported by two hosts and the other not at all: the coverage is as it should be."""
+    now_s = int(time.time())
+    budgets(client, {GPU: (60_000, 2)})
+    labels = {"site": GPU.site, "fleet": GPU.fleet, "ts": (now_s - 2) * 1000}
+    stored(*[batch(host=host, chip="GPU-0", **labels) for host in "ab"], batch(fleet="serve", ts=labels["ts"]))
+    of = view(now_s)
+
+    assert one(client, "Power", of)["twice"] == 1
+    states = {row["fleet"]: row["state"] for row in ask(client, BOARD, "Fleets and platforms", of)}
+    assert states == {GPU.fleet: "doubtful", "serve": "as planned"}
 
 
 def test_chips_that_report_later_are_not_missing(client):

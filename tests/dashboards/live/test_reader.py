@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dashboards.live.reader import SummaryReader
-from dashboards.live.summary import MOST
+from dashboards.live.summary import MOST, Doubtful
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
 from schema.fleet import Budget
@@ -78,6 +78,25 @@ def test_where_all_fleets_have_a_line_nothing_is_left_out(engine, stored):
     assert [line.fleet for line in summary.lines] == ["a", "b"]
     assert (summary.rest.fleets, summary.rest.power_w) == (0, None)
     assert summary.total.power_w == pytest.approx(1000.0)
+
+
+def test_a_fleet_is_doubtful_as_soon_as_a_chip_of_it_is_stored_twice(engine, client, stored):
+    """No minute goes by, and no coverage is asked: here one of two chips is silent, and one is twice there."""
+    now_ms = int(time.time() * 1000)
+    set_budgets(client, [Budget("north", "train", "nvidia", 1e6, 2)])
+    stored(batch(ts=now_ms - 2000, host="a", chip="GPU-0"))
+    reader = SummaryReader(lambda: connect(engine.url), fresh_for_s=0)
+    (before,) = reader.read().lines
+    stored(batch(ts=now_ms - 2000, host="b", chip="GPU-0", power_method="sensor"))
+    summary = reader.read()
+
+    assert before.doubtful is None
+    assert summary.lines[0].doubtful == Doubtful(1, ["a", "b"], ["counter", "sensor"])
+    assert summary.lines[0].second.coverage <= 1
+    assert summary.as_json()["lines"][0]["doubtful"] == {
+        "chips": 1, "hosts": ["a", "b"], "methods": ["counter", "sensor"]
+    }  # fmt: skip
+    assert summary.total.doubtful_chips == 1
 
 
 def test_without_a_schema_it_says_what_to_run(mortal):

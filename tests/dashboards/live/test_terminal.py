@@ -4,9 +4,9 @@ import io
 import pytest
 from rich.console import Console
 
-from dashboards.live.summary import Rest, summarize
+from dashboards.live.summary import Doubtful, Rest, summarize
 from dashboards.live.terminal import energy, known_by, one_line, seconds, show, sparkline, watts
-from tests.dashboards.live.test_summary import NOW, rows, second
+from tests.dashboards.live.test_summary import GPU, NOW, rows, second
 
 
 def printed(summary, *, width=160, height=40):
@@ -53,6 +53,41 @@ def test_what_is_known_of_minutes_ago_does_not_look_like_now(width):
     assert "0% of 100" in gpu
     assert "2 min" in gpu
     assert one_line(summary).startswith("last known, 2 min ago: 100.00 kW ± 30 W of 180.00 kW, 0 of 200 chips")
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_a_fleet_that_counts_chips_twice_is_marked(width):
+    """In its line, on a narrow screen too, with who reports them below the table, and in the sum."""
+    twice = Doubtful(3, ["a-0", "b-0"], ["counter", "sensor"])
+    summary = summarize(dataclasses.replace(rows(gpu=[second(NOW - 2, 103)]), doubtful={GPU: twice}))
+    text = printed(summary, width=width)
+    (gpu,) = (line for line in text.splitlines() if line.startswith("virginia"))
+
+    assert "3 twice of 100" in gpu
+    assert "103 of 200 chips report · doubtful: 3 chips reported twice" in text
+    assert "doubtful: virginia / frontier / nvidia: 3 chips" in text
+    assert "doubtful: 3 chips reported twice" in one_line(summary)
+    if width > 100:
+        assert text.splitlines()[-1] == (
+            "doubtful: virginia / frontier / nvidia: 3 chips reported twice, by a-0, b-0 (counter, sensor)"
+        )
+
+
+def test_doubtful_fleets_are_few_lines():
+    """Those with most chips; the table has less room by as much."""
+    shown = summarize(rows(gpu=[second(NOW - 2, 100)]))
+    many = [
+        dataclasses.replace(line, site=f"site {number}", doubtful=Doubtful(number, ["a"], []))
+        for number in range(1, 20)
+        for line in shown.lines
+    ]
+    text = printed(dataclasses.replace(shown, lines=many), height=24).splitlines()
+
+    assert len(text) <= 24
+    assert [line.split(",")[0] for line in text[-4:-2]] == [
+        f"doubtful: site 19 / frontier / {platform}: 19 chips reported twice" for platform in ("trainium", "nvidia")
+    ]
+    assert text[-1] == "doubtful: 35 more"
 
 
 def test_no_power_is_made_up_where_none_is_known():

@@ -167,7 +167,33 @@ SCENARIOS = [
     scenario(
         "two machines report the same chips",
         Pool("twins", chips=80, load=always(0.5), doubled=some(4, 300)),
-        fires=("chips_doubled",),
+        fires=("chips_doubled", "fleet_doubtful"),
+    ),
+    scenario(
+        "two machines report one chip of many, while another chip is silent: coverage does not show it",
+        Pool("twin", chips=200, silent=some(1, 300), doubled=lambda t, chip: (chip == 7) & (t >= 300)),
+        fires=("fleet_doubtful",),
+    ),
+    scenario(
+        "two machines report the same devices, which tell means of a minute",
+        Pool(
+            "twins-slow",
+            *("train", "trainium", "trn2", "percent"),
+            chips=200,
+            interval_s=60,
+            delay_s=10,
+            load=always(0.5),
+            doubled=some(1, 300),
+        ),
+        fires=("fleet_doubtful",),
+    ),
+    scenario(
+        "two machines report the same chips for a moment",
+        Pool("twins-briefly", chips=80, load=always(0.5), doubled=some(1, 300, 305)),
+    ),
+    scenario(
+        "a host's chips are moved to another machine",
+        Pool("moved", chips=80, silent=some(4, 300), doubled=some(4, 300)),
     ),
     scenario(
         "a fleet has more chips than the operator planned",

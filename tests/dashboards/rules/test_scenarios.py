@@ -104,3 +104,9 @@ def test_an_alert_of_a_moment_is_kept_for_a_while(played: Played):
     """A drop is over as it happens; the alert is still there minutes later."""
     assert min(played.seconds("dip", "power_dropped", State.ALERTING)) <= 320
     assert max(played.seconds("dip", "power_dropped", State.RECOVERING)) == CHANGES_END_S
+
+
+def test_a_fleet_is_doubtful_within_a_minute_and_no_longer_than_it_is(played: Played):
+    """One chip of 200 is reported twice from second 300 on; another fleet's for five seconds."""
+    assert min(played.seconds("twin", "fleet_doubtful", State.ALERTING)) <= 330
+    assert played.seconds("twins-briefly", "fleet_doubtful", State.ALERTING) == []

@@ -130,8 +130,9 @@ class World:
         assert not stored.refusals, stored.refusals
         for name, table in (*(("power_sums", table) for table in stored.power), ("sample_batches", stored.raw)):
             insert(self.client, name, table)
-        if stored.series is not None:
-            insert(self.client, "chip_series", stored.series)
+        for name, table in (("chip_series", stored.series), ("chip_claims", stored.claims)):
+            if table is not None:
+                insert(self.client, name, table)
         insert_ledger(self.client, stored, self.start_ms + int(now_s * 1000))
 
     def _batch(self, pool: Pool, since_s: float, until_s: float) -> pa.RecordBatch:
