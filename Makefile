@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+OLDEST := .venv/oldest-engine/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test lint format bench lock clean
@@ -21,7 +22,13 @@ $(STAMP): requirements.lock pyproject.toml
 up: setup ## the whole stack on this machine: broker, engine, worker, a simulated fleet
 	$(BIN)/gigawatt up
 
-test: setup lint ## format, lint, types, import rules, then every test
+$(OLDEST): $(STAMP) requirements-oldest.lock
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --no-deps --require-hashes \
+		--target $(@D) -r requirements-oldest.lock
+	@touch $@
+
+test: setup lint $(OLDEST) ## format, lint, types, import rules, then every test
 	$(BIN)/pytest
 
 lint: setup ## what `make test` checks before it runs anything
@@ -41,6 +48,8 @@ lock: setup ## lock the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --upgrade --generate-hashes --no-annotate --no-header \
 		--extra build --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --universal --no-deps --generate-hashes --no-annotate --no-header \
+		requirements-oldest.in --output-file requirements-oldest.lock
 
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -33,7 +33,10 @@ def password_of(directory: Path) -> str:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(24) + "\n")
-        path.chmod(0o600)
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
+            if os.fstat(file.fileno()).st_uid != os.geteuid():
+                raise GigawattError(f"{path} is another user's; name another state directory")
+            os.fchmod(file.fileno(), 0o600)
         return read(path)
     except OSError as error:
         raise GigawattError(f"cannot keep a password in {path} ({error.strerror})") from error

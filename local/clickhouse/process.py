@@ -73,6 +73,7 @@ async def _accepting(front: Front, engine: Engine, listener: socket.socket, grac
         max_line_size=_URL_MOST_BYTES,
         max_field_size=_URL_MOST_BYTES,
         read_bufsize=_READ_BYTES,
+        lingering_time=0.0,  # the front itself reads what is left of a body, within bounds
     )
     runner = web.ServerRunner(server, shutdown_timeout=grace_s)
     await runner.setup()

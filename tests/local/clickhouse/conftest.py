@@ -22,6 +22,8 @@ from clickhouse_connect.driver.client import Client
 
 from schema.passwords import password_of
 
+OLDEST = Path(sys.prefix) / "oldest-engine"
+"""Where `make test` keeps the engine of ClickHouse 25.8, which stands before the newest on the path."""
 READY = re.compile(r"clickhouse ready on 127\.0\.0\.1:(\d+)")
 
 
@@ -77,16 +79,19 @@ class Front:
         return code
 
 
-def launch(path: Path, *options: str) -> subprocess.Popen[str]:
-    """Start the command on a free port without waiting for it."""
+def launch(path: Path, *options: str, oldest: bool = False) -> subprocess.Popen[str]:
+    """Start the command on a free port without waiting for it; the `oldest` engine is ClickHouse 25.8."""
     command = [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", "0", *options]
     # A time zone of the machine that is not UTC must not show.
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TZ": "America/New_York"})
+    env = os.environ | {"TZ": "America/New_York"}
+    if oldest:
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OLDEST), env.get("PYTHONPATH"))))
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
 
 
-def start(path: Path, *options: str) -> Front:
+def start(path: Path, *options: str, oldest: bool = False) -> Front:
     """Start the command and wait for its ready line."""
-    process = launch(path, *options)
+    process = launch(path, *options, oldest=oldest)
     assert process.stderr
     line = process.stderr.readline()
     match = READY.match(line)
@@ -107,6 +112,17 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """Run one front for all tests that do not end it."""
     running = start(tmp_path_factory.mktemp("clickhouse") / "data")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session", params=["newest", "oldest"])
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Run a front on the newest engine, then one on ClickHouse 25.8."""
+    oldest = request.param == "oldest"
+    if oldest and not OLDEST.exists():
+        pytest.skip("no ClickHouse 25.8 here: `make test` fetches it")
+    running = start(tmp_path_factory.mktemp(request.param) / "data", oldest=oldest)
     yield running
     running.stop()
 

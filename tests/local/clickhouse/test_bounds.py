@@ -1,0 +1,172 @@
+"""One small request does not take the machine, nor the turns of who stores samples."""
+
+import contextlib
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
+
+import brotli
+import cramjam
+import psutil
+import pytest
+from backports import zstd
+
+from tests.local.clickhouse.conftest import wait_until
+
+ZEROS = bytes(1 << 26)
+SLOW = "SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1"
+
+
+def bomb(coding, times=16):
+    """Pack `times` x 64 MiB of zeros; 1 GiB is a few KB to a megabyte."""
+    if coding == "zstd":
+        packer = zstd.ZstdCompressor(level=3)
+        return b"".join([packer.compress(ZEROS) for _ in range(times)] + [packer.flush()])
+    if coding == "br":
+        packer = brotli.Compressor(quality=5)
+        return b"".join(packer.process(ZEROS) for _ in range(times)) + packer.finish()
+    codec = cramjam.zlib if coding == "deflate" else getattr(cramjam, coding)
+    return bytes(codec.compress(ZEROS)) * times
+
+
+class Memory:
+    """The most memory that a process takes until the block ends, in MB more than before."""
+
+    def __init__(self, pid):
+        self.process, self.most, self.before = psutil.Process(pid), 0, 0
+        self._done = threading.Event()
+        self._watch = threading.Thread(target=self._look)
+
+    def __enter__(self):
+        self.before = self.process.memory_info().rss
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_):
+        self._done.set()
+        self._watch.join()
+
+    def _look(self):
+        while not self._done.wait(0.02):
+            self.most = max(self.most, self.process.memory_info().rss)
+
+    @property
+    def grown_mb(self):
+        return (self.most - self.before) / 1e6
+
+
+@pytest.mark.parametrize("coding", ["zstd", "gzip", "deflate", "br"])
+def test_little_that_unpacks_into_much_is_no_statement(either, coding):
+    """196 KB of zstd once took 22 GB; what a reader or a stranger sends is read up to its bound."""
+    body = bomb(coding)
+    with Memory(either.process.pid) as memory:
+        answers = [either.raw(body, headers={"Content-Encoding": coding}, user=user) for user in ("grafana", "default")]
+
+    assert [answer.headers["X-ClickHouse-Exception-Code"] for answer in answers] == ["66", "516"]
+    assert memory.grown_mb < 150
+
+
+@pytest.mark.parametrize("coding", ["zstd", "gzip"])
+def test_an_insert_is_unpacked_as_it_is_stored(front, coding):
+    """The owner may store much; none of it is held."""
+    with Memory(front.process.pid) as memory:
+        answer = front.ask(
+            bomb(coding),
+            query="INSERT INTO FUNCTION null('a FixedString(32)') FORMAT RowBinary",
+            headers={"Content-Encoding": coding},
+        )
+
+    assert answer.status == 200
+    assert memory.grown_mb < 500
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(b"INSERT " + b"/*a" * 50_000, id="comments"),
+        pytest.param(b"INSERT " + b"( " * 5_000_000, id="brackets after INSERT"),
+        pytest.param(b"SELECT " + b"((1)," * 30_000, id="brackets"),
+        pytest.param(b"SELECT " + b"[(1)," * 30_000, id="lists"),
+        pytest.param(b"SELECT " + b"CASE WHEN " * 20_000, id="cases"),
+        pytest.param(b"SELECT " + b"NOT " * 60_000 + b"1", id="nots"),
+        pytest.param(b"SELECT " + b"1+" * 120_000 + b"1", id="sums"),
+        pytest.param(b"SELECT '" + b"\\\\'" * 80_000, id="quotes"),
+        pytest.param(b"EXPLAIN " * 30_000 + b"SELECT 1", id="explanations"),
+    ],
+)
+@pytest.mark.parametrize("who", ["reader", "owner"])
+def test_a_statement_made_to_be_slow_holds_nobody_up(either, sql, who):
+    """Its own answer comes soon, and the loop answers others meanwhile."""
+    name = {"user": "grafana"} if who == "reader" else either.owner
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as other:
+        answer = other.submit(either.raw, sql, **name)
+        pings = []
+        while not answer.done():
+            asked = time.monotonic()
+            assert either.fetch("ping").data == b"Ok.\n"
+            pings.append(time.monotonic() - asked)
+            time.sleep(0.02)
+
+    assert answer.result().status in {400, 404, 413, 500}
+    assert max(pings, default=0.0) < 2
+    assert time.monotonic() - begun < 20
+
+
+def test_inserts_do_not_wait_behind_readers(front, client, table):
+    """Forty slow queries once stopped ingestion for as long as they ran; what is above the turns waits or gets 503."""
+    with contextlib.ExitStack() as asking:
+        for _ in range(100):
+            connection = asking.enter_context(socket.create_connection(("127.0.0.1", front.port)))
+            target = f"/?{urlencode({'user': 'grafana', 'query': SLOW})}"
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        running = (
+            "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'"
+        )
+        wait_until(lambda: front.ask(running).data == b"8\n")
+        refused = front.raw("SELECT 1", user="grafana")
+        begun = time.monotonic()
+        for number in range(10):
+            client.insert(table, [[number, "x"]], column_names=["a", "b"])
+        took = time.monotonic() - begun
+
+        assert (refused.status, refused.headers["X-ClickHouse-Exception-Code"]) == (503, "202")
+        assert "8 statements run at once" in refused.data.decode()
+        assert front.ask("SELECT 1").data == b"1\n"
+        assert took < 10
+    wait_until(lambda: front.raw("SELECT 1", user="grafana").data == b"1\n", seconds=30)
+
+
+@pytest.mark.parametrize("who", ["stranger", "reader", "owner"])
+def test_a_body_without_end_is_not_read_without_end(either, who):
+    """The connection ends, with an answer or without one."""
+    name = {"stranger": {"user": "nobody"}, "reader": {"user": "grafana"}, "owner": {**either.owner}}[who]
+    sent = 0
+    with socket.create_connection(("127.0.0.1", either.port), timeout=20) as connection:
+        head = f"POST /?{urlencode(name)} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):
+            while sent < 2 << 30:
+                connection.sendall(b"100000\r\n" + bytes(1 << 20) + b"\r\n")
+                sent += 1 << 20
+
+    assert sent < 600 << 20
+    assert either.ask("SELECT 1").data == b"1\n"
+
+
+def test_a_form_has_bounds(either):
+    """A field that is too large, one that would have to be unpacked, and what is no form at all."""
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+
+    def form(value, more=""):
+        return f'--b\r\nContent-Disposition: form-data; name="query"\r\n{more}\r\n{value}\r\n--b--\r\n'.encode()
+
+    assert either.raw(form("SELECT 1"), headers=kind, user="grafana").data == b"1\n"
+    large = either.raw(form("SELECT " + " " * (2 << 20)), headers=kind, user="grafana")
+    packed = either.raw(form("x", "Content-Encoding: gzip\r\n"), headers=kind, user="grafana")
+    none = either.raw(b"\x00" * 100, headers=kind, user="grafana")
+
+    assert large.headers["X-ClickHouse-Exception-Code"] == "66"
+    assert [packed.status, none.status] == [501, 501]
