@@ -121,6 +121,27 @@ def test_ready_file_names_addresses(up: Up):
         pass
 
 
+def test_what_it_writes_is_its_owner_s_alone(up: Up):
+    """Data, logs, password and ready file; nobody else may enter the state directory."""
+    up.until(up.ready_file.exists)
+    written = [up.ready_file, up.state, *up.state.rglob("*")]
+    # A file of the broker may be gone by now.
+    modes = {path: path.stat().st_mode for path in written if path.exists()}
+
+    assert {path for path, mode in modes.items() if mode & 0o077 and not path.is_symlink()} == set()
+    assert (up.state / "clickhouse" / "password").exists()
+
+
+def test_no_secret_stands_in_the_process_list(up: Up):
+    """Neither of the command itself nor of what it started."""
+    up.until(up.ready_file.exists)
+    password = (up.state / "clickhouse" / "password").read_text().strip()
+    processes = [psutil.Process(up.process.pid), *psutil.Process(up.process.pid).children(recursive=True)]
+
+    assert len(processes) > 3
+    assert not [one for one in processes if password in " ".join(one.cmdline())]
+
+
 def test_fleet_goes_live(up: Up):
     """The simulated fleet reaches `fleet_power`, against budgets scaled to its chips."""
     up.until_said(r"live after [\d.]+ s")

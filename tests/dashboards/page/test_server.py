@@ -82,8 +82,12 @@ def column_or_nothing(answer: urllib3.BaseHTTPResponse) -> list[Any]:
     ("body", "why"),
     [
         ({"board": "other"}, "no dashboard"),
+        *(({"board": value}, "no dashboard") for value in (["x"], {"x": 1}, 1, True, None, 1.5, "x" * 10_000)),
         ({"panel": 99}, "no such panel"),
-        ({"panel": [1]}, "no such panel"),
+        *(({"panel": value}, "no such panel") for value in ([1], {"x": 1}, None, 1e300)),
+        ({"variable": ["x"]}, "no such panel"),
+        ({"annotation": {"x": 1}}, "no such panel"),
+        *(({"panel": 1, "from": value}, "from is a number") for value in ([1], {}, 1e300, True)),
         ({"variable": "model"}, "no such panel"),
         ({"panel": 1, "from": 5, "to": 4}, "time range"),
         ({"panel": 1, "from": 0, "to": 10**12}, "time range"),
@@ -98,7 +102,7 @@ def column_or_nothing(answer: urllib3.BaseHTTPResponse) -> list[Any]:
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(page: str, body: dict[str, Any], why: str):
-    answer = ask(page, **{"panel": 1, **body} if "variable" not in body else body)
+    answer = ask(page, **body if {"variable", "annotation"} & body.keys() else {"panel": 1, **body})
 
     assert answer.status == 400
     assert why in answer.json()["error"]
