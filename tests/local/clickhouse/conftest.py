@@ -77,11 +77,12 @@ class Front:
         return code
 
 
-def launch(path: Path, *options: str) -> subprocess.Popen[str]:
-    """Start the command on a free port without waiting for it."""
+def launch(path: Path, *options: str, passes: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+    """Start the command on a free port without waiting for it. `passes` are file descriptors that it has, too."""
     command = [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", "0", *options]
     # A time zone of the machine that is not UTC must not show.
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TZ": "America/New_York"})
+    environment = os.environ | {"TZ": "America/New_York"}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, pass_fds=passes)
 
 
 def start(path: Path, *options: str) -> Front:
