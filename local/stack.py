@@ -1,6 +1,8 @@
 """The parts of the stack on one machine, in the order in which they can start, under one supervisor."""
 
 import asyncio
+import http.client
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -11,7 +13,6 @@ from urllib.parse import quote
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
-from local.broker.running import accepts
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
 from schema.clickhouse import connect
@@ -74,10 +75,14 @@ async def start(
     plan: Plan,
     supervisor: Supervisor,
     *,
+    listener: socket.socket,
     said: Callable[[str], None],
     downloaded: Callable[[int, int], None],
 ) -> int:
     """Start everything but the page; return how many chips are simulated once samples are accepted.
+
+    `listener` is that of ClickHouse. It stays ours, so that nobody else can have the port, and with it the passwords
+    of who asks there, while the engine starts, or starts again.
 
     Raises `GigawattError` when a part cannot be started.
     """
@@ -95,7 +100,7 @@ async def start(
     if chips:
         await supervisor.start(simulated_fleet(plan, chips))
     await asyncio.gather(
-        _start_log(plan, broker, supervisor, partitions, said), _start_store(plan, fleet, supervisor, said)
+        _start_log(plan, broker, supervisor, partitions, said), _start_store(plan, fleet, supervisor, said, listener)
     )
     return chips
 
@@ -122,18 +127,41 @@ async def _start_log(
 
 
 async def _start_store(
-    plan: Plan, fleet: fleets.Fleet | None, supervisor: Supervisor, said: Callable[[str], None]
+    plan: Plan,
+    fleet: fleets.Fleet | None,
+    supervisor: Supervisor,
+    said: Callable[[str], None],
+    listener: socket.socket,
 ) -> None:
+    descriptor = listener.fileno()
     argv = (
         sys.executable, "-m", "local.clickhouse",
-        "--path", str(plan.clickhouse_directory), "--port", str(plan.clickhouse_port),
+        "--path", str(plan.clickhouse_directory), "--listener", str(descriptor),
     )  # fmt: skip
     await supervisor.start(
-        Child("clickhouse", argv, is_ready=lambda: accepts(HOST, plan.clickhouse_port), stops_last=True)
+        Child(
+            "clickhouse",
+            argv,
+            is_ready=lambda: answers(HOST, plan.clickhouse_port),
+            stops_last=True,
+            passes=(descriptor,),
+        )
     )
     await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
     if fleet is not None:
         await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet)))
+
+
+def answers(host: str, port: int, timeout_s: float = 0.5) -> bool:
+    """Whether ClickHouse answers: its port takes connections even while nobody is there to serve them."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def fleet_of(plan: Plan, broker: str) -> tuple[fleets.Fleet | None, int]:

@@ -36,7 +36,7 @@ class Child:
 
     `is_ready` is called in a thread, may block for a few seconds, must not raise; without it, what runs is ready.
     `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL. What others need `stops_last`, whenever
-    it was started.
+    it was started. `passes` are our file descriptors that it has, too, under the same numbers.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Child:
     ready_within_s: float = 60.0
     stop_within_s: float = 10.0
     stops_last: bool = False
+    passes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ class Supervisor:
         try:
             return await asyncio.create_subprocess_exec(
                 *dying_with_us(run.child.argv), env=run.child.env, start_new_session=True,
-                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+                pass_fds=run.child.passes, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         finally:
             os.close(output)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping, MutableMapping
@@ -19,6 +20,7 @@ from dashboards.live.summary import Summary
 from dashboards.page import server as page
 from local import stack
 from local.broker.progress import download_shown
+from local.clickhouse.place import listening
 from local.instance import only_one
 from local.ports import require_free
 from local.screen import Screen
@@ -59,7 +61,8 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
         password_of(plan.clickhouse_directory)
         os.environ[FILE_VARIABLE] = str(password_file(plan.clickhouse_directory))
         try:
-            abandoned = asyncio.run(_until_stopped(_Run(plan, screen, ready_file), seconds))
+            with listening(stack.HOST, plan.clickhouse_port) as listener:
+                abandoned = asyncio.run(_until_stopped(_Run(plan, screen, listener, ready_file), seconds))
         except GivenUpError as error:
             for line in error.tail:
                 screen.say(f"  | {line}")
@@ -109,10 +112,11 @@ async def _until_stopped(run: "_Run", seconds: float | None) -> bool:
 class _Run:
     """One run of the stack and what is told of it."""
 
-    def __init__(self, plan: stack.Plan, screen: Screen, ready_file: Path | None) -> None:
+    def __init__(self, plan: stack.Plan, screen: Screen, listener: socket.socket, ready_file: Path | None) -> None:
         self.screen = screen
         self.starting = True
         self._plan = plan
+        self._listener = listener
         self._ready_file = ready_file
         self._began = psutil.Process().create_time()
         self._crashes = 0
@@ -127,7 +131,9 @@ class _Run:
         self.screen.say(f"starting broker and ClickHouse; data in {plan.state}")
         async with Supervisor(plan.state / "logs", on_event=self._tell) as supervisor:
             with download_shown(self.screen.console) as downloaded:
-                chips = await stack.start(plan, supervisor, said=self.screen.say, downloaded=downloaded)
+                chips = await stack.start(
+                    plan, supervisor, listener=self._listener, said=self.screen.say, downloaded=downloaded
+                )
             self.starting = False
             async with page.serving(
                 self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._alerts.read

@@ -23,14 +23,16 @@ from schema.harmless import make_libraries_harmless
 from schema.passwords import noted, password_of
 from schema.terminal import say
 
+_HOST = "127.0.0.1"
+
 
 @click.command()
 @click.option("--path", type=click.Path(path_type=Path, file_okay=False), required=True, help="Data directory.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8123, show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--listener", type=click.IntRange(min=0), help="Listening socket to take over, by its file descriptor.")
 @click.option("--memory-mb", type=click.IntRange(min=512), help="Memory of the engine; half of the machine's.")
 @click.option("--grace", type=float, default=5.0, show_default=True, help="Seconds for running requests at a stop.")
-def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) -> None:
+def main(path: Path, port: int, listener: int | None, memory_mb: int | None, grace: float) -> None:
     """Serve the ClickHouse HTTP protocol with the chDB engine.
 
     The user `default` may do everything, with the password in the file `password` of the data directory. The user
@@ -41,8 +43,8 @@ def main(path: Path, port: int, host: str, memory_mb: int | None, grace: float) 
     os.umask(0o077)
     try:
         path = path.resolve()
-        with owned(path), listening(host, port) as listener, noted(listener.getsockname()[1], path):
-            _serve(path, listener, config, password_of(path), grace)
+        with owned(path), listening(_HOST, port, listener) as here, noted(here.getsockname()[1], path):
+            _serve(path, here, config, password_of(path), grace)
     except GigawattError as error:
         say(error, err=True)  # the one line for the operator
         sys.exit(1)

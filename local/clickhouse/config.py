@@ -19,13 +19,18 @@ _GRANTS = (
     "SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, TRUNCATE, "
     "OPTIMIZE"
 )
-# Settings that name a file or a server, or another language to write statements in: nobody may set them.
+# Settings that name a file or a server, or another language to write statements in: nobody may set them. The kernel
+# does not hold two of them from the engine's own data: `output_format_schema` empties the file that it names, and
+# `input_format_record_errors_file_path` writes one.
 _LOCKED_SETTINGS = (
     "dialect",
     "format_avro_schema_registry_url",
     "format_schema",
     "format_template_resultset",
     "format_template_row",
+    "input_format_record_errors_file_path",
+    "output_format_schema",
+    "rename_files_after_processing",
 )
 OWNER, PAGE, READER = "default", "page", "grafana"
 

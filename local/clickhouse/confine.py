@@ -12,10 +12,12 @@ import ctypes
 import importlib.util
 import os
 import platform
+import stat
 import struct
 import sys
 import sysconfig
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -77,9 +79,8 @@ def _restrict_files(kernel: ctypes.CDLL, rights: int, writable: list[Path], read
         for path in writable:
             _allow(kernel, rules, path, rights)
         for path in dict.fromkeys(readable):
-            if path.exists():
-                directory = _READ_DIRECTORY if path.is_dir() else 0
-                _allow(kernel, rules, path, _READ_FILE | directory)
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):  # it cannot be read in any case
+                _allow(kernel, rules, path, _READ_FILE | (_READ_DIRECTORY if stat.S_ISDIR(path.stat().st_mode) else 0))
         _done(kernel.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0))
     finally:
         os.close(rules)
@@ -104,7 +105,15 @@ def _code() -> list[Path]:
         *(Path(place) for place in (*places, sysconfig.get_config_var("LIBDIR"), *_LIBRARIES) if place),
         *ours,
         *engines,
+        *_loaded(),
     ]
+
+
+def _loaded() -> Iterable[Path]:
+    """Give the libraries that this process runs on, wherever they lie: for a stack trace the engine reads them."""
+    with Path("/proc/self/maps").open(encoding="utf-8", errors="surrogateescape") as maps:
+        names = {line.rstrip("\n").split(maxsplit=5)[-1] for line in maps}
+    return (Path(name) for name in sorted(names) if name.startswith("/"))
 
 
 def _package_paths(*names: str) -> Iterable[str]:

@@ -44,8 +44,15 @@ def owned(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Listen until the block ends. Raises GigawattError when the address cannot be had."""
+def listening(host: str, port: int, descriptor: int | None = None) -> Iterator[socket.socket]:
+    """Listen until the block ends. Raises GigawattError when the address cannot be had.
+
+    A file descriptor is a socket that listens already: whoever handed it over keeps the port when this process ends.
+    """
+    if descriptor is not None:
+        with _handed_over(descriptor) as listener:
+            yield listener
+        return
     try:
         listener = socket.create_server((host, port), backlog=256)
     except OSError as error:
@@ -56,3 +63,15 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         ) from None
     with listener:
         yield listener
+
+
+def _handed_over(descriptor: int) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=descriptor)
+        listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise GigawattError(f"file descriptor {descriptor} is no socket ({error.strerror})") from None
+    if not listens:
+        listener.close()
+        raise GigawattError(f"file descriptor {descriptor} is a socket that does not listen")
+    return listener

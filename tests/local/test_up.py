@@ -227,6 +227,20 @@ def test_killed_worker_is_started_again(up: Up):
     up.until_said(r"worker-1 restarted")
 
 
+def test_the_port_of_a_killed_engine_is_nobody_else_s(up: Up):
+    """Whoever listened there meanwhile would be told the password by every client that asks again."""
+    up.until_said(r"live after")
+    engine = next(c for c in psutil.Process(up.process.pid).children() if "local.clickhouse" in c.cmdline())
+    engine.kill()
+    engine.wait(timeout=10)
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", up.ports[1]))
+
+    up.until_said(r"clickhouse restarted(?s:.*)clickhouse ready")
+    with connect(up.clickhouse) as client:
+        assert client.command("SELECT 1") == 1
+
+
 def test_sigterm_ends_all_and_a_second_start_finds_the_data(up: Up):
     """SIGTERM ends every child, with exit code 0; the next start is live soon, with what was stored before."""
     up.until_said(r"live after")

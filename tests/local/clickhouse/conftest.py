@@ -79,14 +79,17 @@ class Front:
         return code
 
 
-def launch(path: Path, *options: str, oldest: bool = False) -> subprocess.Popen[str]:
-    """Start the command on a free port without waiting for it; the `oldest` engine is ClickHouse 25.8."""
+def launch(path: Path, *options: str, oldest: bool = False, passes: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+    """Start the command on a free port without waiting for it.
+
+    The `oldest` engine is ClickHouse 25.8. `passes` are file descriptors that it has, too.
+    """
     command = [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", "0", *options]
     # A time zone of the machine that is not UTC must not show.
     env = os.environ | {"TZ": "America/New_York"}
     if oldest:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OLDEST), env.get("PYTHONPATH"))))
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env, pass_fds=passes)
 
 
 def start(path: Path, *options: str, oldest: bool = False) -> Front:

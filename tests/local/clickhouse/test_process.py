@@ -78,6 +78,36 @@ def test_a_port_has_one_owner(tmp_path):
     assert words.count("\n") == 1
 
 
+def test_a_listener_is_taken_over(tmp_path):
+    """Who hands it over keeps the port: who asks too early, or after a crash, waits for the engine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        early = socket.create_connection(listener.getsockname(), timeout=20)
+        early.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        descriptor = listener.fileno()
+        for _ in range(2):
+            process = launch(tmp_path / "data", "--listener", str(descriptor), passes=(descriptor,))
+            answered = early.recv(100)
+            early.close()
+            process.kill()
+            process.communicate(timeout=20)
+            assert answered.startswith(b"HTTP/1.1 200")
+            with pytest.raises(OSError, match="in use"):
+                socket.create_server(listener.getsockname())
+            early = socket.create_connection(listener.getsockname(), timeout=20)
+            early.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        early.close()
+
+
+def test_what_is_no_listener_is_refused(tmp_path):
+    """In one line."""
+    with socket.socket() as idle:
+        process = launch(tmp_path / "data", "--listener", str(idle.fileno()), passes=(idle.fileno(),))
+        words = process.communicate(timeout=20)[1]
+
+    assert words.endswith("is a socket that does not listen\n")
+    assert refusal(tmp_path / "data", "--listener", "999")[1].count("\n") == 1
+
+
 def test_memory_is_bounded(fronts, tmp_path):
     """A query beyond the bound is refused, and the process lives on."""
     front = fronts(tmp_path / "data", "--memory-mb", "1000")

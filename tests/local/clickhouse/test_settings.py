@@ -98,6 +98,29 @@ def test_the_read_only_user_cannot_reach_outside(front, sql):
     assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "497")
 
 
+@pytest.mark.parametrize(
+    ("setting", "sql"),
+    [
+        ("output_format_schema", "SELECT 1 AS a FORMAT Protobuf"),
+        (
+            "input_format_record_errors_file_path",
+            "SELECT * FROM format(CSV, 'a Int8', '1\\nx\\n') SETTINGS input_format_allow_errors_num = 9",
+        ),
+    ],
+)
+def test_no_setting_names_a_file_to_write(front, setting, sql):
+    """Not even one of the engine's own, which the kernel lets it write: one setting empties the file that it names."""
+    kept = front.path / "engine" / "kept"
+    kept.write_text("as it was")
+    by_url = front.ask(sql, user="grafana", **{setting: str(kept)})
+    clause = f"{setting} = '{kept}'"
+    by_clause = front.ask(f"{sql}{',' if 'SETTINGS' in sql else ' SETTINGS'} {clause}", user="grafana")
+    front.ask(f"SELECT * FROM (SELECT * FROM format(CSV, 'a Int8', '1') SETTINGS {clause})", user="grafana")
+
+    assert {answer.headers["X-ClickHouse-Exception-Code"] for answer in (by_url, by_clause)} == {"452"}
+    assert kept.read_text() == "as it was"
+
+
 def test_the_read_only_user_may_name_a_column_as_it_likes(front):
     """Only a call is a call."""
     answer = front.ask("SELECT 'file(' AS file, number AS url FROM numbers(1) WHERE (number) IN (0)", user="grafana")
