@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,10 +51,12 @@ class Fuzzed:
     files: dict[str, str] = field(default_factory=dict)
     state: bytes = b""
     slowest_s: float = 0.0
+    statuses: Counter[str] = field(default_factory=Counter)
 
     def check(self, sent: Sent) -> None:
         """Send a request, and look at its answer and at what it left behind."""
         answer = self.answer(sent)
+        self.statuses[answer[9:12].decode("ascii", "replace") or "none"] += 1
         assert SECRET.encode() not in answer
         assert self.password.encode() not in answer
         assert not _ERROR.match(answer) or b"X-ClickHouse-Exception-Code" in answer, answer[:500]
@@ -154,4 +157,5 @@ def test_requests(fuzzed: Fuzzed):
         fuzzed.check(sent)
 
     Fuzzer(front).run(requests(known, fuzzed.password))
-    say(f"front: the owner waited {fuzzed.slowest_s:.2f} s at most")
+    statuses = ", ".join(f"{count:,} {status}" for status, count in fuzzed.statuses.most_common())
+    say(f"front: the owner waited {fuzzed.slowest_s:.2f} s at most; answers: {statuses}")
