@@ -1,11 +1,12 @@
 # `make up` and `make test` are all that a fresh checkout needs; `make help` lists the rest.
 PYTHON ?= python3
+SECONDS ?= 600
 BIN := .venv/bin
 STAMP := .venv/.installed
 OLDEST := .venv/oldest-engine/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format bench lock clean
+.PHONY: help setup up test fuzz lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,10 @@ $(OLDEST): $(STAMP) requirements-oldest.lock
 
 test: setup lint $(OLDEST) ## format, lint, types, import rules, then every test
 	$(BIN)/pytest
+
+fuzz: setup ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
+	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \
+		$(BIN)/pytest -s --timeout=0 tests/fuzz
 
 lint: setup ## what `make test` checks before it runs anything
 	$(BIN)/ruff format --check .

@@ -25,10 +25,20 @@ def make_libraries_harmless() -> None:
         return record
 
     logging.setLogRecordFactory(record_of)
+    logging.getLogger("aiohttp.server").addFilter(_is_of_ours)
     sys.excepthook = _last_words
     threading.excepthook = lambda arguments: _last_words(
         arguments.exc_type, arguments.exc_value, arguments.exc_traceback
     )
+
+
+def _is_of_ours(record: logging.LogRecord) -> bool:
+    """Say whether what a server logs is more than that a request could not be read.
+
+    Its client is answered; a traceback for each would fill the log, with lines of the request in it: a password's, too.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not type(error).__module__.startswith("aiohttp.http_exceptions")
 
 
 def _message_of(record: logging.LogRecord) -> str:

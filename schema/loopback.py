@@ -20,9 +20,11 @@ def foreign(headers: Mapping[str, str], *, links: bool = False) -> str:
     `Origin` or in `Sec-Fetch-Site`, and a page of another port here counts as another page. With `links`, a link on
     such a page may lead here: whoever follows it sees the answer, and the page does not.
     """
-    if not is_loopback(headers.get("Host", "")):
+    host = headers.get("Host", "")
+    if not is_loopback(host):
         return "the Host header does not name this machine"
-    if not is_loopback(headers.get("Origin", "localhost")):
+    # Browsers send no Sec-Fetch-Site with a WebSocket, and old ones with nothing.
+    if headers.get("Origin", f"//{host}").partition("//")[2].lower() != host.lower():
         return "it comes from a page of another origin"
     followed = links and (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == ("navigate", "document")
     if headers.get("Sec-Fetch-Site", "").lower() not in _OWN_FETCHES and not followed:

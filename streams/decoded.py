@@ -13,6 +13,8 @@ from schema.samples import DESCRIPTION, Ints, Rows, Samples
 from streams.blocks import LogMessage
 
 _DETAIL_CHARACTERS: Final = 300
+_MOST_TEXTS: Final = 10_000
+_TEXT_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def refuse(decoded: Decoded, reasons: checks.Reasons) -> list[Refusal]:
 
 def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
     message, received = decoded.messages[index], decoded.received[index]
-    batch = received.take(pa.array(rows))
+    taken = [_taken(column, rows) for column in received.columns]
+    batch = pa.RecordBatch.from_arrays(taken, names=received.schema.names)
     if "reason" in batch.schema.names:  # a dead letter that was sent in again keeps only its newest reason
         batch = batch.drop_columns(["reason"])
     batch = batch.append_column("reason", pa.array([reason] * len(rows), pa.utf8()))
@@ -115,6 +118,17 @@ def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
         value=encoding.encode(batch),
         content_type=encoding.ARROW_STREAM,
     )
+
+
+def _taken(column: pa.Array, rows: Rows) -> pa.Array:
+    """Return some rows of a column; as texts where Arrow cannot take them (views, run ends), and then not of many."""
+    try:
+        return column.take(pa.array(rows))
+    except pa.ArrowNotImplementedError:
+        if len(rows) > _MOST_TEXTS:
+            return pa.nulls(len(rows), pa.utf8())
+        values = (column[row].as_py() for row in rows.tolist())
+        return pa.array([None if value is None else str(value)[:_TEXT_CHARACTERS] for value in values], pa.utf8())
 
 
 def undecodable(message: LogMessage, detail: str) -> Refusal:

@@ -62,7 +62,7 @@ class Overlaps:
 
     def _track(self, slots: Ints) -> Track:
         block = _block(slots)
-        made = Track(slots, block or len(slots), alone=block > 0)
+        made = Track(slots, block or max(len(slots), 1), alone=block > 0)
         for number in np.unique(self._owner[slots]).tolist():
             if (other := self._tracks.get(number)) is not None:
                 self._spread(other)

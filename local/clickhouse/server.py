@@ -4,6 +4,7 @@ import hmac
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from local.clickhouse import answers, protocol
 from local.clickhouse.bodies import Body, form_fields
@@ -56,7 +57,7 @@ class Front:
                 request = protocol.with_form(request, await form_fields(await http.multipart()))
                 body.ended = True
             return await self._exchange(http, request, user, body, headers).answer()
-        except (EngineError, TimeoutError, ValueError) as error:
+        except (EngineError, TimeoutError, ValueError, HttpProcessingError) as error:
             return await self._refused(http, headers, _told(error), body, user)
         except ConnectionError:
             return web.Response(status=_CLIENT_WENT_AWAY)  # which nobody reads

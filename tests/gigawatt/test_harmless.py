@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import socket
 import sys
 import threading
 
@@ -16,6 +17,7 @@ from schema import harmless
 from schema.errors import GigawattError
 from schema.terminal import say, say_lines
 from tests.gigawatt.running import gigawatt
+from tests.local.clickhouse.conftest import start
 from tests.producers.exporter import Exporter, serving
 from tests.texts import hidden_in, hostile
 
@@ -63,9 +65,11 @@ def test_an_error_for_the_operator_is_one_harmless_line(text):
 @pytest.fixture
 def _libraries_pass_through():
     factory, hook, thread_hook = logging.getLogRecordFactory(), sys.excepthook, threading.excepthook
+    filters = list(logging.getLogger("aiohttp.server").filters)
     harmless.make_libraries_harmless()
     yield
     logging.setLogRecordFactory(factory)
+    logging.getLogger("aiohttp.server").filters[:] = filters
     sys.excepthook, threading.excepthook = hook, thread_hook
 
 
@@ -87,6 +91,20 @@ def test_what_libraries_log_is_harmless():
     assert hidden_in(to.getvalue()) == []
     assert "secret" not in to.getvalue()
     assert "\nforged" not in to.getvalue()
+
+
+def test_a_request_that_cannot_be_read_is_not_logged(tmp_path):
+    """Its client is answered; a line of it could be a password's."""
+    front = start(tmp_path / "data")
+    head = "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic c2VjcmV0\x00\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", front.port)) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(100)
+    front.process.terminate()
+    _, logged = front.process.communicate(timeout=20)
+
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert logged == "clickhouse stopping\n"
 
 
 @pytest.mark.usefixtures("_libraries_pass_through")

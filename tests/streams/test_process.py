@@ -46,6 +46,33 @@ def test_accepted_samples_are_counted_with_their_joules():
     assert stored.totals[0].newest_ts_ms == NOW_MS
 
 
+def test_a_message_without_rows_stops_nothing():
+    """It once took the worker down with all that stood beside it."""
+    stored = process(batch().slice(0, 0), batch(power_w=100.0), batch(power_w=200.0, chip="host-0/1"))
+
+    assert totals(stored) == (2, 0, 300.0)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pa.array(["a", "b"], pa.string_view()),
+        pa.array([b"a", b"b"], pa.binary_view()),
+        pa.compute.run_end_encode(pa.array(["a", "b"])),
+        pa.array([["a"], ["b"]], pa.list_(pa.string_view())),
+    ],
+    ids=str,
+)
+def test_a_column_of_any_type_beside_them_costs_no_row(extra: pa.Array):
+    """Of some types Arrow cannot take single rows; the rejected one is in its dead letter all the same."""
+    stored = process(batch(power_w=[100.0, -1.0]).append_column("extra", extra))
+
+    assert totals(stored) == (1, 1, 100.0)
+    (refusal,) = stored.refusals
+    assert refusal.reason == "bad_power"
+    assert "b" in str(wire.decode(refusal.value).column("extra")[0])
+
+
 def test_sums_are_kept_apart_by_group_and_power_method():
     stored = process(
         batch(power_method=["counter", "sensor", None], power_w=[1.0, 2.0, None], fleet="a"),

@@ -26,9 +26,9 @@ def executable(environ: dict[str, str] | None = None) -> str | None:
     return named or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-def launched(playwright: Playwright, path: str) -> Browser:
+def launched(playwright: Playwright, path: str, *flags: str) -> Browser:
     """Start it headless, with a profile of its own that is new and empty."""
-    return playwright.chromium.launch(executable_path=path, headless=True, args=list(_FLAGS))
+    return playwright.chromium.launch(executable_path=path, headless=True, args=[*_FLAGS, *flags])
 
 
 @dataclass

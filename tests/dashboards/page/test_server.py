@@ -152,6 +152,9 @@ def test_only_this_machine_is_answered(page: str):
     )
     assert ask(page, panel=1, headers={"Content-Type": "application/json", "Origin": "null"}).status == 403
     assert ask(page, panel=1, headers={"Content-Type": "application/json", "Origin": page}).status == 200
+    assert get(f"{page}/api/boards", Origin=f"http://127.0.0.1:{port + 1}").status == 403
+    forwarded = {"Host": "localhost:9000", "Origin": "http://localhost:9000"}
+    assert get(f"{page}/api/boards", **forwarded).status == 200
 
 
 def test_answers_forbid_scripts_of_elsewhere(page: str):

@@ -184,3 +184,13 @@ def test_the_client_reads_every_compression(front, compress):
 
     assert rows == [(45,)]
     assert list(column[-2:]) == [399_998, 399_999]
+
+
+def test_a_form_that_cannot_be_read_is_said_as_any_error_is(front):
+    """A control character in the head of a part once came out as an error of the server's own."""
+    form = b'--b\r\n\x00Content-Disposition: form-data; name="query"\r\n\r\nSELECT 1\r\n--b--\r\n'
+    answer = front.ask(form, headers={"Content-Type": "multipart/form-data; boundary=b"})
+
+    assert answer.status == 501
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "48"
+    assert b"The request cannot be read" in answer.data
