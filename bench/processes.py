@@ -28,9 +28,13 @@ def role_of(command: list[str]) -> str | None:
     if any(part.endswith("/tansu") for part in command[:1]):
         return "broker"
     for role, marks in _MARKS.items():
-        if all(any(mark in part for part in command) for mark in marks) and "child.py" not in " ".join(command):
+        if all(any(_is(part, mark) for part in command) for mark in marks) and "child.py" not in " ".join(command):
             return role
     return None
+
+
+def _is(part: str, mark: str) -> bool:
+    return part == mark or part.endswith(f"/{mark}")
 
 
 def costs(roots: list[int], *, others: str | None = None) -> dict[str, Cost]:

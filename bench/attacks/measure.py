@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import psutil
+
 from bench.attacks.attack import Attack, Target
 from bench.attacks.running import under_way
 from bench.attacks.watching import Watch, watching
@@ -102,14 +104,15 @@ def _measured(
 ) -> AttackResult:
     usual_mb, usual_s = usual
     with under_way(attack, target) as attacker:
-        began = time.monotonic()
+        began, busy = time.monotonic(), _busy_s()
         time.sleep(seconds)
-        ended, attackers = time.monotonic(), sum(attacker.cpu_times()[:2])
+        ended, attackers, busy = time.monotonic(), sum(attacker.cpu_times()[:2]), _busy_s() - busy
     time.sleep(NORMAL_AFTER_S)
     normal = time.monotonic()
     time.sleep(_LOOKS_AFTER_S)
     over = time.monotonic()
     during = watch.ages(began, ended) or [over - began]
+    cores = {**watch.cores(began, ended), "attacker": attackers / (ended - began)}
     return AttackResult(
         name=attack.name,
         what=attack.what,
@@ -121,8 +124,14 @@ def _measured(
         unanswered=watch.unanswered(began, ended),
         memory_mb=watch.memory_mb(began, over),
         usual_mb=usual_mb,
-        cores={**watch.cores(began, ended), "attacker": attackers / (ended - began)},
+        cores={**cores, "other work": max(0.0, busy / (ended - began) - sum(cores.values()))},
     )
+
+
+def _busy_s() -> float:
+    """Return the CPU seconds of everything on this machine."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 def _wait_for_calm(watch: Watch, usual_s: float) -> None:
@@ -138,7 +147,9 @@ def attack_table(results: Sequence[AttackResult]) -> list[list[str]]:
     """Return the figures as rows of text, a row per attack."""
     roles = ("store", "worker", "up", "broker")
     head = ["attack", "age p50, s", "age max, s", "age after, s"]
-    rows = [[*head, *(f"{role}, MB" for role in roles), "store, cores", "worker, cores", "verdict"]]
+    rows = [
+        [*head, *(f"{role}, MB" for role in roles), "store, cores", "worker, cores", "other work, cores", "verdict"]
+    ]
     if results:
         usual = results[0]
         rows.append(
@@ -148,16 +159,15 @@ def attack_table(results: Sequence[AttackResult]) -> list[list[str]]:
                 f"{usual.usual_age_s:.1f}",
                 "",
                 *(f"{usual.usual_mb[role]:,.0f}" for role in roles),
-                "",
-                "",
-                "",
+                *[""] * 4,
             ]
         )
     rows += [
         [
             one.name, f"{one.median_age_s:.1f}", f"{one.age_s:.1f}", f"{one.age_after_s:.1f}",
             *(f"{one.memory_mb[role]:,.0f}" for role in roles),
-            f"{one.cores['store']:.2f}", f"{one.cores['worker']:.2f}", ", ".join(one.broken) or "holds",
+            f"{one.cores['store']:.2f}", f"{one.cores['worker']:.2f}", f"{one.cores['other work']:.2f}",
+            ", ".join(one.broken) or "holds",
         ]
         for one in results
     ]  # fmt: skip

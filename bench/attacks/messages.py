@@ -80,7 +80,8 @@ def _without_their_topic(target: Target) -> Callable[[], None]:
 
 
 def _many_fleets() -> Iterator[bytes]:
-    yield from itertools.repeat(_message(100_000, fleet=_names(100_000)))
+    for start in itertools.count(step=100_000):
+        yield _message(100_000, fleet=_names(100_000, start))
 
 
 def _unfolding() -> Iterator[bytes]:
@@ -114,9 +115,9 @@ def _new_hosts() -> Iterator[bytes]:
 
 MESSAGES: Final = (
     Attack("letters", "rows to reject, ten messages a second; their topic deleted every 5 s", _without_their_topic),
-    Attack("fleets", "100,000 new fleets in a message, two a second", _published(_many_fleets, 0.5)),
-    Attack("unfolding", "an hour of 1,000 fleets in 10 KB, five messages a second", _published(_unfolding, 0.2)),
-    Attack("lines", "JSON lines that are broken or disagree, two messages a second", _published(_slow_lines, 0.5)),
+    Attack("fleets", "100,000 new fleets in a message, one a second", _published(_many_fleets, 1.0)),
+    Attack("unfolding", "an hour of 1,000 fleets in 10 KB, one message a second", _published(_unfolding, 1.0)),
+    Attack("lines", "JSON lines that are broken or disagree, one message a second", _published(_slow_lines, 1.0)),
     Attack("jobs", "100,000 new jobs in a message, one a second", _published(_new_jobs, 1.0)),
     Attack("hosts", "10,000 new hosts in a message, one a second", _published(_new_hosts, 1.0)),
 )

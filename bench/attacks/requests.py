@@ -15,6 +15,7 @@ from bench.attacks.sending import Sending, asking, endless, getting, kept_up, no
 from schema.clickhouse import connect
 
 _FRAME_BYTES: Final = 64 << 20
+_NOWHERE: Final = "CREATE TABLE IF NOT EXISTS local.zeros (zero UInt64) ENGINE = Null"
 _FRAMES: Final = 96
 """So many frames of zeros hold 6 GiB."""
 
@@ -43,7 +44,7 @@ def _packed_statements(target: Target) -> Callable[[], None]:
 
 def _packed_inserts(target: Target) -> Callable[[], None]:
     with connect(target.clickhouse) as client:
-        client.command("CREATE TABLE IF NOT EXISTS local.zeros (zero UInt64) ENGINE = Null")
+        client.command(_NOWHERE)
     insert = "/?query=INSERT%20INTO%20local.zeros%20FORMAT%20RowBinary"
     sendings = [
         Sending(asking(owner(target), body, path=insert, headers=f"Content-Encoding: {coding}\r\n"))
@@ -76,10 +77,13 @@ def _hard_to_parse(target: Target) -> Callable[[], None]:
 
 
 def _endless_bodies(target: Target) -> Callable[[], None]:
+    with connect(target.clickhouse) as client:
+        client.command(_NOWHERE)
+    insert = "INSERT INTO local.zeros FORMAT RowBinary"
     sendings = [
         endless(who(target), start, pause_s=pause_s)
         for pause_s in (0.0, 0.2)
-        for who, start in ((reader, ""), (nobody, ""), (reader, "SELECT 1"), (owner, ""))
+        for who, start in ((reader, ""), (nobody, ""), (reader, "SELECT 1"), (owner, ""), (owner, insert))
     ]
     return kept_up(target.port_of_store(), sendings, 200)
 
