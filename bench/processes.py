@@ -28,18 +28,25 @@ def role_of(command: list[str]) -> str | None:
     if any(part.endswith("/tansu") for part in command[:1]):
         return "broker"
     for role, marks in _MARKS.items():
-        if all(any(mark in part for part in command) for mark in marks) and "child.py" not in " ".join(command):
+        if all(any(_is(part, mark) for part in command) for mark in marks) and "child.py" not in " ".join(command):
             return role
     return None
 
 
-def costs(roots: list[int]) -> dict[str, Cost]:
-    """Return the cost of each role among these processes and all their descendants."""
-    found: dict[str, Cost] = {role: Cost(0.0, 0.0) for role in ROLES}
+def _is(part: str, mark: str) -> bool:
+    return part == mark or part.endswith(f"/{mark}")
+
+
+def costs(roots: list[int], *, others: str | None = None) -> dict[str, Cost]:
+    """Return the cost of each role among these processes and all their descendants.
+
+    With `others`, those that are no part of the measured path are a role of that name.
+    """
+    found: dict[str, Cost] = {role: Cost(0.0, 0.0) for role in (*ROLES, *([others] if others else []))}
     for process in _family(roots):
         try:
             with process.oneshot():
-                role = role_of(process.cmdline())
+                role = role_of(process.cmdline()) or others
                 if role is None:
                     continue
                 times, memory = process.cpu_times(), process.memory_info()

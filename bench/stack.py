@@ -24,11 +24,12 @@ _ENDS_WITHIN_S: Final = 60.0
 
 @dataclass
 class Stack:
-    """A running stack without a fleet; `kafka` is HOST:PORT and `clickhouse` a URL. `pids` are all that was started."""
+    """A running stack without a fleet; `kafka` is HOST:PORT, the others are URLs. `pids` are all that was started."""
 
     folder: Path
     kafka: str
     clickhouse: str
+    page: str
     pids: list[int]
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -63,7 +64,7 @@ def stack(workers: int, said: Callable[[str], None]) -> Iterator[Stack]:
         )  # fmt: skip
         try:
             parts = _wait_for(ready, up, folder / "up.log")
-            running = Stack(folder, parts["kafka"], parts["clickhouse"], [up.pid])
+            running = Stack(folder, parts["kafka"], parts["clickhouse"], parts["page"], [up.pid])
             try:
                 yield running
             finally:

@@ -19,6 +19,8 @@ from schema.samples import IDENTITY, Codes, Label
 from streams.overlaps import Track
 
 _SEPARATOR = "\0"
+_GROUP_BYTES = 400
+"""What a group takes: a tuple and four texts."""
 
 
 class Group(NamedTuple):
@@ -54,7 +56,8 @@ class Roster:
     @property
     def nbytes(self) -> int:
         """How much memory this roster takes, about."""
-        return self.reasons.nbytes + self.group_of.nbytes + 2 * self.series.nbytes + 900
+        arrays = self.reasons.nbytes + self.group_of.nbytes + 2 * self.series.nbytes
+        return arrays + _GROUP_BYTES * len(self.groups) + 500
 
 
 def digest(batch: pa.RecordBatch) -> bytes:
@@ -100,7 +103,10 @@ def _strings(label: Label) -> pa.StringArray:
 
 
 class RosterCache:
-    """The rosters met lately, at most `max_bytes` of them; the longest unused one goes first."""
+    """The rosters met lately, at most `max_bytes` of them; the longest unused one goes first.
+
+    One that takes a sixteenth of that is not kept: it names more groups than any fleet that reports its chips.
+    """
 
     def __init__(self, max_bytes: int = 144 * 2**20) -> None:
         self._max_bytes = max_bytes
@@ -120,7 +126,9 @@ class RosterCache:
         self._bytes = 0
 
     def put(self, key: bytes, made: Roster) -> None:
-        """Keep a roster."""
+        """Keep a roster, unless it is too large."""
+        if made.nbytes > self._max_bytes // 16:
+            return
         self._rosters[key] = made
         self._bytes += made.nbytes
         while self._bytes > self._max_bytes and len(self._rosters) > 1:

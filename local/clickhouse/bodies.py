@@ -12,8 +12,9 @@ from local.clickhouse.errors import NOT_IMPLEMENTED, QUERY_IS_TOO_LARGE, EngineE
 PART_BYTES = 4 << 20
 # So much of a body that nobody wants is read, so that the client gets to reading its answer: of the owner's inserts,
 # and of everybody else's bodies.
-_DRAINED_OF_OWNER = (256 << 20, 20.0)
+_DRAINED_OF_OWNER = (64 << 20, 10.0)
 _DRAINED = (1 << 20, 2.0)
+_LEAST_BYTES = 64 << 10
 _FORM_BYTES = 1 << 20
 
 
@@ -28,29 +29,30 @@ class Body:
         self._read_all = False
         self.ended = False
 
-    async def parts(self) -> list[bytes]:
-        """Read the next parts, about 4 MiB together; none when the body has ended."""
+    async def parts(self, most: int = PART_BYTES) -> list[bytes]:
+        """Read the next parts, about `most` bytes together; none when the body has ended."""
         if self._decoder is None:
-            parts = await self._read(PART_BYTES)
+            parts = await self._read(most)
             self.ended = self._read_all
             return parts
-        while not self.ended:
-            parts = await asyncio.get_running_loop().run_in_executor(self._threads, self._unpacked)
-            if parts:
-                return parts
-            if self._read_all:
+        parts = []
+        while not self.ended and most > 0:
+            unpacked = await asyncio.get_running_loop().run_in_executor(self._threads, self._unpacked, most)
+            parts += unpacked
+            most -= sum(map(len, unpacked))
+            if most > 0 and self._read_all:
                 self._decoder.finish()
                 self.ended = True
-            else:
-                self._unpacking = self._decoder.decode(b"".join(await self._read(PART_BYTES)))
-        return []
+            elif most > 0:
+                self._unpacking = self._decoder.decode(b"".join(await self._read(max(most, _LEAST_BYTES))))
+        return parts
 
     async def whole(self, most: int) -> bytes:
         """Read all that is left. Raises EngineError when that is more than `most` bytes."""
         parts: list[bytes] = []
         size = 0
         while not self.ended:
-            parts += await self.parts()
+            parts += await self.parts(most + 1 - size)
             size = sum(map(len, parts))
             if size > most:
                 text = f"A statement may have at most {most >> 10} KiB."
@@ -63,18 +65,18 @@ class Body:
         try:
             async with asyncio.timeout(within_s):
                 while left > 0 and not self._read_all:
-                    left -= sum(map(len, await self._read(min(left, PART_BYTES))))
+                    left -= sum(map(len, await self._read(min(left, _LEAST_BYTES))))
         except (TimeoutError, ConnectionError):
             return False
         return self._read_all
 
-    def _unpacked(self) -> list[bytes]:
+    def _unpacked(self, most: int) -> list[bytes]:
         parts: list[bytes] = []
         size = 0
         for part in self._unpacking:
             parts.append(part)
             size += len(part)
-            if size >= PART_BYTES:
+            if size >= most:
                 break
         return parts
 

@@ -1,18 +1,22 @@
 """The engine's own configuration: memory, background threads, default settings, and the users' bounds."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-_GB = 1_000_000_000
+_MB, _GB = 1_000_000, 1_000_000_000
+_CORES = os.cpu_count() or 1
 
 # What a dashboard's query may take at most; a request may ask for less, never for more.
 DASHBOARD_LIMITS = (
     ("max_execution_time", 60),  # seconds
-    ("max_memory_usage", 2 * _GB),
+    ("max_memory_usage", 256 * _MB),
     ("max_result_bytes", _GB),
+    ("max_temporary_data_on_disk_size_for_query", _GB),
+    ("max_threads", _CORES),
 )
+_MODEST_BYTES = 48 * _MB
 # All that our own parts need, and no source: not a file, not a URL, not another server. The engine asks for these of
 # every statement, however it is written.
 _GRANTS = (
@@ -31,6 +35,7 @@ _LOCKED_SETTINGS = (
     "input_format_record_errors_file_path",
     "output_format_schema",
     "rename_files_after_processing",
+    "use_concurrency_control",  # or a query's threads would not count among all that run
 )
 OWNER, PAGE, READER = "default", "page", "grafana"
 
@@ -39,7 +44,8 @@ OWNER, PAGE, READER = "default", "page", "grafana"
 class User:
     """Who may ask. A read-only user may set settings but not write; `limits` are upper bounds of settings.
 
-    `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is refused.
+    `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is refused. With
+    `modest_bytes`, they have so much memory: a query that needs more begins again within `limits`, one at a time.
     `statement_bytes` bounds one statement, and `answer_within_s` the time for all of an answer (None for no bound).
     """
 
@@ -52,6 +58,16 @@ class User:
     patience_s: float = 20.0
     statement_bytes: int = 64 << 10
     answer_within_s: float | None = 120.0
+    modest_bytes: int | None = None
+    profile: str = ""
+
+    @property
+    def modest(self) -> "User | None":
+        """The same user with little memory, where queries are to be tried so first."""
+        if self.modest_bytes is None:
+            return None
+        limits = tuple((name, self.modest_bytes if name == "max_memory_usage" else most) for name, most in self.limits)
+        return replace(self, limits=limits, profile=f"{self.name}_modest")
 
 
 def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
@@ -61,8 +77,8 @@ def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
     """
     return (
         User(OWNER, password, at_once=16, waiting=256, statement_bytes=256 << 10, answer_within_s=None),
-        User(PAGE, password, read_only=True, limits=DASHBOARD_LIMITS),
-        User(READER, reader_password, read_only=True, limits=DASHBOARD_LIMITS),
+        User(PAGE, password, read_only=True, limits=DASHBOARD_LIMITS, at_once=4, modest_bytes=_MODEST_BYTES),
+        User(READER, reader_password, read_only=True, limits=DASHBOARD_LIMITS, at_once=4, modest_bytes=_MODEST_BYTES),
     )
 
 
@@ -83,7 +99,8 @@ class EngineConfig:
         path.write_text(self._xml(path, user_table), encoding="utf-8")
 
     def _xml(self, path: Path, user_table: tuple[User, ...]) -> str:
-        profiles = "".join(_profile(user) for user in user_table if user.limits)
+        kinds = [kind for user in user_table for kind in (user, user.modest) if kind is not None and kind.limits]
+        profiles = "".join(map(_profile, kinds))
         locked = "".join(f"<{name}><const/></{name}>" for name in _LOCKED_SETTINGS)
         # The engine knows one user of its own, behind whom all of ours stand: what must be held from them in different
         # ways is held by `readonly`, by their profile and by the front.
@@ -96,6 +113,7 @@ class EngineConfig:
   <mark_cache_size>{self.memory_bytes // 16}</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <background_pool_size>{self.merge_threads}</background_pool_size>
+  <concurrent_threads_soft_limit_num>{_CORES}</concurrent_threads_soft_limit_num>
   <profiles>
     <default>
       <async_insert>0</async_insert>
@@ -120,4 +138,5 @@ class EngineConfig:
 def _profile(user: User) -> str:
     # A minimum of 1, because 0 stands for "no limit" in all of these settings.
     bounds = "".join(f"<{name}><min>1</min><max>{most}</max></{name}>" for name, most in user.limits)
-    return f"\n    <{user.name}><constraints>{bounds}</constraints></{user.name}>"
+    name = user.profile or user.name
+    return f"\n    <{name}><constraints>{bounds}</constraints></{name}>"

@@ -48,7 +48,7 @@ class Session:
         opening: list[str | bytes] = [f"USE {quoted(database, '`')}"]
         if self.user.limits:
             limits = ", ".join(f"{name} = {most}" for name, most in self.user.limits)
-            opening += [f"SET profile = {quoted(self.user.name)}", f"SET {limits}"]
+            opening += [f"SET profile = {quoted(self.user.profile or self.user.name)}", f"SET {limits}"]
         if self.read_only:
             opening.append("SET readonly = 2")
         opening += self.statements

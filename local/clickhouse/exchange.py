@@ -15,7 +15,13 @@ from local.clickhouse.bodies import Body
 from local.clickhouse.config import User
 from local.clickhouse.connections import Session, session_of
 from local.clickhouse.engine import Engine, Insertion, Result
-from local.clickhouse.errors import SYNTAX_ERROR, refusal
+from local.clickhouse.errors import (
+    MEMORY_LIMIT_EXCEEDED,
+    SETTING_CONSTRAINT_VIOLATION,
+    SYNTAX_ERROR,
+    EngineError,
+    refusal,
+)
 from local.clickhouse.grafana import hello_block, is_hello
 from local.clickhouse.lanes import Lane
 from local.clickhouse.plans import Plan, deduplication_token, plan_of, read_only_refusal
@@ -24,21 +30,29 @@ from local.clickhouse.sessions import Sessions
 from local.clickhouse.statements import INSERT_HEAD_BYTES, Insert, bounded, insert_target
 
 _T = TypeVar("_T")
+_NEEDS_MORE = frozenset({MEMORY_LIMIT_EXCEEDED, SETTING_CONSTRAINT_VIOLATION})
 # How often a slow query looks whether its client is still there.
 _STILL_WANTED_EVERY_S = 0.5
+# An insert that has no more than this is here as a whole before it waits for its turn.
+_FIRST_BYTES = 1 << 20
+# So long the next 4 MiB of an insert may take.
+_MORE_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
 class Exchange:
     """A request with all that is needed to answer it; `headers` are the answer's so far.
 
-    `reading` are threads that look at bodies, `inserts` the lane of what is stored, `lane` that of the user.
+    `reading` are threads that look at bodies, `inserts` the lane of what is stored and here as a whole, `long_inserts`
+    that of which more is to come, `lane` that of the user, `large` that of the user's queries that need much memory.
     """
 
     engine: Engine
     reading: Executor
     inserts: Lane
+    long_inserts: Lane
     lane: Lane
+    large: Lane
     sessions: Sessions
     http: web.BaseRequest
     request: Request
@@ -57,11 +71,23 @@ class Exchange:
         else:
             text, target, parts = await self._statement_and_data()
             if target is not None:
-                async with self.inserts.turn():
-                    return await self._insert(target, parts)
+                lane = self.inserts if self.body.ended else self.long_inserts
+                async with lane.turn():
+                    return await self._insert(target, parts, lane)
         if is_hello(self.request, text):
             hello = hello_block(self.headers["X-ClickHouse-Server-Display-Name"], self.engine.version)
             return await answers.whole(self.http, self.headers | format_headers("Native"), hello, Summary())
+        modest = self.user.modest
+        if modest is not None:
+            try:
+                return await replace(self, user=modest).in_turn(text)
+            except EngineError as error:
+                if error.code not in _NEEDS_MORE:
+                    raise
+        return await replace(self, lane=self.large if modest else self.lane).in_turn(text)
+
+    async def in_turn(self, text: bytes) -> web.StreamResponse:
+        """Run a statement and answer, after what came before it in the lane."""
         async with self.lane.turn(), asyncio.timeout(self.user.answer_within_s):
             return await self._run_statement(text)
 
@@ -78,12 +104,12 @@ class Exchange:
         The URL or the first part of the body nearly always holds the whole statement; only when it does not are
         parts joined.
         """
-        parts = await self.body.parts()
+        parts = await self.body.parts(_FIRST_BYTES)
         text = self.request.query or (parts.pop(0) if parts else b"")
         glue = b"\n" if self.request.query else b""
         target = await self._looked_at(text)
         while target is None and (parts or not self.body.ended) and len(text) < INSERT_HEAD_BYTES:
-            text += glue + b"".join(parts or await self.body.parts())
+            text += glue + b"".join(parts or await self.body.parts(_FIRST_BYTES))
             glue, parts = b"", []
             target = await self._looked_at(text)
         if target is None:
@@ -101,10 +127,10 @@ class Exchange:
             kept = self.sessions.statements(self.user.name, request.session_id, request.session_timeout_s)
         return session_of(request, self.user, self.engine.setting_names, kept)
 
-    async def _insert(self, target: Insert, parts: list[bytes]) -> web.StreamResponse:
+    async def _insert(self, target: Insert, parts: list[bytes], lane: Lane) -> web.StreamResponse:
         token, settings = deduplication_token(self.request)
         session = self._session(replace(self.request, settings=settings))
-        run = partial(self._run, self.inserts)
+        run = partial(self._run, lane)
         start = partial(self.engine.insert, session, target, self.request.params, token)
         if self.body.ended:
             summary = await run(_insert_whole, start, parts)
@@ -113,11 +139,18 @@ class Exchange:
             try:
                 await run(insertion.append, parts)
                 while not self.body.ended:
-                    await run(insertion.append, await self.body.parts())
+                    await run(insertion.append, await self._more())
                 summary = await run(insertion.finish)
             finally:
                 await run(insertion.cancel)
         return await answers.whole(self.http, self.headers | format_headers(None), b"", summary)
+
+    async def _more(self) -> list[bytes]:
+        """Read on, as long as the client is there: a packed body may be here as a whole and last for minutes."""
+        if self.http.transport is None or self.http.transport.is_closing():
+            raise ConnectionError("the client went away")
+        async with asyncio.timeout(_MORE_WITHIN_S):
+            return await self.body.parts()
 
     async def _run_statement(self, text: bytes) -> web.StreamResponse:
         if not text.strip(b" \t\r\n;"):
@@ -125,8 +158,7 @@ class Exchange:
         session = self._session(self.request)
         if session.read_only != self._read_only:
             raise read_only_refusal(self.user)
-        form = await self._run(self.lane, self.engine.form, text)
-        plan = plan_of(form, self.request, self.user, read_only=self._read_only, outward=self.engine.outward_functions)
+        plan = await self._run(self.lane, self._planned, text)
         sql = plan.sql
         run: Callable[..., Awaitable[Any]] = partial(self._run, self.lane)
         if plan.query:
@@ -139,6 +171,10 @@ class Exchange:
             headers = self.headers | format_headers(plan.fmt)
             return await answers.streamed(self.http, self.request, headers, start=start, in_thread=run)
         return await self._whole(plan, session, sql, run)
+
+    def _planned(self, text: bytes) -> Plan:
+        form = self.engine.form(text)
+        return plan_of(form, self.request, self.user, read_only=self._read_only, outward=self.engine.outward_functions)
 
     async def _whole(
         self, plan: Plan, session: Session, sql: bytes, run: Callable[..., Awaitable[Any]]

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,10 @@ from schema.terminal import say
 
 # Statements may be long: query parameters and settings stand in the URL.
 _URL_MOST_BYTES = 1 << 20
-_READ_BYTES = 1 << 20
+# Of each connection the event loop keeps twice as much, whoever sends it.
+_READ_BYTES = 256 << 10
+# How long one of Python's threads keeps all others waiting, the event loop among them.
+_SWITCH_S = 0.001
 
 
 async def serve(
@@ -33,6 +37,7 @@ async def serve(
 
     Raises GigawattError when the engine cannot open its directory.
     """
+    sys.setswitchinterval(_SWITCH_S)
     stop = asyncio.Event()
     _on_signals(stop)
     engine = await asyncio.to_thread(_open_engine, path)

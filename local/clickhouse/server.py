@@ -1,6 +1,7 @@
 """The HTTP handler: who asks, what for, and an answer even to what cannot be served."""
 
 import hmac
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
@@ -25,10 +26,14 @@ from schema.loopback import foreign
 
 _CLIENT_WENT_AWAY = 499
 _INSERTS_AT_ONCE = 8
+_LONG_INSERTS_AT_ONCE = max(2, (os.cpu_count() or 1) // 2)
 
 
 class Front:
-    """Answers HTTP requests with an engine. Each user has a lane of their own, and what is stored has one."""
+    """Answers HTTP requests with an engine. Each user has a lane of their own, and what is stored has two.
+
+    An insert that is here as a whole never waits behind one of which more is to come.
+    """
 
     def __init__(self, engine: Engine, users: tuple[User, ...], *, name: str) -> None:
         self._engine = engine
@@ -37,8 +42,15 @@ class Front:
         self._sessions = Sessions()
         self._reading = ThreadPoolExecutor(4, thread_name_prefix="engine-reading")
         self._inserts = Lane("inserts", at_once=_INSERTS_AT_ONCE, waiting=256, patience_s=60.0)
+        self._long_inserts = Lane("long inserts", at_once=_LONG_INSERTS_AT_ONCE, waiting=16, patience_s=60.0)
         self._lanes = {
             user.name: Lane(user.name, at_once=user.at_once, waiting=user.waiting, patience_s=user.patience_s)
+            for user in users
+        }
+        self._large = {
+            user.name: Lane(
+                f"large queries of {user.name}", at_once=1, waiting=user.waiting, patience_s=user.patience_s
+            )
             for user in users
         }
 
@@ -64,7 +76,7 @@ class Front:
 
     def close(self) -> None:
         """Wait for the threads; what still runs should have been cancelled."""
-        for lane in (*self._lanes.values(), self._inserts):
+        for lane in (*self._lanes.values(), *self._large.values(), self._inserts, self._long_inserts):
             lane.close()
         self._reading.shutdown(wait=True)
 
@@ -75,7 +87,9 @@ class Front:
             engine=self._engine,
             reading=self._reading,
             inserts=self._inserts,
+            long_inserts=self._long_inserts,
             lane=self._lanes[user.name],
+            large=self._large[user.name],
             sessions=self._sessions,
             http=http,
             request=request,

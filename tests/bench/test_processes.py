@@ -18,6 +18,7 @@ from bench.processes import costs, role_of
         (["/x/bin/tansu", "broker"], "broker"),
         (["python", "-I", "-S", "/x/producers/child.py", "7", "python", "-m", "gigawatt", "worker"], None),
         (["python", "-m", "gigawatt", "up"], None),
+        (["python", "-m", "gigawatt", "up", "--workers", "1"], None),
     ],
 )
 def test_role(command, role):
@@ -30,3 +31,12 @@ def test_a_process_that_is_no_part_of_the_path_costs_nothing():
         other.communicate(b"\n")
 
     assert all(cost.cpu_s == 0 for cost in found.values())
+
+
+def test_what_is_no_part_of_the_path_may_have_a_role_of_its_own():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        found = costs([other.pid], others="other")
+        other.communicate(b"\n")
+
+    assert found["other"].memory_mb > 0
+    assert found["worker"].memory_mb == 0

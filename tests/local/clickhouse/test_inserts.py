@@ -1,6 +1,13 @@
 """Inserts through the ordinary client, and as plain requests."""
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlencode
+
 import cramjam
+import psutil
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -131,3 +138,46 @@ def test_many_small_inserts_are_merged(client, table):
 
     wait_until(lambda: client.command(parts) < 20)
     assert total(client, table) == (60, 1770)
+
+
+@contextmanager
+def unfinished_inserts(front, table: str, many: int) -> Iterator[None]:
+    """Begin inserts of which more than their first mebibyte came, and go away at the end."""
+    query = urlencode({**front.owner, "query": f"INSERT INTO {table} (a) FORMAT RowBinary"})
+    head = f"POST /?{query} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    chunk = b"10000\r\n" + bytes(1 << 16) + b"\r\n"
+    with ExitStack() as stack:
+        for _ in range(many):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", front.port)))
+            connection.sendall(head + 32 * chunk)
+        yield
+
+
+def test_an_insert_that_is_here_waits_for_none_of_which_more_is_to_come(front, client, table):
+    with unfinished_inserts(front, table, 12):
+        time.sleep(1)
+        began = time.monotonic()
+        client.insert(table, [[1, "x"]])
+        took_s = time.monotonic() - began
+
+    assert took_s < 5
+    assert total(client, table) == (1, 1)
+
+
+def test_a_packed_insert_ends_when_its_client_goes_away(front, client, table):
+    """What it unpacks to would take a minute; nothing of it is left to do once nobody waits for it."""
+    zeros = pa.Codec("zstd").compress(bytes(64 << 20), asbytes=True) * 200
+    client.command(f"CREATE TABLE {table}_nowhere (a UInt64) ENGINE = Null")
+    query = urlencode({**front.owner, "query": f"INSERT INTO {table}_nowhere FORMAT RowBinary"})
+    head = (
+        f"POST /?{query} HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: zstd\r\nContent-Length: {len(zeros)}\r\n\r\n"
+    )
+    process = psutil.Process(front.process.pid)
+    with socket.create_connection(("127.0.0.1", front.port)) as connection:
+        connection.sendall(head.encode() + zeros)
+        time.sleep(1)
+    time.sleep(2)
+    before = process.cpu_times().user
+    time.sleep(1)
+
+    assert process.cpu_times().user - before < 0.3
