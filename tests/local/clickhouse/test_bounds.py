@@ -13,9 +13,11 @@ import psutil
 import pytest
 from backports import zstd
 
+from local.clickhouse.config import users
 from tests.local.clickhouse.conftest import wait_until
 
 ZEROS = bytes(1 << 26)
+_, _, READER = users()
 SLOW = "SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1"
 
 
@@ -125,7 +127,7 @@ def test_inserts_do_not_wait_behind_readers(front, client, table):
         running = (
             "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'"
         )
-        wait_until(lambda: front.ask(running).data == b"8\n")
+        wait_until(lambda: front.ask(running).data == b"%d\n" % READER.at_once)
         refused = front.raw("SELECT 1", user="grafana")
         begun = time.monotonic()
         for number in range(10):
@@ -133,7 +135,7 @@ def test_inserts_do_not_wait_behind_readers(front, client, table):
         took = time.monotonic() - begun
 
         assert (refused.status, refused.headers["X-ClickHouse-Exception-Code"]) == (503, "202")
-        assert "8 statements run at once" in refused.data.decode()
+        assert f"{READER.at_once} statements run at once" in refused.data.decode()
         assert front.ask("SELECT 1").data == b"1\n"
         assert took < 10
     wait_until(lambda: front.raw("SELECT 1", user="grafana").data == b"1\n", seconds=30)
