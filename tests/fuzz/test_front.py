@@ -51,10 +51,12 @@ class Fuzzed:
     files: dict[str, str] = field(default_factory=dict)
     state: bytes = b""
     slowest_s: float = 0.0
+    last: Sent | None = None
     statuses: Counter[str] = field(default_factory=Counter)
 
     def check(self, sent: Sent) -> None:
         """Send a request, and look at its answer and at what it left behind."""
+        self.last = sent
         answer = self.answer(sent)
         self.statuses[answer[9:12].decode("ascii", "replace") or "none"] += 1
         assert SECRET.encode() not in answer
@@ -86,6 +88,8 @@ class Fuzzed:
             answer = self.front.ask(sql, max_execution_time="60")
             took = time.monotonic() - began
             self.slowest_s = max(self.slowest_s, took)
+            if took >= _ANSWERS_WITHIN_S:
+                say(f"front: the owner waited {took:.1f} s for {sql[:60]!r} after {self.last!r}")
             if took < _ANSWERS_WITHIN_S or last:
                 assert took < _ANSWERS_WITHIN_S, f"the owner waited {took:.1f} s twice"
                 break
