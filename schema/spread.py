@@ -26,6 +26,9 @@ MAX_JOBS: Final = 2**14
 MAX_CHIPS: Final = 2**17
 """So many different chips: a pod of a hundred thousand is one message."""
 
+MAX_GROUPS: Final = 2**12
+"""So many different sites, fleets, platforms and models together: each costs what a thousand samples cost."""
+
 _BIN_SHIFT: Final = 17
 """Powers fall into the bins of `streams.histogram`,"""
 _MOST_BINS: Final = 1_000

@@ -42,7 +42,7 @@ class Letters:
         writer: Writer,
         written: Callable[[Sequence[Refusal]], None],
         *,
-        patience_s: float = 3.0,
+        patience_s: float = 1.0,
         again_s: float = 5.0,
         most_bytes: int = 32 * 2**20,
     ) -> None:

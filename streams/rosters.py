@@ -16,6 +16,7 @@ import xxhash
 
 from schema import checks, wire
 from schema.samples import IDENTITY, Codes, Label
+from schema.spread import MAX_GROUPS
 from streams.overlaps import Track
 
 _SEPARATOR = "\0"
@@ -81,15 +82,20 @@ def digest(batch: pa.RecordBatch) -> bytes:
 
 
 def make_roster(batch: pa.RecordBatch) -> Roster:
-    """Make the roster of a batch; a missing label counts as empty, for such rows are refused anyway."""
+    """Make the roster of a batch; a missing label counts as empty, for such rows are refused anyway.
+
+    Rows of groups beyond as many as a message may name are refused for that.
+    """
     found = wire.labels(batch, IDENTITY)
     labels = {name: _strings(label) for name, label in found.items()}
     joined = pc.binary_join_element_wise(*labels.values(), _SEPARATOR).cast(pa.binary())
     groups = pc.binary_join_element_wise(*(labels[name] for name in Group._fields), _SEPARATOR).dictionary_encode()
+    group_of = groups.indices.to_numpy().astype(np.int32, copy=False)
+    beyond = group_of >= MAX_GROUPS  # they are numbered in the order in which they come
     return Roster(
-        reasons=checks.identity_refusals(found),
-        groups=[Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary.to_pylist()],
-        group_of=groups.indices.to_numpy().astype(np.int32, copy=False),
+        reasons=checks.refused_labels(checks.identity_refusals(found), beyond),
+        groups=[Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary[:MAX_GROUPS].to_pylist()],
+        group_of=np.where(beyond, np.int32(0), group_of),
         series=np.fromiter((xxhash.xxh64_intdigest(text) for text in joined.to_pylist()), np.uint64, batch.num_rows),
         host_key=xxhash.xxh64_intdigest(labels["host"][0].as_py().encode()) if batch.num_rows else 0,
     )

@@ -1,6 +1,7 @@
 """All attacks, and how one is kept up: in a process of its own, until it is ended."""
 
 import multiprocessing
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
@@ -16,6 +17,7 @@ from schema.errors import GigawattError
 ATTACKS: Final = {attack.name: attack for attack in (*REQUESTS, *MESSAGES)}
 
 _PREPARED_WITHIN_S: Final = 120.0
+_LOOK_EVERY_S: Final = 0.2
 _ENDS_WITHIN_S: Final = 10.0
 
 
@@ -27,8 +29,10 @@ def under_way(attack: Attack, target: Target) -> Iterator[psutil.Process]:
     process = context.Process(target=_keep_up, args=(attack.name, target, prepared, begin), daemon=True)
     process.start()
     try:
-        if not prepared.wait(_PREPARED_WITHIN_S):
-            raise GigawattError(f"the attack {attack.name} did not begin")
+        deadline = time.monotonic() + _PREPARED_WITHIN_S
+        while not prepared.wait(_LOOK_EVERY_S):
+            if not process.is_alive() or time.monotonic() > deadline:
+                raise GigawattError(f"the attack {attack.name} did not begin")
         attacker = psutil.Process(process.pid)
         begin.set()
         yield attacker

@@ -11,12 +11,13 @@ _CORES = os.cpu_count() or 1
 # What a dashboard's query may take at most; a request may ask for less, never for more.
 DASHBOARD_LIMITS = (
     ("max_execution_time", 60),  # seconds
-    ("max_memory_usage", 256 * _MB),
+    ("max_memory_usage", 192 * _MB),
     ("max_result_bytes", _GB),
     ("max_temporary_data_on_disk_size_for_query", _GB),
     ("max_threads", _CORES),
 )
 _MODEST_BYTES = 48 * _MB
+_READERS_AT_ONCE = max(2, min(_CORES, 8))
 # All that our own parts need, and no source: not a file, not a URL, not another server. The engine asks for these of
 # every statement, however it is written.
 _GRANTS = (
@@ -77,8 +78,22 @@ def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
     """
     return (
         User(OWNER, password, at_once=16, waiting=256, statement_bytes=256 << 10, answer_within_s=None),
-        User(PAGE, password, read_only=True, limits=DASHBOARD_LIMITS, at_once=4, modest_bytes=_MODEST_BYTES),
-        User(READER, reader_password, read_only=True, limits=DASHBOARD_LIMITS, at_once=4, modest_bytes=_MODEST_BYTES),
+        User(
+            PAGE,
+            password,
+            read_only=True,
+            limits=DASHBOARD_LIMITS,
+            at_once=_READERS_AT_ONCE,
+            modest_bytes=_MODEST_BYTES,
+        ),
+        User(
+            READER,
+            reader_password,
+            read_only=True,
+            limits=DASHBOARD_LIMITS,
+            at_once=_READERS_AT_ONCE,
+            modest_bytes=_MODEST_BYTES,
+        ),
     )
 
 
