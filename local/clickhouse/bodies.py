@@ -28,10 +28,10 @@ class Body:
         self._read_all = False
         self.ended = False
 
-    async def parts(self) -> list[bytes]:
-        """Read the next parts, about 4 MiB together; none when the body has ended."""
+    async def parts(self, most: int = PART_BYTES) -> list[bytes]:
+        """Read the next parts, about `most` bytes together; none when the body has ended."""
         if self._decoder is None:
-            parts = await self._read(PART_BYTES)
+            parts = await self._read(most)
             self.ended = self._read_all
             return parts
         while not self.ended:
@@ -42,7 +42,7 @@ class Body:
                 self._decoder.finish()
                 self.ended = True
             else:
-                self._unpacking = self._decoder.decode(b"".join(await self._read(PART_BYTES)))
+                self._unpacking = self._decoder.decode(b"".join(await self._read(most)))
         return []
 
     async def whole(self, most: int) -> bytes:
@@ -50,7 +50,7 @@ class Body:
         parts: list[bytes] = []
         size = 0
         while not self.ended:
-            parts += await self.parts()
+            parts += await self.parts(most - size + 1)  # what is more than that is not waited for
             size = sum(map(len, parts))
             if size > most:
                 text = f"A statement may have at most {most >> 10} KiB."

@@ -12,6 +12,8 @@ DASHBOARD_LIMITS = (
     ("max_execution_time", 60),  # seconds
     ("max_memory_usage", 2 * _GB),
     ("max_result_bytes", _GB),
+    # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
+    ("output_format_pretty_max_rows", 10_000),
 )
 # All that our own parts need, and no source: not a file, not a URL, not another server. The engine asks for these of
 # every statement, however it is written.
