@@ -15,6 +15,8 @@ DASHBOARD_LIMITS = (
     ("max_result_bytes", _GB),
     ("max_temporary_data_on_disk_size_for_query", _GB),
     ("max_threads", _CORES),
+    # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
+    ("output_format_pretty_max_rows", 10_000),
 )
 _MODEST_BYTES = 48 * _MB
 _READERS_AT_ONCE = max(2, min(_CORES, 8))

@@ -35,7 +35,7 @@ _INWARD_FUNCTIONS = frozenset(
 )
 # Ordinary functions that read files or ask other servers. The embedded engine asks for no grant before most of them.
 _OUTWARD_SCALARS = frozenset({"file", "catboostevaluate", "reversednsquery", "hascolumnintable"})
-_FORMS_KEPT, _FORM_KEPT_BYTES = 512, 16 << 10
+_FORMS_KEPT, _FORM_KEPT_BYTES = 256, 8 << 10  # with their words, some 40 bytes a byte
 _PARSING = Session(User("parser"), read_only=False, database="", settings=(("max_query_size", str(2 << 20)),))
 
 

@@ -17,7 +17,8 @@ from local.clickhouse.server import Front
 from schema.errors import GigawattError
 from schema.terminal import say
 
-# Statements may be long: query parameters and settings stand in the URL.
+# Statements may be long: query parameters and settings stand in the URL. Header fields, of which there may be 128, are
+# held in memory before anybody is asked who comes: they keep the server's own bound of 8 KB each.
 _URL_MOST_BYTES = 1 << 20
 # Of each connection the event loop keeps twice as much, whoever sends it.
 _READ_BYTES = 256 << 10
@@ -76,7 +77,6 @@ async def _accepting(front: Front, engine: Engine, listener: socket.socket, grac
         access_log=None,
         auto_decompress=False,  # compressed bodies are the threads' work, not the event loop's
         max_line_size=_URL_MOST_BYTES,
-        max_field_size=_URL_MOST_BYTES,
         read_bufsize=_READ_BYTES,
         lingering_time=0.0,  # the front itself reads what is left of a body, within bounds
     )

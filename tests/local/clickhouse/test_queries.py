@@ -1,6 +1,7 @@
 """Queries through the ordinary client."""
 
 import datetime as dt
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -194,3 +195,18 @@ def test_a_form_that_cannot_be_read_is_said_as_any_error_is(front):
     assert answer.status == 501
     assert answer.headers["X-ClickHouse-Exception-Code"] == "48"
     assert b"The request cannot be read" in answer.data
+
+
+def test_a_request_s_head_is_of_bounded_size(front):
+    """Before anybody is asked who comes, 128 header fields of a megabyte each would be held for every connection."""
+    assert front.ask("SELECT 1", headers={"X-Long": "a" * 5_000}).data == b"1\n"
+    assert front.ask("SELECT 1", headers={"X-Long": "a" * 20_000}).status == 400
+
+
+def test_a_statement_that_is_too_long_is_refused_as_soon_as_it_is(front):
+    """What a reader sends beyond it is not waited for."""
+    head = b"POST /?user=grafana HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", front.port), timeout=20) as connection:
+        connection.sendall(head + b"SELECT " + b" " * 200_000)
+
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")

@@ -140,6 +140,20 @@ def test_the_read_only_user_has_bounds(front):
     assert by_statement.headers["X-ClickHouse-Exception-Code"] == "452"
 
 
+def test_the_read_only_user_gets_no_padded_table_of_any_length(front):
+    """It is made whole, and no limit of memory counts it."""
+    sql = "SELECT number FROM numbers(30000) FORMAT PrettyCompact"
+    rows = [
+        front.ask(sql, user="grafana", output_format_pretty_max_rows=rows).data.count(b"\n")
+        for rows in ("10", "1000000")
+    ]
+    by_statement = front.ask(f"{sql} SETTINGS output_format_pretty_max_rows = 1000000", user="grafana")
+
+    assert rows[0] < 20
+    assert 10_000 < rows[1] < 10_100
+    assert by_statement.headers["X-ClickHouse-Exception-Code"] == "452"
+
+
 def test_the_read_only_user_works_with_the_ordinary_client(front):
     """Its first questions are reads."""
     with front.client(username="grafana") as client:
