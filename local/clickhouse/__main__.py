@@ -57,8 +57,11 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
     table = users(password=password)
     config.write(path / CONFIG, table)
     os.environ["TMPDIR"] = str(path / SCRATCH)
-    # The engine of chDB 3 cannot do without what the system tells of its threads.
-    told = [Path("/proc/self/task")] if version("chdb").startswith("3.") else []
+    # Where the engine cannot read the first, it looks for the same behind the environment, where it is no more once a
+    # variable was set, and crashes now and then. That of chDB 3 cannot do without what is said of its threads, either.
+    told = [Path("/proc/self/auxv")]
+    if version("chdb").startswith("3."):
+        told.append(Path("/proc/self/task"))
     open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told])
     if open_to:
         table = users(password=password, reader_password=password)
