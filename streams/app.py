@@ -14,6 +14,8 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -23,7 +25,8 @@ from clickhouse_connect.driver.client import Client
 from faust.types import TP, EventT, StreamT
 
 from schema import encoding
-from schema.kafka import KafkaAdmin, read_log
+from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
 from streams.admission import Admissions
@@ -37,6 +40,7 @@ GROUP: Final = "gigawatt"
 _FOREVER_S: Final = 7 * 24 * 3600.0
 _LETTER_BYTES: Final = (MAX_MESSAGE_BYTES - 64 * 1024, 16 * 1024, 0)
 """How much of a message a dead letter keeps: as much as the topic takes, tried in turn."""
+_LOG_ASKED_EVERY_S: Final = 10.0
 _LETTER_EXPIRES_S: Final = 10.0
 """So long the client keeps a message that it cannot send."""
 
@@ -108,13 +112,16 @@ class FaustLog:
             admin.make_anew(REJECTED)
 
 
-def make_app(
-    kafka: str, connect: Callable[[], Client], log_id: Callable[[], str], worker: str, *, named: bool = False
-) -> faust.App:
-    """Return the app of one worker. `log_id` is asked at the first assignment.
+class OtherLogError(GigawattError):
+    """The topic was made anew: its offsets mean something else now."""
+
+
+def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str, *, named: bool = False) -> faust.App:
+    """Return the app of one worker on the log `log_id`. It crashes when another log has taken its place.
 
     A `named` worker is a static member of its group: started again under its name within the session timeout, it has
-    its partitions back at once, without a rebalance. Two workers must never share a name.
+    its partitions back at once, without a rebalance. Two workers must never share a name. Of another log it is another
+    member, since the broker would give it back the partitions that it had when the topic was gone: none.
     """
     app = faust.App(
         GROUP,
@@ -133,7 +140,7 @@ def make_app(
         producer_max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
         producer_compression_type="lz4",
         producer_request_timeout=_LETTER_EXPIRES_S,
-        consumer_group_instance_id=worker if named else "",
+        consumer_group_instance_id=f"{worker}-{log_id}" if named else "",
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_rebalance_timeout=10.0,
@@ -147,7 +154,7 @@ def make_app(
 
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
         if not ingest:
-            store = Store(connect, topic=SAMPLES, log=await asyncio.to_thread(log_id), worker=worker)
+            store = Store(connect, topic=SAMPLES, log=log_id, worker=worker)
             ingest.append(Ingest(store, reader, processor=Processor(admissions=Admissions(store))))
         numbers = sorted(tp.partition for tp in assigned if tp.topic == SAMPLES)
         await ingest[0].revoke()
@@ -167,7 +174,23 @@ def make_app(
     app.on_partitions_assigned.connect(assigned)
     app.on_partitions_revoked.connect(revoked)
     app.agent(samples, concurrency=1)(store_samples)
+    app.task(partial(_watch_log, app, kafka, log_id))
     return app
+
+
+async def _watch_log(app: faust.App, kafka: str, log_id: str) -> None:
+    """Raise `OtherLogError`, which ends the worker, when another log than this one is behind the topic."""
+    while not app.should_stop:
+        await app.sleep(_LOG_ASKED_EVERY_S)
+        with suppress(KafkaAwayError, TopicMissingError):
+            if await asyncio.to_thread(_log_id, kafka) != log_id:
+                log.error("the topic was made anew: this worker ends, to be started again on it", topic=SAMPLES)
+                raise OtherLogError(f"topic {SAMPLES} was made anew")
+
+
+def _log_id(kafka: str) -> str:
+    with KafkaAdmin(kafka) as admin:
+        return admin.log_id(SAMPLES)
 
 
 def _message(event: EventT) -> LogMessage:

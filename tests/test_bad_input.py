@@ -230,3 +230,23 @@ def test_while_clickhouse_is_away_the_worker_waits_and_loses_nothing(stack: Stac
     finally:
         alone.stop()
         engines.stop(engine)
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(stack: Stack):
+    """Whoever reaches the broker may delete it. The worker ends when it is there again, and has its partitions back."""
+    stack.start("one")
+    send(stack, encode(batch(ts=now_ms(), power_w=7.0)))
+    wait_for(lambda: stack.stored()[0] == 1, 60)
+    admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+    admin.delete_topics([SAMPLES])
+    wait_for(lambda: SAMPLES not in admin.list_topics(), 30)
+    time.sleep(5)  # the worker is told, and has no partition any more
+    admin.close()
+    with KafkaAdmin(stack.kafka) as ours:
+        ours.ensure(12)
+
+    wait_for(lambda: stack.workers["one"].poll() is not None, 60)
+    assert stack.workers.pop("one").returncode == 1
+    stack.start("one")
+    send(stack, encode(batch(ts=now_ms(), power_w=7.0)))
+    wait_for(lambda: stack.stored()[0] == 2, 60)

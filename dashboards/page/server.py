@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -12,10 +12,12 @@ from dashboards.live.summary import Summary
 from dashboards.page import assets, boards, queries
 from dashboards.page.store import BusyError, Store, framed
 from dashboards.preview import Alert, told
+from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.loopback import foreign
 
 _MOST_BODY_BYTES: Final = 1 << 20
+_CONNECTIONS_MOST: Final = 256
 _HEADERS: Final = {
     # Charts set styles on what they draw; scripts are files of this server alone.
     "Content-Security-Policy": (
@@ -180,9 +182,13 @@ async def serving(
     # A client that goes away takes its query with it.
     runner = web.AppRunner(page.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
     await runner.setup()
+    accepting = None
     try:
-        await web.TCPSite(runner, host, port).start()
-        yield runner.addresses[0][1]
+        factory = bounded(cast("web.Server", runner.server), _CONNECTIONS_MOST)  # it is there since the setup
+        accepting = await asyncio.get_running_loop().create_server(factory, host, port)
+        yield accepting.sockets[0].getsockname()[1]
     finally:
+        if accepting is not None:
+            accepting.close()
         await runner.cleanup()
         await store.close()

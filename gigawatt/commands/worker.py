@@ -33,9 +33,7 @@ def command(*, kafka: str, clickhouse: str, name: str | None, verbose: bool) -> 
     log.configure(verbose=verbose)
     keep_freed_memory()
     log_id = _wait_until_up(kafka, clickhouse)
-    worker = app.make_app(
-        kafka, lambda: connect(clickhouse), lambda: log_id, name or app.worker_name(), named=name is not None
-    )
+    worker = app.make_app(kafka, lambda: connect(clickhouse), log_id, name or app.worker_name(), named=name is not None)
     app.run(worker, verbose=verbose)
 
 

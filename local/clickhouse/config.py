@@ -6,12 +6,14 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 _MB, _GB = 1_000_000, 1_000_000_000
+_MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _CORES = os.cpu_count() or 1
 
-# What a dashboard's query may take at most; a request may ask for less, never for more.
+# What a dashboard's query may take at most; a request may ask for less, never for more. Boards of a million chips may
+# need some hundreds of megabytes.
 DASHBOARD_LIMITS = (
     ("max_execution_time", 60),  # seconds
-    ("max_memory_usage", 192 * _MB),
+    ("max_memory_usage", max(192 * _MB, min(2 * _GB, _MACHINE_BYTES // 24))),
     ("max_result_bytes", _GB),
     ("max_temporary_data_on_disk_size_for_query", _GB),
     ("max_threads", _CORES),
@@ -76,18 +78,12 @@ class User:
 def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
     """Give the users: `default` may do everything, `page` and `grafana` may read. An empty password means none.
 
-    `page` is the page and the summary of `gigawatt up`, which do not wait behind other readers.
+    `page` is the page and the summary of `gigawatt up`, which do not wait behind other readers, and ask only what is
+    checked in.
     """
     return (
         User(OWNER, password, at_once=16, waiting=256, statement_bytes=256 << 10, answer_within_s=None),
-        User(
-            PAGE,
-            password,
-            read_only=True,
-            limits=DASHBOARD_LIMITS,
-            at_once=_READERS_AT_ONCE,
-            modest_bytes=_MODEST_BYTES,
-        ),
+        User(PAGE, password, read_only=True, limits=DASHBOARD_LIMITS, at_once=_READERS_AT_ONCE),
         User(
             READER,
             reader_password,
@@ -107,7 +103,7 @@ class EngineConfig:
     broker and the workers live beside the engine.
     """
 
-    memory_bytes: int = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    memory_bytes: int = _MACHINE_BYTES // 2
     merge_threads: int = 2
     display_name: str = "gigawatt"
 

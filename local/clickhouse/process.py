@@ -14,6 +14,7 @@ from local.clickhouse.config import User
 from local.clickhouse.engine import Engine
 from local.clickhouse.place import CONFIG, DATA, SCRATCH
 from local.clickhouse.server import Front
+from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.terminal import say
 
@@ -24,6 +25,7 @@ _URL_MOST_BYTES = 1 << 20
 _READ_BYTES = 256 << 10
 # How long one of Python's threads keeps all others waiting, the event loop among them.
 _SWITCH_S = 0.001
+_CONNECTIONS_MOST, _BACKLOG = 512, 128
 
 
 async def serve(
@@ -82,10 +84,12 @@ async def _accepting(front: Front, engine: Engine, listener: socket.socket, grac
     )
     runner = web.ServerRunner(server, shutdown_timeout=grace_s)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    factory = bounded(server, _CONNECTIONS_MOST, front.storing)
+    accepting = await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=_BACKLOG)
     try:
         yield
     finally:
+        accepting.close()
         late = asyncio.get_running_loop().call_later(grace_s, engine.cancel, "")
         await runner.cleanup()
         late.cancel()

@@ -43,6 +43,8 @@ class Front:
         self._users = {user.name: user for user in users}
         self._name = name
         self._sessions = Sessions()
+        self.storing: set[web.RequestHandler] = set()
+        """Connections on which the owner's requests run: they are the last to be given up when there are too many."""
         self._reading = ThreadPoolExecutor(4, thread_name_prefix="engine-reading")
         self._inserts = Lane("inserts", at_once=_INSERTS_AT_ONCE, waiting=256, patience_s=60.0)
         self._long_inserts = Lane("long inserts", at_once=_LONG_INSERTS_AT_ONCE, waiting=16, patience_s=60.0)
@@ -63,10 +65,13 @@ class Front:
             return response
         headers: dict[str, str] = {}
         body = user = None
+        connection = http.protocol
         try:
             request = protocol.parse_request(http.method, http.query.items(), http.headers)
             headers = protocol.answer_headers(request, server_name=self._name)
             user = self._authenticated(request)
+            if not user.read_only:
+                self.storing.add(connection)
             body = Body(http.content, request.content_encoding, self._reading)
             if http.content_type == "multipart/form-data":
                 request = protocol.with_form(request, await form_fields(await http.multipart()))
@@ -76,6 +81,8 @@ class Front:
             return await self._refused(http, headers, _told(error), body, user)
         except ConnectionError:
             return web.Response(status=_CLIENT_WENT_AWAY)  # which nobody reads
+        finally:
+            self.storing.discard(connection)
 
     def close(self) -> None:
         """Wait for the threads; what still runs should have been cancelled."""
