@@ -22,6 +22,9 @@ DASHBOARD_LIMITS = (
 )
 _MODEST_BYTES = 48 * _MB
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
+# What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
+# may lie beside it. The embedded engine knows no other bound of what lies there for a while.
+DASHBOARD_FLOORS = (("min_free_disk_space_for_temporary_data", 4 * _GB),)
 # All that our own parts need, and no source: not a file, not a URL, not another server. The engine asks for these of
 # every statement, however it is written.
 _GRANTS = (
@@ -47,8 +50,9 @@ OWNER, PAGE, READER = "default", "page", "grafana"
 
 @dataclass(frozen=True)
 class User:
-    """Who may ask. A read-only user may set settings but not write; `limits` are upper bounds of settings.
+    """Who may ask. A read-only user may set settings but not write.
 
+    `limits` are upper bounds of settings and `floors` lower ones, and what they are unless the user sets them.
     `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is refused. With
     `modest_bytes`, they have so much memory: a query that needs more begins again within `limits`, one at a time.
     `statement_bytes` bounds one statement, and `answer_within_s` the time for all of an answer (None for no bound).
@@ -58,6 +62,7 @@ class User:
     password: str = ""
     read_only: bool = False
     limits: tuple[tuple[str, int], ...] = ()
+    floors: tuple[tuple[str, int], ...] = ()
     at_once: int = 8
     waiting: int = 64
     patience_s: float = 20.0
@@ -83,12 +88,20 @@ def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
     """
     return (
         User(OWNER, password, at_once=16, waiting=256, statement_bytes=256 << 10, answer_within_s=None),
-        User(PAGE, password, read_only=True, limits=DASHBOARD_LIMITS, at_once=_READERS_AT_ONCE),
+        User(
+            PAGE,
+            password,
+            read_only=True,
+            limits=DASHBOARD_LIMITS,
+            floors=DASHBOARD_FLOORS,
+            at_once=_READERS_AT_ONCE,
+        ),
         User(
             READER,
             reader_password,
             read_only=True,
             limits=DASHBOARD_LIMITS,
+            floors=DASHBOARD_FLOORS,
             at_once=_READERS_AT_ONCE,
             modest_bytes=_MODEST_BYTES,
         ),
@@ -151,5 +164,6 @@ class EngineConfig:
 def _profile(user: User) -> str:
     # A minimum of 1, because 0 stands for "no limit" in all of these settings.
     bounds = "".join(f"<{name}><min>1</min><max>{most}</max></{name}>" for name, most in user.limits)
+    bounds += "".join(f"<{name}><min>{least}</min></{name}>" for name, least in user.floors)
     name = user.profile or user.name
     return f"\n    <{name}><constraints>{bounds}</constraints></{name}>"

@@ -47,7 +47,7 @@ class Session:
         database = ORDINARY_DATABASE if self.database in {"", _DEFAULT_DATABASE} else self.database
         opening: list[str | bytes] = [f"USE {quoted(database, '`')}"]
         if self.user.limits:
-            limits = ", ".join(f"{name} = {most}" for name, most in self.user.limits)
+            limits = ", ".join(f"{name} = {value}" for name, value in self.user.limits + self.user.floors)
             opening += [f"SET profile = {quoted(self.user.profile or self.user.name)}", f"SET {limits}"]
         if self.read_only:
             opening.append("SET readonly = 2")

@@ -140,6 +140,21 @@ def test_the_read_only_user_has_bounds(front):
     assert by_statement.headers["X-ClickHouse-Exception-Code"] == "452"
 
 
+def test_the_read_only_user_cannot_fill_the_disk(front):
+    """What it sorts there leaves space to the data; it may ask for more to be left, and not for less."""
+    sql = (
+        "SELECT s FROM (SELECT randomPrintableASCII(1000) AS s FROM numbers(100000)) ORDER BY s LIMIT 99999, 1 "
+        "SETTINGS max_bytes_before_external_sort = 1000000, max_bytes_ratio_before_external_sort = 0"
+    )
+    left = "min_free_disk_space_for_temporary_data"
+    full = front.ask(sql, user="grafana", **{left: str(10**15)})
+    less = front.ask(sql, user="grafana", **{left: "0"})
+
+    assert front.ask(sql, user="grafana").status == 200
+    assert front.ask(f"SELECT getSetting('{left}')", user="grafana").data == b"4000000000\n"
+    assert [answer.headers["X-ClickHouse-Exception-Code"] for answer in (full, less)] == ["243", "452"]
+
+
 def test_the_read_only_user_gets_no_padded_table_of_any_length(front):
     """It is made whole, and no limit of memory counts it."""
     sql = "SELECT number FROM numbers(30000) FORMAT PrettyCompact"
