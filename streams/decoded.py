@@ -12,6 +12,7 @@ from schema.printable import printable
 from schema.samples import DESCRIPTION, Ints, Rows, Samples
 from streams.blocks import LogMessage
 
+_PACKED_FROM_BYTES: Final = 1 << 20
 _DETAIL_CHARACTERS: Final = 300
 _MOST_TEXTS: Final = 10_000
 _TEXT_CHARACTERS: Final = 1_000
@@ -115,7 +116,8 @@ def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
         reason=reason,
         rows=len(rows),
         detail=f"{len(rows)} of {received.num_rows} rows",
-        value=encoding.encode(batch),
+        # Of a message near its limit the rejected rows would not fit into one, and 100,000 rows are 12 MB to hand on.
+        value=encoding.encode(batch, compression="zstd" if batch.nbytes > _PACKED_FROM_BYTES else None),
         content_type=encoding.ARROW_STREAM,
     )
 

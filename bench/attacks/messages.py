@@ -90,12 +90,6 @@ def _unfolding() -> Iterator[bytes]:
     yield from itertools.cycle((hours, one_fleet))
 
 
-def _most_sums() -> Iterator[bytes]:
-    """As many fleets as have an hour within the bound of one message; they are admitted once."""
-    fleets = [f"attack {number % 72}" for number in range(1_000)]
-    yield from itertools.repeat(_message(1_000, interval_ms=3_600_000, fleet=fleets))
-
-
 def _slow_lines() -> Iterator[bytes]:
     rows = 8_000
     columns: Mapping[str, Column] = {
@@ -122,9 +116,8 @@ def _new_hosts() -> Iterator[bytes]:
 MESSAGES: Final = (
     Attack("letters", "rows to reject, ten messages a second; their topic deleted every 5 s", _without_their_topic),
     Attack("fleets", "100,000 new fleets in a message, one a second", _published(_many_fleets, 1.0)),
-    Attack("unfolding", "3.7 million sums in 10 KB, five messages a second", _published(_unfolding, 0.2)),
-    Attack("sums", "the most that a message may make: 262,144 sums, one in 10 s", _published(_most_sums, 10.0)),
     Attack("lines", "JSON lines that are broken or disagree, one message a second", _published(_slow_lines, 1.0)),
     Attack("jobs", "100,000 new jobs in a message, one a second", _published(_new_jobs, 1.0)),
     Attack("hosts", "10,000 new hosts in a message, one a second", _published(_new_hosts, 1.0)),
+    Attack("unfolding", "3.7 million sums in 10 KB, of which 262,144 pass, one in 2 s", _published(_unfolding, 2.0)),
 )

@@ -28,10 +28,10 @@ def command(*, kafka: str, clickhouse: str, name: str | None, verbose: bool) -> 
     Run as many as there are cores for, up to one per partition. Stop one with SIGINT or SIGTERM; a killed one does no
     harm.
     """
+    keep_freed_memory()  # before pyarrow is loaded
     from streams import app  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
 
     log.configure(verbose=verbose)
-    keep_freed_memory()
     log_id = _wait_until_up(kafka, clickhouse)
     worker = app.make_app(kafka, lambda: connect(clickhouse), log_id, name or app.worker_name(), named=name is not None)
     app.run(worker, verbose=verbose)
