@@ -27,6 +27,8 @@ _NAME_CELLS: Final = 400
 """Three labels at their longest; what was stored before labels were checked may be longer."""
 _REASONS: Final = 2
 """So many reasons of refused rows are named."""
+_REASON_CELLS: Final = 24
+"""The longest of ours has fewer; what else stands there must not make a line of its own."""
 _DOUBTS: Final = 3
 """So many doubtful fleets are named."""
 _TIGHT: Final = 0.05
@@ -99,7 +101,7 @@ def flow_line(summary: Summary) -> str:
     if flow.delay_p50_s is not None and flow.delay_p99_s is not None:
         parts.append(f"stored after {flow.delay_p50_s:.2f} s (p99 {flow.delay_p99_s:.2f} s)")
     parts.append(f"{energy(summary.energy_day_j)} in 24 h")
-    refused = [f"{count:,} {printable(reason, _NAME_CELLS)}" for reason, count in summary.refused_rows.items()]
+    refused = [f"{count:,} {printable(reason, _REASON_CELLS)}" for reason, count in summary.refused_rows.items()]
     more = [f"{len(refused) - _REASONS} more"] if len(refused) > _REASONS else []
     parts.append(f"refused in 1 h: {', '.join(refused[:_REASONS] + more)}" if refused else "none refused")
     return " · ".join(parts)

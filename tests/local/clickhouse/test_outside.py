@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +154,13 @@ def test_the_password_and_the_process_are_outside_too(ask, either):
             assert b"root:" not in answer
 
 
+def each(act: Callable[[Any], object], every: Iterable[Any]) -> None:
+    """Do it with each, some at a time: who is refused is answered a little later."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(act, every):
+            pass
+
+
 def arguments(outside: Outside) -> list[str]:
     """List arguments that would make a source of one kind or another read the secret or call the server."""
     file, url = f"'{outside.secret}'", f"'http://127.0.0.1:{outside.port}/x'"
@@ -183,42 +192,61 @@ def names(front: Front, table: str, where: str = "1") -> list[str]:
 
 def test_no_table_function_reaches_outside(ask, either, outside):
     """All that the engine has, read, described and written to, with arguments of every kind."""
-    for name, given in itertools.product(names(either, "table_functions"), arguments(outside)):
+
+    def tried(name_and_given):
+        name, given = name_and_given
         for sql in (f"SELECT * FROM {name}({given}) LIMIT 5", f"DESCRIBE {name}({given})"):
             ask(sql, max_execution_time="2")
         ask(f"INSERT INTO FUNCTION {name}({given}) SELECT 'x'")
 
+    each(tried, itertools.product(names(either, "table_functions"), arguments(outside)))
+
 
 def test_no_engine_of_tables_or_databases_reaches_outside(ask, either, outside):
     """What can be made is read; what it reads is the database's own."""
-    for name, given in itertools.product(names(either, "table_engines"), arguments(outside)):
-        ask(f"CREATE TABLE local.reach (a String) ENGINE = {name}({given})")
-        ask("SELECT * FROM local.reach LIMIT 5", max_execution_time="2")
-        ask("DROP TABLE IF EXISTS local.reach")
-    for name, given in itertools.product(names(either, "database_engines"), arguments(outside)):
-        ask(f"CREATE DATABASE reach ENGINE = {name}({given})")
-        ask(f"SELECT * FROM reach.`{outside.secret.name}`")
-        ask("DROP DATABASE IF EXISTS reach")
+
+    def table(number_and_engine):
+        number, (name, given) = number_and_engine
+        ask(f"CREATE TABLE local.reach{number} (a String) ENGINE = {name}({given})")
+        ask(f"SELECT * FROM local.reach{number} LIMIT 5", max_execution_time="2")
+        ask(f"DROP TABLE IF EXISTS local.reach{number}")
+
+    def database(number_and_engine):
+        number, (name, given) = number_and_engine
+        ask(f"CREATE DATABASE reach{number} ENGINE = {name}({given})")
+        ask(f"SELECT * FROM reach{number}.`{outside.secret.name}`")
+        ask(f"DROP DATABASE IF EXISTS reach{number}")
+
+    each(table, enumerate(itertools.product(names(either, "table_engines"), arguments(outside))))
+    each(database, enumerate(itertools.product(names(either, "database_engines"), arguments(outside))))
 
 
 def test_no_format_reaches_outside(ask, either, outside):
     """As what comes out and as what goes in, with each setting of formats that names anything set to the secret."""
     settings = names(either, "settings", "name LIKE '%format%' AND type = 'String'")
     assert "format_schema" in settings
-    for name in names(either, "formats"):
+
+    def tried(name):
         ask(f"SELECT 'x' AS a FORMAT {name}")
         ask(f"SELECT * FROM format({name}, 'x')")
         ask(f"SELECT * FROM format({name}, 'a String', 'x')")
-    for name, value in itertools.product(settings, (str(outside.secret), f"{outside.secret}:M")):
+
+    def tried_with(name_and_value):
+        name, value = name_and_value
         for fmt in ("Template", "CustomSeparated", "Protobuf", "CapnProto", "AvroConfluent", "CSV", "Regexp"):
             ask(f"SELECT 'x' AS a FORMAT {fmt} SETTINGS {name} = '{value}'")
             ask(f"SELECT * FROM format({fmt}, 'a String', 'x')", **{name: value})
+
+    each(tried, names(either, "formats"))
+    each(tried_with, itertools.product(settings, (str(outside.secret), f"{outside.secret}:M")))
 
 
 @pytest.mark.parametrize("ask", ["reader"], indirect=True)
 def test_no_function_reaches_outside(ask, either, outside):
     """All that the engine has, with a path, and with two. To the engine, reader and owner are one user."""
     path = f"'{outside.secret}'"
-    for name in names(either, "functions", "NOT is_aggregate AND name NOT ILIKE 'sleep%'"):
-        for given in (path, f"{path}, {path}"):
-            ask(f"SELECT `{name}`({given})", max_execution_time="2")
+    called = names(either, "functions", "NOT is_aggregate AND name NOT ILIKE 'sleep%'")
+    each(
+        lambda name_and_given: ask("SELECT `{}`({})".format(*name_and_given), max_execution_time="2"),
+        itertools.product(called, (path, f"{path}, {path}")),
+    )
