@@ -37,7 +37,7 @@ def password_of(directory: Path) -> str:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 raise GigawattError(f"{path} is another user's; name another state directory")
             os.fchmod(file.fileno(), 0o600)
-        return read(path)
+            return _given(file.read(), path)
     except OSError as error:
         raise GigawattError(f"cannot keep a password in {path} ({error.strerror})") from error
 
@@ -48,13 +48,18 @@ def password_file(directory: Path) -> Path:
 
 
 def read(path: Path) -> str:
-    """Return the password in a file: its first line. Raises `GigawattError` when there is none."""
+    """Return the password in a file. Raises `GigawattError` when there is none."""
     try:
-        password = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise GigawattError(
             f"cannot read the password in {path}: {getattr(error, 'strerror', None) or error}"
         ) from error
+    return _given(text, path)
+
+
+def _given(text: str, path: Path) -> str:
+    password = text.strip()
     if not password:
         raise GigawattError(f"{path} holds no password")
     return password

@@ -12,7 +12,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from dashboards.live.summary import (
+from dashboards.live.rows import (
     DOUBTFUL_S,
     HISTORY_S,
     HISTORY_STEP_S,
@@ -26,9 +26,8 @@ from dashboards.live.summary import (
     Others,
     Rows,
     Second,
-    Summary,
-    summarize,
 )
+from dashboards.live.summary import Summary, summarize
 from schema.clickhouse import ClickHouseAwayError, why
 from schema.errors import GigawattError
 from schema.samples import METER_MODELS

@@ -7,119 +7,29 @@ a drop of the load. Each line therefore shows the newest second that is complete
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-MOST: Final = 200
-"""So many lines there are, for the declared fleets first and then for those that draw most; the rest is summed up."""
-WINDOW_S: Final = 180
-"""How far back a line looks for its newest complete second; what is older counts as silent."""
+from dashboards.live.rows import (
+    HISTORY_S,
+    HISTORY_STEP_S,
+    WINDOW_S,
+    Doubtful,
+    Flow,
+    Key,
+    Mean,
+    MethodSum,
+    Others,
+    Rows,
+    Second,
+)
+
 OLD_S: Final = 30.0
 """What is older than two samples and this is what was, not what is."""
 COMPLETE: Final = 0.98
 """A second is complete at this share of the most chips that a second of the window has."""
 SETTLE_S: Final = 5.0
 """Samples are stored 1 to 2 s after their end; after so long, what is missing is missing."""
-DOUBTFUL_S: Final = 90
-"""A fleet is doubtful for so long after a chip of it was reported twice: a Trainium sample is of a minute."""
-HISTORY_STEP_S: Final = 10
-HISTORY_S: Final = 600
-
-
-class Key(NamedTuple):
-    """What one line is about."""
-
-    site: str
-    fleet: str
-    platform: str
-
-
-@dataclass(frozen=True)
-class Second:
-    """One row of `fleet_power`; `time` is its start in epoch seconds. None is what nobody knows."""
-
-    time: int
-    power_w: float
-    power_estimated_w: float | None
-    power_error_w: float | None
-    chips_reporting: float
-    chips_expected: float
-    coverage: float | None
-    utilization: float | None
-    tensor_utilization: float | None
-    modelled_share: float | None
-
-
-class MethodSum(NamedTuple):
-    """Sums of the window for one power method: joules, chip-seconds, samples that ended in it."""
-
-    method: str
-    energy_j: float
-    chip_seconds: float
-    samples: int
-
-
-class Mean(NamedTuple):
-    """Mean power of a reporting chip over one step of the history that begins at `time`."""
-
-    time: int
-    chip_w: float
-
-
-@dataclass(frozen=True)
-class Flow:
-    """What the ledger says of the last minute; delays are seconds from a sample's end to its being stored.
-
-    `newest_ts` is of the last `WINDOW_S`, None where nothing was stored in these.
-    """
-
-    samples_per_second: float = 0.0
-    newest_ts: float | None = None
-    delay_p50_s: float | None = None
-    delay_p99_s: float | None = None
-    workers: int = 0
-
-
-@dataclass(frozen=True)
-class Others:
-    """What was read of the fleets for which there is no line, together."""
-
-    fleets: int = 0
-    budget_w: float = 0.0
-    chips_expected: float = 0.0
-    energy_day_j: float = 0.0
-    seconds: list[Second] = field(default_factory=list)
-    """Without an error and without utilization."""
-
-
-@dataclass(frozen=True)
-class Doubtful:
-    """Chips of a fleet that were reported twice within `DOUBTFUL_S`, and by whom: the first hosts, and the methods."""
-
-    chips: int
-    hosts: list[str]
-    methods: list[str]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """All that was read; `now` is the store's clock, in epoch seconds."""
-
-    now: float
-    budgets: dict[Key, float] = field(default_factory=dict)
-    """Watts."""
-    expected: dict[Key, float] = field(default_factory=dict)
-    """Chips: as planned, or of the last day where nothing is. Needed of those that have no seconds."""
-    seconds: dict[Key, list[Second]] = field(default_factory=dict)
-    methods: dict[Key, list[MethodSum]] = field(default_factory=dict)
-    history: dict[Key, list[Mean]] = field(default_factory=dict)
-    flow: Flow = Flow()
-    refused_rows: dict[str, int] = field(default_factory=dict)
-    """By reason, of the last hour."""
-    energy_day_j: dict[Key, float] = field(default_factory=dict)
-    """Of each fleet that said anything in the last day."""
-    others: Others = Others()
-    doubtful: dict[Key, Doubtful] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -290,7 +200,7 @@ def _rest(others: Others, horizon: float, *, stopped: bool) -> Rest:
 def _total(lines: Sequence[Line], rest: Rest) -> Total:
     shown = [line.second for line in lines if line.second]
     rest_w = [] if rest.power_w is None else [rest.power_w]
-    power_w = math.fsum([*(_estimated_w(second) for second in shown), *rest_w])
+    power_w = math.fsum([*(second.corrected_w for second in shown), *rest_w])
     known_w = math.fsum([*(second.power_w for second in shown), *rest_w])
     modelled_w = math.fsum(second.power_w * (second.modelled_share or 0.0) for second in shown)
     lines_w = math.fsum(second.power_w for second in shown)
@@ -312,10 +222,6 @@ def _total(lines: Sequence[Line], rest: Rest) -> Total:
         history_w=_sum_of_histories([line.history_w for line in lines]),
         doubtful_chips=sum(line.doubtful.chips for line in lines if line.doubtful),
     )
-
-
-def _estimated_w(second: Second) -> float:
-    return second.power_w if second.power_estimated_w is None else second.power_estimated_w
 
 
 def _error_w(lines: Sequence[Line]) -> float | None:

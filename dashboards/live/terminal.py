@@ -71,7 +71,7 @@ def _rest(hidden: Sequence[Line], rest: Rest) -> str:
     """Return what the fleets for which there is no room draw together."""
     seconds = [line.second for line in hidden if line.second]
     drawn = [
-        *(second.power_w if second.power_estimated_w is None else second.power_estimated_w for second in seconds),
+        *(second.corrected_w for second in seconds),
         *([] if rest.power_w is None else [rest.power_w]),
     ]
     chips = sum(line.second.chips_reporting for line in hidden if line.second and not line.old) + rest.chips_reporting
@@ -167,7 +167,7 @@ def _cells(line: Line) -> dict[str, Text]:
     second = line.second
     if second is None or line.age_s is None:
         return {**cells, "power": Text("silent", style="red")}
-    power = watts(second.power_w if second.power_estimated_w is None else second.power_estimated_w)
+    power = watts(second.corrected_w)
     coverage = 0.0 if line.old else second.coverage
     chips = f"{percent(coverage)} of {line.chips_expected:,.0f}" if coverage is not None else "?"
     if line.doubtful:

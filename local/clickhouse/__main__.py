@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ os.environ["JE_MALLOC_CONF"] = "dirty_decay_ms:200,muzzy_decay_ms:0"
 
 from local.clickhouse.config import EngineConfig, users
 from local.clickhouse.confine import confine
-from local.clickhouse.place import CONFIG, DATA, SCRATCH, listening, owned
+from local.clickhouse.place import CONFIG, DATA, SCRATCH, handed_over, listening, owned
 from schema.errors import GigawattError
 from schema.harmless import make_libraries_harmless
 from schema.passwords import noted, password_of
@@ -46,7 +47,8 @@ def main(path: Path, port: int, listener: int | None, memory_mb: int | None, gra
     os.umask(0o077)
     try:
         path = path.resolve()
-        with owned(path), listening(_HOST, port, listener) as here, noted(here.getsockname()[1], path):
+        accepting = partial(listening, _HOST, port) if listener is None else partial(handed_over, listener)
+        with owned(path), accepting() as here, noted(here.getsockname()[1], path):
             _serve(path, here, config, password_of(path), grace)
     except GigawattError as error:
         say(error, err=True)  # the one line for the operator

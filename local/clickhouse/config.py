@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -15,7 +16,6 @@ DASHBOARD_LIMITS = (
     ("max_execution_time", 60),  # seconds
     ("max_memory_usage", max(192 * _MB, min(2 * _GB, _MACHINE_BYTES // 24))),
     ("max_result_bytes", _GB),
-    ("max_temporary_data_on_disk_size_for_query", _GB),
     ("max_threads", _CORES),
     # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
     ("output_format_pretty_max_rows", 10_000),
@@ -71,7 +71,7 @@ class User:
     modest_bytes: int | None = None
     profile: str = ""
 
-    @property
+    @cached_property
     def modest(self) -> "User | None":
         """The same user with little memory, where queries are to be tried so first."""
         if self.modest_bytes is None:
@@ -130,6 +130,7 @@ class EngineConfig:
         locked = "".join(f"<{name}><const/></{name}>" for name in _LOCKED_SETTINGS)
         # The engine knows one user of its own, behind whom all of ours stand: what must be held from them in different
         # ways is held by `readonly`, by their profile and by the front.
+        #
         # The engine writes inserts of its own accord in the background (async_insert); an answer must mean
         # "stored". It also takes a bare expression for a SELECT (implicit_select), which a server does not.
         return f"""<clickhouse>

@@ -17,7 +17,7 @@ else:
     from backports import zstd
 
 PART_BYTES = 1 << 20
-"""The most that comes out of a decoder at once, whatever went in."""
+"""What comes out of a decoder at once, whatever went in; brotli rounds it up, to less than twice as much."""
 # Windows beyond this would take more memory than a part: zstd's own default for what it decodes is 128 MiB.
 _ZSTD_WINDOW_LOG = 24
 
@@ -93,16 +93,14 @@ class Decoder:
             raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", f"Unknown Content-Encoding {coding[:40]!r}.")
         self._coding = coding
         self._unpacker: _Unpacker = _UNPACKERS[coding]()
-        self._began = False
 
     def decode(self, packed: bytes) -> Iterator[bytes]:
-        """Give what the next packed bytes hold, in parts of `PART_BYTES` at most."""
+        """Give what the next packed bytes hold, in parts of about `PART_BYTES`."""
         try:
             while packed or not self._unpacker.eof:
                 if self._unpacker.eof:
                     self._unpacker = _UNPACKERS[self._coding]()
                 part = self._unpacker.decompress(packed, PART_BYTES)
-                self._began = self._began or bool(packed)
                 packed = self._unpacker.unused_data if self._unpacker.eof else b""
                 if part:
                     yield part

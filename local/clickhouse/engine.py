@@ -116,7 +116,7 @@ class Engine:
                 result_bytes=len(body),
                 elapsed_ns=int(result.elapsed() * 1e9),
             )
-        use.end(clean=keep and (binding.HAS_STREAMED_INSERTS or not params))
+        use.end(clean=keep)
         return Result(body, summary, (result, owner))
 
     def stream(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str]) -> "Stream":
@@ -197,7 +197,7 @@ class Stream:
                 parts.append(empty_block(_columns(connection, self._sql, self._params)))
         self._bytes += size
         if self.ended:
-            self._use.end(clean=binding.HAS_STREAMED_INSERTS or not self._params)
+            self._use.end(clean=True)
         return parts
 
     def close(self) -> None:

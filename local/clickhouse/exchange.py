@@ -24,7 +24,7 @@ from local.clickhouse.errors import (
 )
 from local.clickhouse.grafana import hello_block, is_hello
 from local.clickhouse.lanes import Lane
-from local.clickhouse.plans import Plan, deduplication_token, plan_of, read_only_refusal
+from local.clickhouse.plans import Plan, deduplication_token, plan_of
 from local.clickhouse.protocol import Request, Summary, format_headers
 from local.clickhouse.sessions import Sessions
 from local.clickhouse.statements import INSERT_HEAD_BYTES, Insert, bounded, insert_target
@@ -44,7 +44,8 @@ class Exchange:
     """A request with all that is needed to answer it; `headers` are the answer's so far.
 
     `reading` are threads that look at bodies, `inserts` the lane of what is stored and here as a whole, `long_inserts`
-    that of which more is to come, `lane` that of the user, `large` that of the user's queries that need much memory.
+    that of which more is to come. `lane` is that of the user, `large` that of statements with all the memory that the
+    user may have.
     """
 
     engine: Engine
@@ -84,7 +85,7 @@ class Exchange:
             except EngineError as error:
                 if error.code not in _NEEDS_MORE:
                     raise
-        return await replace(self, lane=self.large if modest else self.lane).in_turn(text)
+        return await replace(self, lane=self.large).in_turn(text)
 
     async def in_turn(self, text: bytes) -> web.StreamResponse:
         """Run a statement and answer, after what came before it in the lane."""
@@ -156,8 +157,6 @@ class Exchange:
         if not text.strip(b" \t\r\n;"):
             raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: Empty query.")
         session = self._session(self.request)
-        if session.read_only != self._read_only:
-            raise read_only_refusal(self.user)
         plan = await self._run(self.lane, self._planned, text)
         sql = plan.sql
         run: Callable[..., Awaitable[Any]] = partial(self._run, self.lane)

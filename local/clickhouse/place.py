@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ SCRATCH: Final = "scratch"
 """The folder for what lives shortly; these two are all that the engine's process may write."""
 CONFIG: Final = "engine.xml"
 """The file that the engine reads at its start."""
+_LOCK_TRIES, _LOCK_AGAIN_S = 5, 0.05
 
 
 @contextmanager
@@ -34,38 +36,37 @@ def owned(path: Path) -> Iterator[None]:
     if "?" in str(path):
         raise GigawattError(f"the engine cannot open {path} (there is a ? in it): name another data directory")
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise GigawattError(
-                f"{path} is in use by another process: stop that one, or name another directory"
-            ) from None
+        if not _locked(lock.fileno()):
+            raise GigawattError(f"{path} is in use by another process: stop that one, or name another directory")
         yield
 
 
-@contextmanager
-def listening(host: str, port: int, descriptor: int | None = None) -> Iterator[socket.socket]:
-    """Listen until the block ends. Raises GigawattError when the address cannot be had.
+def _locked(descriptor: int) -> bool:
+    """Lock a file, or say that it cannot be: a command that looks for the password holds it for a moment."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_AGAIN_S)
+        else:
+            return True
+    return False
 
-    A file descriptor is a socket that listens already: whoever handed it over keeps the port when this process ends.
-    """
-    if descriptor is not None:
-        with _handed_over(descriptor) as listener:
-            yield listener
-        return
+
+def listening(host: str, port: int) -> socket.socket:
+    """Listen, until the socket is closed. Raises GigawattError when the address cannot be had."""
     try:
-        listener = socket.create_server((host, port), backlog=256)
+        return socket.create_server((host, port), backlog=256)
     except OSError as error:
         # The standard library adds the address to `strerror`; a name that does not resolve has no errno.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise GigawattError(
             f"cannot listen on {host}:{port} ({reason}): stop what uses it, or choose another port"
         ) from None
-    with listener:
-        yield listener
 
 
-def _handed_over(descriptor: int) -> socket.socket:
+def handed_over(descriptor: int) -> socket.socket:
+    """Take over a socket that listens already: who handed it over keeps the port. Raises GigawattError for another."""
     try:
         listener = socket.socket(fileno=descriptor)
         listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)

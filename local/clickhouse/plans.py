@@ -9,7 +9,6 @@ from local.clickhouse.errors import (
     INTO_OUTFILE_NOT_ALLOWED,
     NOT_IMPLEMENTED,
     READONLY,
-    EngineError,
     refusal,
 )
 from local.clickhouse.protocol import Request
@@ -43,7 +42,7 @@ def plan_of(form: Form, request: Request, user: User, *, read_only: bool, outwar
         text = "INTO OUTFILE and FROM INFILE would touch the server's own files and are not allowed."
         raise refusal(INTO_OUTFILE_NOT_ALLOWED, "INTO_OUTFILE_NOT_ALLOWED", text)
     if read_only and not form.only_reads:
-        raise read_only_refusal(user)
+        raise refusal(READONLY, "READONLY", f"{user.name}: Cannot execute query in readonly mode.")
     if called := form.calls.intersection(outward):
         text = f"{user.name}: Not enough privileges to call {', '.join(sorted(called))}."
         raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
@@ -60,11 +59,6 @@ def plan_of(form: Form, request: Request, user: User, *, read_only: bool, outwar
         query=form.is_query,
         session_part=form.is_session_part,
     )
-
-
-def read_only_refusal(user: User) -> EngineError:
-    """Make the error of somebody who may only read."""
-    return refusal(READONLY, "READONLY", f"{user.name}: Cannot execute query in readonly mode.")
 
 
 def deduplication_token(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -57,6 +57,7 @@ class Front:
                 f"large queries of {user.name}", at_once=1, waiting=user.waiting, patience_s=user.patience_s
             )
             for user in users
+            if user.modest is not None
         }
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -99,7 +100,7 @@ class Front:
             inserts=self._inserts,
             long_inserts=self._long_inserts,
             lane=self._lanes[user.name],
-            large=self._large[user.name],
+            large=self._large.get(user.name, self._lanes[user.name]),
             sessions=self._sessions,
             http=http,
             request=request,
@@ -156,6 +157,5 @@ def _told(error: Exception) -> EngineError:
     if isinstance(error, TimeoutError):
         text = "The time for an answer is over; ask for less, or fetch it faster."
         return refusal(TIMEOUT_EXCEEDED, "TIMEOUT_EXCEEDED", text)
-    return refusal(
-        NOT_IMPLEMENTED, "NOT_IMPLEMENTED", f"The request cannot be read: {error}"[:300]
-    )  # a form that is none
+    text = f"The request cannot be read: {error}"[:300]  # such as a form that is none
+    return refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", text)

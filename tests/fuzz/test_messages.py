@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from dashboards.live import terminal
 from dashboards.live.alert_lines import alert_lines
 from dashboards.live.console import Console
-from dashboards.live.summary import Doubtful, Flow, Key, MethodSum, Rows, Second, summarize
+from dashboards.live.rows import (
+    Doubtful,
+    Flow,
+    Key,
+    MethodSum,
+    Rows,
+    Second,
+)
+from dashboards.live.summary import summarize
 from dashboards.preview import Alert
 from schema import checks, encoding, wire
 from schema.printable import is_hidden

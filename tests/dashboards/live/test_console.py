@@ -12,7 +12,11 @@ from rich.text import Text
 
 from dashboards.live.alert_lines import alert_lines
 from dashboards.live.console import Console
-from dashboards.live.summary import Key, MethodSum, Summary, summarize
+from dashboards.live.rows import (
+    Key,
+    MethodSum,
+)
+from dashboards.live.summary import Summary, summarize
 from dashboards.live.terminal import one_line, show
 from dashboards.preview import Alert
 from local.screen import Screen

@@ -6,7 +6,10 @@ import time
 import pytest
 
 from dashboards.live.reader import SummaryReader
-from dashboards.live.summary import MOST, Doubtful
+from dashboards.live.rows import (
+    MOST,
+    Doubtful,
+)
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.errors import GigawattError
 from schema.fleet import Budget

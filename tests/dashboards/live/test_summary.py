@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from dashboards.live.summary import (
+from dashboards.live.rows import (
     HISTORY_STEP_S,
     Flow,
     Key,
@@ -11,10 +11,8 @@ from dashboards.live.summary import (
     MethodSum,
     Rows,
     Second,
-    cadence,
-    newest_complete,
-    summarize,
 )
+from dashboards.live.summary import cadence, newest_complete, summarize
 
 NOW = 1_000_000
 GPU = Key("virginia", "frontier", "nvidia")

@@ -4,7 +4,10 @@ import io
 import pytest
 from rich.console import Console
 
-from dashboards.live.summary import Doubtful, Rest, summarize
+from dashboards.live.rows import (
+    Doubtful,
+)
+from dashboards.live.summary import Rest, summarize
 from dashboards.live.terminal import energy, known_by, one_line, seconds, show, sparkline, watts
 from tests.dashboards.live.test_summary import GPU, NOW, rows, second
 

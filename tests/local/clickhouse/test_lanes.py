@@ -20,6 +20,12 @@ def run(scenario, **bounds):
     asyncio.run(on_a_lane())
 
 
+async def waits(lane):
+    """Wait for a turn, and give it back."""
+    async with lane.turn():
+        pass
+
+
 def test_turns_are_had_up_to_the_bound_and_come_back():
     async def scenario(lane):
         for _ in range(5):
@@ -33,27 +39,21 @@ def test_who_waits_too_long_is_refused_with_the_reason():
     async def scenario(lane):
         async with lane.turn(), lane.turn():
             with pytest.raises(EngineError, match=r"reader: 2 statements .* none ended within 0.05 s") as refused:
-                async with lane.turn():
-                    pass
+                await waits(lane)
 
         assert refused.value.http_status == 503
-        async with lane.turn():
-            pass
+        await waits(lane)
 
     run(scenario)
 
 
 def test_who_finds_the_queue_full_is_refused_at_once():
     async def scenario(lane):
-        async def wait():
-            async with lane.turn():
-                pass
-
         async with lane.turn(), lane.turn():
-            waiting = asyncio.create_task(wait())
+            waiting = asyncio.create_task(waits(lane))
             await asyncio.sleep(0)
             with pytest.raises(EngineError, match="1 wait already"):
-                await wait()
+                await waits(lane)
         await waiting
 
     run(scenario, patience_s=10.0)
@@ -61,12 +61,8 @@ def test_who_finds_the_queue_full_is_refused_at_once():
 
 def test_who_goes_away_while_waiting_takes_no_turn():
     async def scenario(lane):
-        async def wait():
-            async with lane.turn():
-                pass
-
         async with lane.turn(), lane.turn():
-            waiting = asyncio.create_task(wait())
+            waiting = asyncio.create_task(waits(lane))
             await asyncio.sleep(0.01)
             waiting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
