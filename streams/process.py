@@ -1,7 +1,7 @@
 """The messages of a commit to what is stored of them. Reads nothing and writes nothing: bytes in, tables out."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,6 +14,7 @@ from streams import claims, inventory, power, raw
 from streams.accepted import Accepted, accept
 from streams.admission import NOTHING_SEEN, Admissions, AskedInVainError
 from streams.blocks import Block, Commit, LogMessage
+from streams.broken import broken
 from streams.decoded import Decoded, Refusal, Unwritten, decode, refuse, undecodable
 from streams.overlaps import Overlaps
 from streams.rosters import Roster, RosterCache, digest, make_roster
@@ -84,20 +85,27 @@ class Processor:
         except AskedInVainError:
             raise
         except Exception:  # noqa: BLE001  whatever it is, it must not stop the worker
-            sound, broken = [], []
-            for message in messages:
-                try:
-                    self._process(commit, [message], [], _welcome)
-                except Exception as error:  # noqa: BLE001  the same
-                    broken.append(undecodable(message, f"unexpected {type(error).__name__}: {error}"[:300]))
-                else:
-                    sound.append(message)
-            return self._process(commit, sound, broken, partial(self._admit, commit.commit_id, NOTHING_SEEN))
+            found = broken(messages, partial(self._error, commit))
+            left_out = {id(message) for message, _ in found}
+            return self._process(
+                commit,
+                [message for message in messages if id(message) not in left_out],
+                [undecodable(message, f"unexpected {type(error).__name__}: {error}") for message, error in found],
+                partial(self._admit, commit.commit_id, NOTHING_SEEN),
+            )
 
-    def _process(self, commit: Commit, messages: Sequence[LogMessage], broken: list[Refusal], admit: Admit) -> Stored:
+    def _error(self, commit: Commit, messages: Sequence[LogMessage]) -> Exception | None:
+        """Process messages for nothing but the error that comes of it."""
+        try:
+            self._process(commit, messages, [], _welcome)
+        except Exception as error:  # noqa: BLE001  the same
+            return error
+        return None
+
+    def _process(self, commit: Commit, messages: Sequence[LogMessage], refused: list[Refusal], admit: Admit) -> Stored:
         decoded, refusals = decode(messages)
-        refusals += broken
-        rosters = [self._roster(batch) for batch in decoded.received]
+        refusals += refused
+        rosters, new = self._met(decoded.received)
         if not rosters:
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         reasons = checks.first_reason(
@@ -109,7 +117,11 @@ class Processor:
         if (reasons != checks.ACCEPTED).all():
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         accepted = accept(decoded, rosters, reasons)
-        doubled = self._overlapping(accepted, decoded, rosters)
+        of_use = {index: rosters[index] for index in np.unique(accepted.message).tolist()}
+        for roster in dict.fromkeys(of_use.values()):
+            if (key := new.get(roster)) is not None:
+                self._rosters.put(key, roster)
+        doubled = self._overlapping(accepted, decoded, of_use)
         renewed = inventory.due(accepted, rosters)
         known = inventory.told(accepted, decoded, renewed)
         claimed = self._claimed(accepted, rosters)
@@ -147,13 +159,17 @@ class Processor:
         marks = [np.array([group in refused for group in one.groups], bool)[one.group_of] for one in rosters]
         return checks.refused_labels(reasons, np.concatenate(marks))
 
-    def _roster(self, batch: pa.RecordBatch) -> Roster:
-        key = digest(batch)
-        found = self._rosters.get(key)
-        if found is None:
-            found = make_roster(batch)
-            self._rosters.put(key, found)
-        return found
+    def _met(self, batches: Sequence[pa.RecordBatch]) -> tuple[list[Roster], dict[Roster, bytes]]:
+        """Return the roster of each batch, and the new ones with their digests; these are not kept yet."""
+        rosters: list[Roster] = []
+        made: dict[bytes, Roster] = {}
+        for batch in batches:
+            key = digest(batch)
+            found = self._rosters.get(key) or made.get(key)
+            if found is None:
+                found = made[key] = make_roster(batch)
+            rosters.append(found)
+        return rosters, {roster: key for key, roster in made.items()}
 
     def _claimed(self, accepted: Accepted, rosters: Sequence[Roster]) -> Rows:
         """Return the samples of whose chips claims are to be told now; once in a while that renews many."""
@@ -163,12 +179,15 @@ class Processor:
             self._renewed_ms = appended_ms
         return claims.due(accepted, rosters, renew=renew)
 
-    def _overlapping(self, accepted: Accepted, decoded: Decoded, rosters: Sequence[Roster]) -> Rows:
-        """Return the samples that cover a time of which their chip was reported already."""
-        if new := [roster for roster in {id(one): one for one in rosters}.values() if roster.track is None]:
+    def _overlapping(self, accepted: Accepted, decoded: Decoded, rosters: Mapping[int, Roster]) -> Rows:
+        """Return the samples that cover a time of which their chip was reported already.
+
+        `rosters` are those of messages of which anything was accepted, by their number.
+        """
+        if new := [roster for roster in dict.fromkeys(rosters.values()) if roster.track is None]:
             for roster, track in zip(new, self._overlaps.track([one.series for one in new]), strict=True):
                 roster.track = track
-        tracks = [roster.track for roster in rosters if roster.track is not None]
+        tracks = {index: roster.track for index, roster in rosters.items() if roster.track is not None}
         place = accepted.row - decoded.first[accepted.message]
         samples = accepted.samples
         found = self._overlaps.find(tracks, accepted.message, place, samples.ts_ms, samples.interval_ms)

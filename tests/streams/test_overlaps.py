@@ -33,7 +33,7 @@ class Worker:
             ts += [ends] * n if isinstance(ends, float | int) else ends
             interval += [length] * n
         found = self.overlaps.find(
-            [self.tracks[name] for name, *_ in messages],
+            {number: self.tracks[name] for number, (name, *_) in enumerate(messages)},
             np.array(message, np.int64),
             np.array(place, np.int64),
             (np.array(ts) * 1000).astype(np.int64),
@@ -115,8 +115,8 @@ def test_a_message_of_which_rows_were_refused(worker):
     """One of two chips is left."""
     rows = np.array([0]), np.array([1]), np.array([1000]), np.array([1000])
 
-    assert worker.overlaps.find([worker.tracks["a"]], *rows).tolist() == []
-    assert worker.overlaps.find([worker.tracks["a"]], *rows).tolist() == [0]
+    assert worker.overlaps.find({0: worker.tracks["a"]}, *rows).tolist() == []
+    assert worker.overlaps.find({0: worker.tracks["a"]}, *rows).tolist() == [0]
 
 
 def test_it_is_full_when_it_has_met_more_chips_than_it_may():
