@@ -16,9 +16,10 @@ from schema.samples import Bools, Ints, Label, Samples
 
 GROUPING: Final = ("site", "fleet", "platform", "model")
 """The labels that sums are kept apart by, besides the power method."""
-MAX_SUMS: Final = 2**18
-"""So many sums by second a message may make, or two for each of its rows: what one group has in the three days that are
-kept, or 72 groups in an hour."""
+MAX_SUMS: Final = 2**16
+"""So many sums by second a message may make, or two for each of its rows: an hour of 18 groups, or 15 minutes of 72."""
+MAX_BINS: Final = 2**20
+"""So many power bins these sums may have, or four for each row: an hour of one group at 290 different powers."""
 MAX_PIECES: Final = 8_000_000
 """Of so many pieces they may be made: one for each second of a rectangle, and for each power bin in it."""
 MAX_JOBS: Final = 2**14
@@ -57,18 +58,20 @@ def unfolds_too_far(samples: Samples, labels: dict[str, Label], accepted: Bools)
     rectangle = _numbered(samples.ts_ms[rows][order], samples.interval_ms[rows][order], group[order])
     starts = np.flatnonzero(np.append(True, np.diff(rectangle) > 0))
     group, first_s, until_s = group[order][starts], first_s[order][starts], until_s[order][starts]
-    pieces = (until_s - first_s) * (1 + _bins(samples, rows[order], rectangle))
+    power_bin = _power_bins(samples, rows[order])
+    pieces = (until_s - first_s) * (1 + _different(rectangle, power_bin))
     # Offsets by group keep the running end of one group from reaching into the next.
     apart = group * (int(until_s.max()) - int(first_s.min()) + 1)
     begins, ends = first_s + apart, np.maximum.accumulate(until_s + apart)
     cluster = np.cumsum(np.append(True, begins[1:] > ends[:-1])) - 1
     heads = np.flatnonzero(np.append(True, np.diff(cluster) > 0))
-    sums = np.maximum.reduceat(ends, heads) - begins[heads]
+    sums, pieces = np.maximum.reduceat(ends, heads) - begins[heads], np.add.reduceat(pieces, heads)
+    bins = np.minimum(sums * _different(cluster[rectangle], power_bin), pieces)
     turn = np.argsort(np.minimum.reduceat(order, starts[heads]))
-    far = np.empty(len(heads), bool)
-    far[turn] = (np.cumsum(sums[turn]) > max(MAX_SUMS, 2 * len(rows))) | (
-        np.cumsum(np.add.reduceat(pieces, heads)[turn]) > MAX_PIECES
-    )
+    far = np.zeros(len(heads), bool)
+    bounds = (sums, max(MAX_SUMS, 2 * len(rows))), (bins, max(MAX_BINS, 4 * len(rows))), (pieces, MAX_PIECES)
+    for counts, most in bounds:
+        far[turn] |= np.cumsum(counts[turn]) > most
     marks[rows[order[far[cluster[rectangle]]]]] = True
     return marks
 
@@ -80,7 +83,7 @@ def _is_plain(samples: Samples, labels: dict[str, Label]) -> bool:
     for name in GROUPING:
         groups *= max(len(labels[name].values), 1)
     seconds = intervals * groups * (int(samples.interval_ms.max()) // 1000 + 2)
-    return seconds <= min(MAX_SUMS, MAX_PIECES // _MOST_BINS)
+    return seconds <= min(MAX_SUMS, MAX_BINS // _MOST_BINS)
 
 
 def names_too_many(labels: dict[str, Label], accepted: Bools) -> Bools:
@@ -121,11 +124,15 @@ def _numbered(*columns: Ints) -> Ints:
     return numbers
 
 
-def _bins(samples: Samples, rows: Ints, rectangle: Ints) -> Ints:
-    """Count the different power bins of each rectangle's rows."""
-    known = samples.given["power_w"][rows]
-    power_w = np.ascontiguousarray(samples.measures["power_w"][rows][known], np.float32)
-    bins = (power_w.view(np.uint32) >> _BIN_SHIFT).astype(np.int64)
-    pairs = np.unique(rectangle[known] << 16 | bins)
-    counts: Ints = np.bincount(pairs >> 16, minlength=int(rectangle[-1]) + 1)
+def _power_bins(samples: Samples, rows: Ints) -> Ints:
+    """Return the power bin of each of these rows, -1 where the power is not known."""
+    power_w = np.ascontiguousarray(samples.measures["power_w"][rows], np.float32)
+    bins: Ints = np.where(samples.given["power_w"][rows], power_w.view(np.uint32) >> _BIN_SHIFT, -1).astype(np.int64)
+    return bins
+
+
+def _different(of: Ints, power_bin: Ints) -> Ints:
+    """Count the different power bins of each number in `of` [n], which has all from 0."""
+    pairs = np.unique((of << 16 | power_bin)[power_bin >= 0])
+    counts: Ints = np.bincount(pairs >> 16, minlength=int(of[-1]) + 1)
     return counts

@@ -85,9 +85,16 @@ def _many_fleets() -> Iterator[bytes]:
 
 
 def _unfolding() -> Iterator[bytes]:
-    hours = _message(1_000, interval_ms=3_600_000, fleet=_names(1_000))
-    one_fleet = _message(5_000, interval_ms=3_600_000, ts=int(time.time() * 1000) - np.arange(5_000) * 2_000)
-    yield from itertools.cycle((hours, one_fleet))
+    """Hours of many fleets, of one power each or of many; of either, as many pass as may."""
+    bins = 32
+    plain = _message(1_000, interval_ms=3_600_000, fleet=_names(1_000))
+    spread = _message(
+        80 * bins,
+        interval_ms=3_600_000,
+        fleet=[f"attack {row // bins}" for row in range(80 * bins)],
+        power_w=np.tile(np.geomspace(1.0, 60.0, bins), 80),
+    )
+    yield from itertools.cycle((plain, spread))
 
 
 def _slow_lines() -> Iterator[bytes]:
@@ -119,5 +126,5 @@ MESSAGES: Final = (
     Attack("lines", "JSON lines that are broken or disagree, one message a second", _published(_slow_lines, 1.0)),
     Attack("jobs", "100,000 new jobs in a message, one a second", _published(_new_jobs, 1.0)),
     Attack("hosts", "10,000 new hosts in a message, one a second", _published(_new_hosts, 1.0)),
-    Attack("unfolding", "3.7 million sums in 10 KB, of which 262,144 pass, one in 2 s", _published(_unfolding, 2.0)),
+    Attack("unfolding", "3.7 million sums in 10 KB, of which 262,144 pass, one a second", _published(_unfolding, 1.0)),
 )

@@ -148,7 +148,7 @@ HOUR_MS = 3_600_000
     [
         pytest.param({"chip": [f"c{n}" for n in range(100_000)], "interval_ms": HOUR_MS}, id="a pod's hour"),
         pytest.param(
-            {"ts": [NOW_MS - HOUR_MS * n for n in range(72)], "interval_ms": HOUR_MS}, id="three days of hours"
+            {"ts": [NOW_MS - HOUR_MS * n for n in range(18)], "interval_ms": HOUR_MS}, id="most of a day in hours"
         ),
         pytest.param({"ts": [NOW_MS - 1_000 * n for n in range(86_400)]}, id="a day of seconds"),
         pytest.param({"chip": [f"c{n}" for n in range(8_192)], "interval_ms": 60_000}, id="a rack's minute"),
@@ -173,6 +173,14 @@ def test_intervals_that_overlap_make_their_seconds_once():
 def test_a_message_that_takes_too_long_to_add_up_is_refused_though_its_sums_are_few():
     """Five thousand intervals of an hour are eighteen million seconds of one group."""
     assert "bad_value" in reasons_of(batch(ts=[NOW_MS - 1_000 * n for n in range(5_000)], interval_ms=3_600_000))
+
+
+def test_a_message_whose_sums_have_too_many_power_bins_is_refused():
+    """Ten fleets of 200 chips, each at a power of its own: 36,000 sums of 200 bins."""
+    power_w = np.tile(np.geomspace(50, 1_000, 200), 10).tolist()
+    found = reasons_of(batch(fleet=[f"f{n // 200}" for n in range(2_000)], interval_ms=HOUR_MS, power_w=power_w))
+
+    assert found == [""] * 200 + ["bad_value"] * 1_800
 
 
 def test_powers_are_counted_by_the_bins_that_they_fall_into():
