@@ -146,12 +146,13 @@ _REPORTING: Final = """(
     WHERE @began <= @horizon - (2 * settled_s + 60) AND told.first <= @horizon - (2 * settled_s + 60)
 )"""
 
+# Hashes stand for names, of which there are a million.
 _INVENTORY: Final = """(
     SELECT
         site, fleet, platform,
-        toFloat64(uniqExact(chip)) AS known,
-        toFloat64(uniqExactIf(chip, last_seen > @horizon - 300)) AS alive
-    FROM chip_names
+        toFloat64(uniqExact(cityHash64(chip))) AS known,
+        toFloat64(uniqExactIf(cityHash64(chip), last_seen > @horizon - 300)) AS alive
+    FROM chip_sightings
     WHERE last_seen > @horizon - 86400 AND first_seen <= $__toTime AND @chips_only
     GROUP BY site, fleet, platform
 )"""

@@ -12,7 +12,7 @@ from local.clickhouse.errors import NOT_IMPLEMENTED, QUERY_IS_TOO_LARGE, EngineE
 PART_BYTES = 4 << 20
 # So much of a body that nobody wants is read, so that the client gets to reading its answer: of the owner's inserts,
 # and of everybody else's bodies.
-_DRAINED_OF_OWNER = (64 << 20, 10.0)
+_DRAINED_OF_OWNER = (16 << 20, 5.0)
 _DRAINED = (1 << 20, 2.0)
 _LEAST_BYTES = 64 << 10
 _FORM_BYTES = 1 << 20

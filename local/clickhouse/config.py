@@ -10,21 +10,14 @@ _MB, _GB = 1_000_000, 1_000_000_000
 _MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _CORES = os.cpu_count() or 1
 
-# What a dashboard's query may take at most; a request may ask for less, never for more. Boards of a million chips may
-# need some hundreds of megabytes.
-DASHBOARD_LIMITS = (
-    ("max_execution_time", 60),  # seconds
-    ("max_memory_usage", max(192 * _MB, min(2 * _GB, _MACHINE_BYTES // 24))),
-    ("max_result_bytes", _GB),
-    ("max_threads", _CORES),
-    # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
-    ("output_format_pretty_max_rows", 10_000),
-)
-_MODEST_BYTES = 48 * _MB
+# What a query of a read-only user may take at most; a request may ask for less, never for more. At a million chips, all
+# queries of boards and rules are answered within the reader's memory.
+_READER_BYTES, _MODEST_BYTES = 256 * _MB, 48 * _MB
+_PAGE_BYTES = max(_READER_BYTES, min(2 * _GB, _MACHINE_BYTES // 24))
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
 # What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
 # may lie beside it. The embedded engine knows no other bound of what lies there for a while.
-DASHBOARD_FLOORS = (("min_free_disk_space_for_temporary_data", 4 * _GB),)
+_FLOORS = (("min_free_disk_space_for_temporary_data", 4 * _GB),)
 # All that our own parts need, and no source: not a file, not a URL, not another server. The engine asks for these of
 # every statement, however it is written.
 _GRANTS = (
@@ -46,6 +39,18 @@ _LOCKED_SETTINGS = (
     "use_concurrency_control",  # or a query's threads would not count among all that run
 )
 OWNER, PAGE, READER = "default", "page", "grafana"
+
+
+def reader_limits(memory_bytes: int) -> tuple[tuple[str, int], ...]:
+    """Give the upper bounds of settings for a read-only user whose queries may take so much memory."""
+    return (
+        ("max_execution_time", 60),  # seconds
+        ("max_memory_usage", memory_bytes),
+        ("max_result_bytes", _GB),
+        ("max_threads", _CORES),
+        # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
+        ("output_format_pretty_max_rows", 10_000),
+    )
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,16 @@ def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
             PAGE,
             password,
             read_only=True,
-            limits=DASHBOARD_LIMITS,
-            floors=DASHBOARD_FLOORS,
+            limits=reader_limits(_PAGE_BYTES),
+            floors=_FLOORS,
             at_once=_READERS_AT_ONCE,
         ),
         User(
             READER,
             reader_password,
             read_only=True,
-            limits=DASHBOARD_LIMITS,
-            floors=DASHBOARD_FLOORS,
+            limits=reader_limits(_READER_BYTES),
+            floors=_FLOORS,
             at_once=_READERS_AT_ONCE,
             modest_bytes=_MODEST_BYTES,
         ),

@@ -24,6 +24,7 @@ from local.clickhouse.errors import (
 )
 from local.clickhouse.grafana import hello_block, is_hello
 from local.clickhouse.lanes import Lane
+from local.clickhouse.needs import Needs
 from local.clickhouse.plans import Plan, deduplication_token, plan_of
 from local.clickhouse.protocol import Request, Summary, format_headers
 from local.clickhouse.sessions import Sessions
@@ -45,7 +46,7 @@ class Exchange:
 
     `reading` are threads that look at bodies, `inserts` the lane of what is stored and here as a whole, `long_inserts`
     that of which more is to come. `lane` is that of the user, `large` that of statements with all the memory that the
-    user may have.
+    user may have, and `needs` knows which need it.
     """
 
     engine: Engine
@@ -54,6 +55,7 @@ class Exchange:
     long_inserts: Lane
     lane: Lane
     large: Lane
+    needs: Needs
     sessions: Sessions
     http: web.BaseRequest
     request: Request
@@ -79,12 +81,13 @@ class Exchange:
             hello = hello_block(self.headers["X-ClickHouse-Server-Display-Name"], self.engine.version)
             return await answers.whole(self.http, self.headers | format_headers("Native"), hello, Summary())
         modest = self.user.modest
-        if modest is not None:
+        if modest is not None and text not in self.needs:
             try:
                 return await replace(self, user=modest).in_turn(text)
             except EngineError as error:
                 if error.code not in _NEEDS_MORE:
                     raise
+                self.needs.add(text)
         return await replace(self, lane=self.large).in_turn(text)
 
     async def in_turn(self, text: bytes) -> web.StreamResponse:

@@ -1,11 +1,12 @@
 """The engine behind its listener, from its start to a clean end."""
 
 import asyncio
+import ctypes
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -25,6 +26,8 @@ _URL_MOST_BYTES = 1 << 20
 _READ_BYTES = 256 << 10
 # How long one of Python's threads keeps all others waiting, the event loop among them.
 _SWITCH_S = 0.001
+_M_MMAP_THRESHOLD = -3  # from malloc.h
+_BODY_BYTES = 64 << 10
 _CONNECTIONS_MOST, _BACKLOG = 512, 128
 
 
@@ -41,6 +44,7 @@ async def serve(
     Raises GigawattError when the engine cannot open its directory.
     """
     sys.setswitchinterval(_SWITCH_S)
+    _give_back_freed_bodies()
     stop = asyncio.Event()
     _on_signals(stop)
     engine = await asyncio.to_thread(_open_engine, path)
@@ -55,6 +59,13 @@ async def serve(
     finally:
         front.close()
         engine.close()
+
+
+def _give_back_freed_bodies() -> None:
+    """Have malloc give the memory of bodies back to the kernel at once: 200 endless ones left 250 MB behind."""
+    if sys.platform.startswith("linux"):
+        with suppress(AttributeError):  # another C library than glibc
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _BODY_BYTES)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ from local.clickhouse.errors import (
 )
 from local.clickhouse.exchange import Exchange
 from local.clickhouse.lanes import Lane
+from local.clickhouse.needs import Needs
 from local.clickhouse.protocol import Request
 from local.clickhouse.sessions import Sessions
 from schema.loopback import foreign
@@ -43,6 +44,7 @@ class Front:
         self._users = {user.name: user for user in users}
         self._name = name
         self._sessions = Sessions()
+        self._needs = Needs()
         self.storing: set[web.RequestHandler] = set()
         """Connections on which the owner's requests run: they are the last to be given up when there are too many."""
         self._reading = ThreadPoolExecutor(4, thread_name_prefix="engine-reading")
@@ -101,6 +103,7 @@ class Front:
             long_inserts=self._long_inserts,
             lane=self._lanes[user.name],
             large=self._large.get(user.name, self._lanes[user.name]),
+            needs=self._needs,
             sessions=self._sessions,
             http=http,
             request=request,
