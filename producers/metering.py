@@ -1,9 +1,10 @@
 """From what a chip's energy counter and power sensor showed at each read to rectangles of energy.
 
-Three things make this more than a subtraction. What is read may be a copy that is refreshed more seldom
+Four things make this more than a subtraction. What is read may be a copy that is refreshed more seldom
 than it is read (dcgm-exporter: every 30 s), so a value is dated by the tick at which it changed. A counter
-starts again from nothing when the driver is loaded. And only a counter knows what happened while nobody
-looked: its difference spans a gap, a sensor's reading does not.
+starts again from nothing when the driver is loaded. It may show an older value now and then, and go on from
+the newer one. And only a counter knows what happened while nobody looked: its difference spans a gap, a
+sensor's reading does not.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ Fewer would mistake an exporter that was read in the middle of its own refresh.
 """
 _IMPLAUSIBLE: Final = 3.0
 """A first difference above this multiple of the sensor holds energy from before the first read."""
+_STARTED_AGAIN_BELOW: Final = 0.5
+"""A counter that falls below this share of its highest value started again; one above it stepped back, and is waited
+for as long as one that is stuck (ROCm/amdsmi issue 115: some hundred joules lower, a second later)."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ class Meter:
         self._energy_j: float | None = None
         self._energy_ms = 0
         self._dated = False
+        self._started_again = False
         self._unmoved = 0
+        self._below = 0
+        self._below_since_ms = 0
         self._reported_ms = 0
 
     def step(self, tick: Tick, sight: Sight, energy_j: float | None, sensor_w: float | None) -> Rectangle | None:
@@ -96,9 +103,24 @@ class Meter:
             return self._report(tick, sensor)
         if energy_j == known_j:
             return self._not_moved(tick, energy_j, sensor) if sight.fresh else None
+        if known_j * _STARTED_AGAIN_BELOW < energy_j < known_j:
+            return self._stepped_back(tick, sight, energy_j, sensor_w)
         counted = self._counted(tick, energy_j - known_j, sensor_w)
         self._remember(tick, energy_j, dated=counted is not None or sight.followed)
+        self._started_again = energy_j < known_j
         return self._report(tick, counted or sensor)
+
+    def _stepped_back(self, tick: Tick, sight: Sight, energy_j: float, sensor_w: float | None) -> Rectangle | None:
+        """Wait for the counter to come back to its highest value, whose time the next difference begins at."""
+        if not sight.fresh:
+            return None
+        if not self._below or not sight.followed:
+            self._below_since_ms = sight.since_ms
+        self._below += 1
+        if self._below < _STUCK_AFTER:
+            return None
+        self._remember(tick, energy_j, dated=sight.followed)
+        return self._report(tick, self._sensor(tick, sensor_w, self._below_since_ms))
 
     def _not_moved(self, tick: Tick, energy_j: float, sensor: Rectangle) -> Rectangle | None:
         self._unmoved += 1
@@ -117,9 +139,9 @@ class Meter:
         watts = joules * 1000 / elapsed_ms
         if watts > MAX_POWER_W:
             return None
-        if not self._dated:
+        if not self._dated or self._started_again:
             too_much = sensor_w is not None and watts > _IMPLAUSIBLE * sensor_w
-            if too_much or elapsed_ms > tick.interval_ms:
+            if too_much or (not self._dated and elapsed_ms > tick.interval_ms):
                 return None
         return Rectangle(elapsed_ms, watts, "counter")
 
@@ -130,7 +152,8 @@ class Meter:
 
     def _remember(self, tick: Tick, energy_j: float, *, dated: bool) -> None:
         self._energy_j, self._energy_ms, self._dated = energy_j, tick.ts_ms, dated
-        self._unmoved = 0
+        self._started_again = False
+        self._unmoved = self._below = 0
 
     def _report(self, tick: Tick, rectangle: Rectangle) -> Rectangle:
         self._reported_ms = tick.ts_ms

@@ -66,6 +66,35 @@ def test_a_counter_that_starts_again_leaves_the_interval_to_the_sensor():
     assert chip.at(3, 140.0, 90.0) == Rectangle(1000, 100.0, "counter")
 
 
+@pytest.mark.parametrize("back_j", [0.5, 200.0, 900.0, 90_000.0])
+def test_a_counter_that_steps_back_for_a_moment_is_counted_once_up_to_its_highest_value(back_j):
+    """300 W all the time; what the way back up adds was counted before."""
+    chip = Chip()
+    told = [chip.at(at, 200_000.0 + 300.0 * at - (back_j if at in (5, 9, 10) else 0.0), 290.0) for at in range(16)]
+
+    counted = [rectangle for rectangle in told[1:] if rectangle]
+    assert sum(rectangle.watts * rectangle.interval_ms / 1000 for rectangle in counted) == pytest.approx(300.0 * 15)
+    assert max(rectangle.watts for rectangle in counted) <= 300.0 + min(back_j, 300.0)
+    assert {rectangle.method for rectangle in counted} == {"counter"}
+
+
+def test_a_counter_that_steps_back_and_stays_there_counts_on_after_three_reads():
+    """Until then the sensor stands for it."""
+    chip = Chip()
+    told = [chip.at(at, 200_000.0 + 300.0 * at - (5_000.0 if at >= 5 else 0.0), 290.0) for at in range(10)]
+
+    assert told[5:8] == [None, None, Rectangle(3000, 290.0, "sensor")]
+    assert told[8:] == [Rectangle(1000, 300.0, "counter")] * 2
+
+
+def test_a_counter_that_shows_nearly_nothing_for_a_moment_adds_nothing_on_its_way_back():
+    chip = Chip()
+    told = [chip.at(at, 5.0 if at == 5 else 200_000.0 + 300.0 * at, 290.0) for at in range(10)]
+
+    assert told[5:7] == [Rectangle(1000, 290.0, "sensor")] * 2
+    assert told[7:] == [Rectangle(1000, 300.0, "counter")] * 3
+
+
 def test_only_the_counter_spans_a_gap():
     """After failed reads the counter's energy is known for all of the gap, the sensor's only for its period."""
     chip = Chip()
@@ -139,7 +168,9 @@ def test_nothing_known_is_no_power():
 @given(
     st.lists(
         st.tuples(
-            st.floats(0, 9_000), st.floats(0, 1_000), st.sampled_from(["read"] * 6 + ["frozen", "failed", "reset"])
+            st.floats(0, 9_000),
+            st.floats(0, 1_000),
+            st.sampled_from(["read"] * 6 + ["frozen", "failed", "reset", "back"]),
         ),
         min_size=2,
         max_size=60,
@@ -155,7 +186,7 @@ def test_rectangles_never_overlap_and_never_invent_energy(steps):
         if event == "failed":
             continue
         if event != "frozen":
-            shown = (energy_j, sensor_w)
+            shown = (energy_j * 0.9 if event == "back" else energy_j, sensor_w)
         rectangle = chip.at(second, *shown)
         if rectangle is None:
             continue
