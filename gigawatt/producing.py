@@ -59,6 +59,7 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
         log.info(
             "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
             missed_ticks=counts.missed_ticks, samples=sent.samples, rejected=counts.rejected, lost=sent.lost,
+            **{f"left_out_{name}": values for name, values in sorted(counts.left_out.items())},
         )  # fmt: skip
     elif not counts.samples and not counts.rejected and not stop.is_set():
         log.info("there was nothing to report")
@@ -88,6 +89,6 @@ def _show(line: StatusLine, name: str, source: Source, sampler: Sampler, sink: S
     line.show(
         f"{title}: {sum(counts.reads.values())} reads, {sent.samples} samples, {sent.sent_bytes / 2**20:.1f} MiB sent, "
         f"{counts.reads[Outcome.FAILED]} failed, {counts.missed_ticks} missed, "
-        f"{counts.rejected} rejected, {sent.lost} lost, "
+        f"{counts.rejected} rejected, {counts.left_out.total()} values left out, {sent.lost} lost, "
         f"{sink.waiting_bytes() / 2**20:.1f} MiB waiting"
     )

@@ -104,7 +104,7 @@ def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, 
 
 
 def share(value: float | None) -> float | None:
-    """Take off what a counter of activity overshoots by; what is further out is for the worker to refuse."""
+    """Take off what a counter of activity overshoots by; what is further out is left out (`producers.odd`)."""
     return 1.0 if value is not None and 1.0 < value <= _OVERSHOOT else value
 
 

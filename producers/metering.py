@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from producers.source import Tick
+from schema.checks import RANGES
 from schema.limits import MAX_INTERVAL_MS, MAX_POWER_W
 
 MAX_SENSOR_INTERVAL_MS: Final = 120_000
@@ -20,6 +21,7 @@ _STUCK_AFTER: Final = 3
 
 Fewer would mistake an exporter that was read in the middle of its own refresh.
 """
+_MAX_ENERGY_J: Final = RANGES["energy_j"][1]
 _IMPLAUSIBLE: Final = 3.0
 """A first difference above this multiple of the sensor holds energy from before the first read."""
 _STARTED_AGAIN_BELOW: Final = 0.5
@@ -91,8 +93,11 @@ class Meter:
     def step(self, tick: Tick, sight: Sight, energy_j: float | None, sensor_w: float | None) -> Rectangle | None:
         """Take one read; return what it adds, or None when there is nothing new.
 
-        `energy_j` is the counter and `sensor_w` the sensor, None where the chip has none.
+        `energy_j` is the counter and `sensor_w` the sensor, None where the chip has none. A counter that shows what no
+        counter does shows nothing.
         """
+        if energy_j is not None and not 0 <= energy_j <= _MAX_ENERGY_J:
+            energy_j = None
         sensor = self._sensor(tick, sensor_w, sight.since_ms)
         if energy_j is None:
             self._energy_j = None

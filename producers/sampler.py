@@ -7,6 +7,7 @@ that takes longer than a period skips the ticks that passed meanwhile; they are 
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from producers.odd import without_odd
 from producers.reader import Answer, Reader
 from producers.refused import refused_rows, without_refused
 from producers.said import Reasons, SaidError
@@ -37,13 +39,15 @@ class Outcome(StrEnum):
 class Counts:
     """What a sampler has done so far; `read_s` is the time spent in reads, `last_read_s` in the last one.
 
-    `samples` were published; `rejected` were not, for the worker would reject them for their labels.
+    `samples` were published; `rejected` were not, for the worker would reject them for their labels. `left_out` counts
+    by field the values that were out of their range.
     """
 
     reads: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     missed_ticks: int = 0
     samples: int = 0
     rejected: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     read_s: float = 0.0
     last_read_s: float = 0.0
     last_outcome: Outcome | None = None
@@ -87,6 +91,7 @@ class Sampler:
         self._log = structlog.get_logger()
         self._reasons = Reasons()
         self._refused = Reasons()
+        self._left_out = Reasons()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
     def run(self, *, once: bool = False) -> None:
@@ -162,7 +167,7 @@ class Sampler:
             raise failure
 
     def _pass_on(self, batch: Batch) -> None:
-        """Publish what the worker will accept of a batch's labels; say of the rest why not, once for each label."""
+        """Publish what the worker will accept of a batch; say of the rest why not, once for each label and field."""
         kept, lines = without_refused(batch)
         rejected = refused_rows(batch, kept)
         self.counts.rejected += rejected
@@ -170,6 +175,11 @@ class Sampler:
             if self._refused.is_new(line):
                 self._log.error("samples are rejected here", reason=line, key=batch.key)
         if kept is not None:
+            kept, left_out = without_odd(kept)
+            for one in left_out:
+                self.counts.left_out[one.field] += one.values
+                if self._left_out.is_new(one.field):
+                    self._log.warning("values are left out", reason=one.line, key=batch.key)
             self.counts.samples += kept.samples.num_rows
             self._publish(kept)
 

@@ -33,8 +33,11 @@ REASONS: Final = (
 )
 UNDECODABLE: Final = "undecodable"
 
-_RANGES: Final = {
+RANGES: Final = {
     # the widest that any chip could mean; beyond them the reading is garbage
+    "power_w": (0.0, MAX_POWER_W),
+    "utilization": (0.0, 1.0),
+    "tensor_utilization": (0.0, 1.0),
     "power_error_w": (0.0, MAX_POWER_W),
     "memory_used_bytes": (0.0, 2.0**50),
     "memory_total_bytes": (0.0, 2.0**50),
@@ -42,6 +45,9 @@ _RANGES: Final = {
     "throttle": (0.0, 15.0),
     "energy_j": (0.0, 1e18),
 }
+
+_REASON_OF: Final = {"utilization": "bad_utilization", "tensor_utilization": "bad_utilization", "power_w": "bad_power"}
+"""Of a value out of its range, the one that counts last; of all others it is `bad_value`."""
 
 Reasons = npt.NDArray[np.uint8]
 
@@ -90,15 +96,20 @@ def reading_refusals(samples: Samples, appended_ms: int | Ints, retention_ms: in
     reasons = np.zeros(len(samples), np.uint8)
     ts_ms, interval_ms = samples.ts_ms, samples.interval_ms
     _mark(reasons, "bad_value", _bad_value(samples))
-    for name in ("utilization", "tensor_utilization"):
-        _mark(reasons, "bad_utilization", _outside(samples, name, 0.0, 1.0))
-    _mark(reasons, "bad_power", _outside(samples, "power_w", 0.0, MAX_POWER_W))
+    for name, reason in _REASON_OF.items():
+        _mark(reasons, reason, _outside(samples, name))
     _mark(reasons, "bad_interval", (interval_ms < 1) | (interval_ms > MAX_INTERVAL_MS))
     _mark(reasons, "too_late", ts_ms < appended_ms - retention_ms)
     _mark(reasons, "bad_time", (ts_ms <= 0) | (ts_ms > appended_ms + MAX_AHEAD_MS))
     _mark(reasons, "bad_label", _hidden(samples.labels["job"]))
     _mark(reasons, "label_too_long", _too_long(samples.labels["job"]))
     return reasons
+
+
+def odd_values(samples: Samples) -> dict[str, Bools]:
+    """Return of each measure that is out of its range anywhere in which rows [n] it is."""
+    outside = {name: _outside(samples, name) for name in RANGES}
+    return {name: rows for name, rows in outside.items() if rows.any()}
 
 
 def first_reason(one: Reasons, other: Reasons) -> Reasons:
@@ -112,8 +123,8 @@ def _mark(reasons: Reasons, reason: str, rows: Bools) -> None:
         reasons[rows] = REASONS.index(reason)
 
 
-def _outside(samples: Samples, name: str, low: float, high: float) -> Bools:
-    values, given = samples.measures[name], samples.given[name]
+def _outside(samples: Samples, name: str) -> Bools:
+    (low, high), values, given = RANGES[name], samples.measures[name], samples.given[name]
     if len(values) == 0 or not given.any() or (values.min() >= low and values.max() <= high):
         return np.zeros(len(values), bool)  # the usual case, at a tenth of the cost
     inside = (values >= low) & (values <= high)  # a NaN is in no range
@@ -124,8 +135,8 @@ def _bad_value(samples: Samples) -> Bools:
     method = samples.labels["power_method"]
     unnamed = samples.given["power_w"] & (method.codes < 0)
     bad: Bools = unnamed | _unknown(method, POWER_METHODS)
-    for name, (low, high) in _RANGES.items():
-        bad |= _outside(samples, name, low, high)
+    for name in RANGES.keys() - _REASON_OF.keys():
+        bad |= _outside(samples, name)
     return bad
 
 
