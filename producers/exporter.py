@@ -17,7 +17,7 @@ from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import Estimate
 from producers.flags import SECONDS
-from producers.metering import Meter, Rectangle, Watch
+from producers.metering import Meter, Rectangle, Watch, news
 from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
 from producers.scrape import Scraper, SlowPageError
 from producers.source import Batch, Source, SourceError, Tick, Where
@@ -137,8 +137,7 @@ class Exporter:
         self._dialect = dialect
         self._where = where
         self._parser = dialect.parser()
-        self._watch = Watch()
-        self._meters: dict[str, Meter] = {}
+        self._meters: dict[str, tuple[Watch, Meter]] = {}
         self._page = b""
         self.default_period_s = dialect.default_period_s
 
@@ -147,7 +146,8 @@ class Exporter:
         body = self.scraper.read()
         page = xxhash.xxh3_128_digest(body)
         if page == self._page and not self._dialect.live:
-            self._watch.see_again(tick)
+            for watch, _ in self._meters.values():
+                watch.see_again(tick)
             return []
         try:
             chips = self._dialect.chips(self._parser, body)
@@ -159,14 +159,14 @@ class Exporter:
         return self._batches(tick, chips)
 
     def _batches(self, tick: Tick, chips: Chips) -> list[Batch]:
-        shown = {chip: reading.values for chip, reading in chips.items()}
-        sight = self._watch.see(tick, tick.ts_ms if self._dialect.live else shown)
+        page = object()  # equal to no other
         if len(self._meters) > _MOST_METERS:  # who names chips anew at each page is not remembered for ever
             self._meters = {chip: meter for chip, meter in self._meters.items() if chip in chips}
         hosts: dict[str, list[tuple[str, Reading, Rectangle]]] = {}
         for chip, reading in chips.items():
-            meter = self._meters.setdefault(chip, Meter())
+            watch, meter = self._meters.setdefault(chip, (Watch(), Meter()))
             energy_j = reading.values.get("energy_j") if self._dialect.counter else None
+            sight = watch.see(tick, news(reading.values, energy_j, page))
             rectangle = meter.step(tick, sight, energy_j, reading.values.get("power_w"))
             if rectangle is not None:
                 host = self._where.host or reading.label(*self._dialect.host_labels) or self._fallback_host()

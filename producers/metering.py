@@ -77,6 +77,15 @@ class Watch:
         return sight
 
 
+def news(shown: object, energy_j: float | None, otherwise: object) -> object:
+    """Return what a chip's `Watch` compares: what it showed, where an energy counter is in it, for that always counts.
+
+    One that shows all the same then, to the last digit, is frozen, whatever its sensor says: NVIDIA/dcgm-exporter issue
+    164. Without a counter a chip at rest may show the same for long, and `otherwise` stands for it.
+    """
+    return shown if energy_j else otherwise
+
+
 class Meter:
     """The energy counter and the power sensor of one chip."""
 

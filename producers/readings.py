@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from producers.batches import build, fit_label
-from producers.metering import Meter, Rectangle, Watch
+from producers.metering import Meter, Rectangle, Watch, news
 from producers.source import Batch, Tick, Where
 from schema.limits import MAX_POWER_W
 
@@ -58,21 +58,22 @@ class Reading:
 class Trial:
     """Believes an energy counter once it has told about as much as the sensor beside it, over all that both told.
 
-    AMD's has been seen to stand still, or to run a hundred times too slow (MI100; ROCm/amdsmi issues 22 and 38).
+    `believes` says whether it does. AMD's has been seen to stand still, or to run a hundred times too slow (MI100;
+    ROCm/amdsmi issues 22 and 38).
     """
 
-    def __init__(self) -> None:
-        self._believed = False
+    def __init__(self, *, believes: bool) -> None:
+        self.believes = believes
         self._counted_j = self._sensed_j = 0.0
 
     def step(self, tick: Tick, counted: Rectangle, sensor_w: float) -> Rectangle:
         """Return what to report: the counter's rectangle, or the sensor's for the period while there is doubt."""
-        if counted.watts is not None and not self._believed:
+        if counted.watts is not None and not self.believes:
             self._counted_j += counted.watts * counted.interval_ms / 1000
             self._sensed_j += sensor_w * counted.interval_ms / 1000
             low, high = _AGREE
-            self._believed = low * self._sensed_j <= self._counted_j <= high * self._sensed_j
-        if self._believed:
+            self.believes = low * self._sensed_j <= self._counted_j <= high * self._sensed_j
+        if self.believes:
             return counted
         return Rectangle(min(counted.interval_ms, tick.interval_ms), sensor_w, "sensor")
 
@@ -96,12 +97,14 @@ class HostMeters:
         """Return one batch of the chips that have something new, or none."""
         rows: list[tuple[Chip, Reading, Rectangle]] = []
         for chip, reading in told:
-            watch, meter, trial = self._meters.setdefault(chip.name, (Watch(), Meter(), Trial()))
-            sight = watch.see(tick, tick.ts_ms if reading.shown_at is None else reading.shown_at)
+            known = self._meters.get(chip.name) or (Watch(), Meter(), Trial(believes=not self._doubted))
+            watch, meter, trial = self._meters[chip.name] = known
+            shown = news(reading, reading.energy_j, tick.ts_ms) if trial.believes else tick.ts_ms
+            sight = watch.see(tick, shown if reading.shown_at is None else reading.shown_at)
             rectangle = meter.step(tick, sight, reading.energy_j, reading.sensor_w)
             if rectangle is None:
                 continue
-            if self._doubted and rectangle.method == "counter" and reading.sensor_w is not None:
+            if rectangle.method == "counter" and reading.sensor_w is not None:
                 rectangle = trial.step(tick, rectangle, reading.sensor_w)
             rows.append((chip, reading, rectangle))
         return [self._batch(tick, rows)] if rows else []

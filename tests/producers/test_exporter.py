@@ -116,6 +116,29 @@ def test_a_counter_goes_before_the_sensor_where_the_dialect_trusts_it(server, op
     assert power(sample)[:2] == expected
 
 
+def test_a_chip_that_freezes_beside_others_falls_silent(server, opened):
+    """Its counter counts whatever it does: where nothing at all of it changes, nothing is known of it."""
+    source = opened(replace(DIALECT, counter=True))
+    told = []
+    for second in range(8):
+        of_second = 3 if 3 <= second < 7 else second
+        server.body = "".join(
+            f'toaster_watts{{id="{name}"}} 800\ntoaster_joules{{id="{name}"}} {800 * at_s + 9}\n'
+            for name, at_s in (("t1", second), ("t2", of_second))
+        ).encode()
+        told.append({sample["chip"]: (sample["power_w"], sample["interval_ms"]) for sample in at(source, second)})
+
+    assert [set(samples) for samples in told] == [{"t1", "t2"}] * 4 + [{"t1"}] * 3 + [{"t1", "t2"}]
+    assert told[7] == {"t1": (800.0, 1000), "t2": (800.0, 4000)}
+
+
+def test_a_chip_without_a_counter_may_rest_beside_others(server, opened):
+    source = opened()
+    for second in range(3):
+        server.body = f'toaster_watts{{id="t1"}} {second + 1}\ntoaster_watts{{id="t2"}} 80\n'.encode()
+        assert [sample["chip"] for sample in at(source, second)] == ["t1", "t2"]
+
+
 @pytest.mark.parametrize(("live", "samples"), [(True, [1, 1, 1]), (False, [1, 0, 0])])
 def test_a_page_that_stays_the_same_is_news_where_the_dialect_says_so(server, opened, live, samples):
     """Of a page that is a copy it may be the same reading once more; a live one is read anew."""

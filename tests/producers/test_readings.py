@@ -57,6 +57,18 @@ def test_failures_are_one_line():
     assert summary(["a", "b", "c", "d", "e"]) == "a; b; c (and 2 more)"
 
 
+def test_a_chip_of_which_nothing_changes_is_frozen_where_a_counter_should_count():
+    """One that the sensor alone tells of may rest; a counter that was never believed tells nothing."""
+    frozen, resting, doubted = Host(), Host(), Host(doubted=True)
+    for second in range(5):
+        shown = {"sensor_w": 300.0, "utilization": 0.0}
+        counted = 1_000.0 + 300.0 * min(second, 2)
+        assert (frozen.at(second, energy_j=counted, **shown) is None) == (second > 2)
+        assert resting.at(second, **shown) is not None
+        doubtful = doubted.at(second, energy_j=1_000.0, **shown)
+        assert (doubtful is None) == (second in (1, 2))  # as one that is stuck is waited for
+
+
 def test_a_reading_is_a_sample():
     """Host, labels and fields are the contract's; what was not shown is null."""
     sample = Host().at(0, sensor_w=300.0, energy_j=5.0, throttle=2, temperature_c=61.0)
@@ -132,7 +144,7 @@ def test_the_sensor_of_a_counter_in_doubt_stands_for_its_period_only():
 
 def test_a_believed_counter_stays_believed():
     """A load that starts within a second parts counter and sensor for that second."""
-    trial = Trial()
+    trial = Trial(believes=False)
     assert trial.step(tick(0), Rectangle(1000, 100.0, "counter"), 150.0).method == "counter"
     assert trial.step(tick(1), Rectangle(1000, 100.0, "counter"), 700.0).method == "counter"
 
