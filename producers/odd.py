@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 
 from producers.source import Batch
 from schema import checks, wire
+from schema.printable import printable
 from schema.samples import Bools
 
+_SHOWN: Final = 80
 _OF_POWER: Final = ("power_w", "power_method", "power_error_w")
 
 
@@ -37,7 +39,8 @@ def without_odd(batch: Batch) -> tuple[Batch, list[LeftOut]]:
     for name, marks in odd.items():
         low, high = checks.RANGES[name]
         first = rows.column(name)[int(np.flatnonzero(marks)[0])].as_py()
-        line = f"{name} {first:g} is out of its range, {low:g} to {high:g}: it is left out, and the sample counts"
+        text = f"{first:g}" if isinstance(first, int | float) else printable(str(first), _SHOWN)
+        line = f"{name} {text} is out of its range, {low:g} to {high:g}: it is left out, and the sample counts"
         left_out.append(LeftOut(name, int(marks.sum()), line))
         for field in _OF_POWER if name == "power_w" else (name,):
             rows = _without(rows, field, marks)

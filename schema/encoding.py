@@ -29,12 +29,18 @@ def encode(batch: pa.RecordBatch, *, compression: str | None = None) -> bytes:
 
 
 def encode_ndjson(batch: pa.RecordBatch) -> bytes:
-    """Encode a batch as one JSON object a line; times are epoch milliseconds, nulls are left out."""
-    ts = batch.column("ts").view(pa.int64())
+    """Encode a batch as one JSON object a line; times are epoch milliseconds, nulls are left out.
+
+    A recording may have its times in another unit, and columns that JSON has no type for: these become text.
+    """
+    ts = batch.column("ts")
+    if pa.types.is_timestamp(ts.type):
+        ts = ts.cast(pa.timestamp("ms", ts.type.tz), safe=False).view(pa.int64())
     rows = batch.set_column(batch.schema.get_field_index("ts"), "ts", ts).to_pylist()
     narrow = {field.name for field in batch.schema if pa.types.is_float32(field.type)}
     lines = (
-        json.dumps({k: _shortest(v) if k in narrow else v for k, v in row.items() if v is not None}) for row in rows
+        json.dumps({k: _shortest(v) if k in narrow else v for k, v in row.items() if v is not None}, default=str)
+        for row in rows
     )
     return "".join(f"{line}\n" for line in lines).encode()
 

@@ -2,6 +2,7 @@
 
 import math
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,15 @@ def test_a_sound_batch_is_passed_on_as_it_is():
     sound = Batch("h", batch(utilization=[None, 1.0, 0.0]))
 
     assert without_odd(sound) == (sound, [])
+
+
+def test_a_recorded_value_of_another_type_is_left_out_too():
+    rows = batch(power_w=412.5)
+    index = rows.schema.get_field_index("utilization")
+    passed, left_out = without_odd(Batch("h", rows.set_column(index, "utilization", pa.array(["a\x1bb"]))))
+
+    assert reasons_of(passed) == {""}
+    assert left_out[0].line.startswith(r"utilization a\x1bb is out of its range")
 
 
 @given(st.lists(st.tuples(FLOATS, FLOATS, FLOATS), min_size=1, max_size=5))
