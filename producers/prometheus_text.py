@@ -31,6 +31,7 @@ _PIECE_BYTES: Final = 2**20
 _PLAIN: Final = re.compile(
     r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:(?!__)[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(?:,|(?=\})))*)\})?', re.ASCII
 )
+_SERIES: Final = re.compile(r'[^\s{"]+[ \t]*(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?')
 _LABEL: Final = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\\n]*)"', re.ASCII)
 
 WHOLE: Final = ""
@@ -154,10 +155,7 @@ class TextParser:
     def _row(self, line: str, seen: dict[str, tuple[str, Labels]]) -> Row:
         if len(line) > _MOST_LINE:
             raise ValueError(line[:80])
-        head, brace, tail = line.rpartition("}")
-        if not brace:
-            head, _, tail = line.partition(" ")
-        series = head + brace
+        series, tail = _cut(line)
         numbers = tail.split()
         if not 1 <= len(numbers) <= 2:  # noqa: PLR2004  a value, and perhaps a time
             raise ValueError(tail)
@@ -166,6 +164,16 @@ class TextParser:
             known = _plain_series(series) or _parse_series(series)
         seen[series] = known
         return Row(*known, _number(numbers[0]))
+
+
+def _cut(line: str) -> tuple[str, str]:
+    """Cut a line after its series, and leave out what OpenMetrics lets follow the value: `# {trace_id="a"} 0.5`."""
+    if " # " in line and (found := _SERIES.match(line)):
+        return found[0], line[found.end() :].partition(" # ")[0]
+    head, brace, tail = line.rpartition("}")
+    if not brace:
+        head, _, tail = line.partition(" ")
+    return head + brace, tail
 
 
 def _check_utf8(body: bytes) -> None:

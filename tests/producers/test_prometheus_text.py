@@ -79,6 +79,28 @@ def test_a_broken_line_is_named(line):
         read(f"other 1\n{line}\n")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'watts{id="a"} 5 # {trace_id="b}"} 0.67',
+        'watts{id="a"} 5 1.5 # {trace_id="b"} 0.67 1520879607.789',
+        'watts{id="a"} 5 # {}',
+        'watts{id="a",kind="x # {y} \\" z"} 5',
+        'watts{id="a",kind="x # {y}"} 5 # {kind="#"} 1',
+    ],
+)
+def test_what_openmetrics_adds_to_a_value_is_left_out(line):
+    (row,) = TextParser(["watts"]).rows(f"{line}\n# EOF\n".encode())
+
+    assert (row.metric, row.labels["id"], row.value) == ("watts", "a", 5.0)
+
+
+def test_a_series_without_labels_may_have_an_exemplar():
+    (row,) = TextParser(["watts"]).rows(b'watts 5 # {trace_id="b"} 0.67\n')
+
+    assert (row.labels, row.value) == ({}, 5.0)
+
+
 def test_other_metrics_are_not_looked_at():
     """A line that is not wanted costs nothing, whatever it is."""
     assert read('wattshours{chip="a"} 1\n<html>\nwatts{chip="a"} 1\n')["a"].values == {"power": 1}
