@@ -41,7 +41,7 @@ _PARAMETERS: Final = {
 }  # fmt: skip
 
 _NOW = "SELECT toFloat64(now64(3))"
-# The sums over all fleets stand in every row.
+# The sums over all fleets stand in every row. A day is its whole hours and the minutes before them.
 _FLEETS = """
 SELECT
     site, fleet, platform, max(declared), sum(budget_w) AS budget, sum(joules) AS energy_j,
@@ -53,6 +53,12 @@ FROM
     SELECT site, fleet, platform, false, 0., sum(energy_j)
     FROM power_by_hour
     WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR) AND model NOT IN {meters:Array(String)}
+    GROUP BY site, fleet, platform
+    UNION ALL
+    SELECT site, fleet, platform, false, 0., sum(energy_j)
+    FROM power_by_minute
+    WHERE time >= now() - INTERVAL 24 HOUR AND time < toStartOfHour(now() - INTERVAL 23 HOUR)
+        AND model NOT IN {meters:Array(String)}
     GROUP BY site, fleet, platform
 )
 GROUP BY site, fleet, platform

@@ -73,6 +73,18 @@ def test_of_many_fleets_the_largest_and_the_declared_have_a_line_and_the_rest_is
     assert len(json.dumps(summary.as_json())) < 400_000
 
 
+def test_a_day_has_twenty_four_hours(engine, stored):
+    """To the minute: what ended a little less than a day ago counts, and what ended a little more does not."""
+    now_ms, day_ms = int(time.time() * 1000), 24 * 3_600_000
+    stored(batch(ts=now_ms - day_ms + 300_000, fleet="a", power_w=100.0), appended_ms=now_ms)
+    stored(batch(ts=now_ms - day_ms - 300_000, fleet="a", power_w=1_000.0), appended_ms=now_ms)
+    stored(batch(ts=now_ms - 2000, fleet="a", power_w=10.0), appended_ms=now_ms)
+
+    summary = SummaryReader(lambda: connect(engine.url)).read()
+
+    assert summary.energy_day_j == pytest.approx(110.0)
+
+
 def test_where_all_fleets_have_a_line_nothing_is_left_out(engine, stored):
     stored(batch(ts=int(time.time() * 1000) - 2000, fleet=["a", "b"]))
 
