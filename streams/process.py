@@ -87,6 +87,7 @@ class Processor:
         except Exception:  # noqa: BLE001  whatever it is, it must not stop the worker
             found = broken(messages, partial(self._error, commit))
             left_out = {id(message) for message, _ in found}
+            self._forget()  # of what was only tried, nothing is stored: chips must be told of, and none is there twice
             return self._process(
                 commit,
                 [message for message in messages if id(message) not in left_out],
@@ -191,10 +192,14 @@ class Processor:
         place = accepted.row - decoded.first[accepted.message]
         samples = accepted.samples
         found = self._overlaps.find(tracks, accepted.message, place, samples.ts_ms, samples.interval_ms)
-        if self._overlaps.full:  # both are forgotten together
-            self._overlaps = Overlaps()
-            self._rosters.clear()
+        if self._overlaps.full:
+            self._forget()
         return found
+
+    def _forget(self) -> None:
+        """Forget chips and rosters, both together: a roster says what is known of its chips."""
+        self._overlaps = Overlaps()
+        self._rosters.clear()
 
 
 def _welcome(_: Decoded, __: Sequence[Roster], reasons: checks.Reasons) -> checks.Reasons:

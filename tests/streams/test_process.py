@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from schema import checks, encoding, wire
 from schema.printable import is_hidden
 from streams.blocks import Block, Commit, LogMessage, Span
 from streams.process import Processor, Stored
+from streams.rosters import Roster, RosterCache
 from tests.batches import NOW_MS, batch
 from tests.texts import hostile
 
@@ -260,6 +262,37 @@ def test_the_same_block_gives_the_same_tables_whoever_processes_it():
 
     assert list(first.power) == list(second.power)
     assert first.raw.equals(second.raw)
+
+
+class BreaksAt(RosterCache):
+    """Stands for our own code that breaks at the message of one host."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self._host_key = xxhash.xxh64_intdigest(host.encode())
+
+    def put(self, key: bytes, made: Roster) -> None:
+        """Break, or keep it."""
+        if made.host_key == self._host_key:
+            raise RuntimeError("a defect of ours")
+        super().put(key, made)
+
+
+def test_a_new_chip_beside_a_message_that_breaks_our_code_is_told_to_the_inventory_once():
+    """What was only tried counts for nothing: neither as told nor as stored."""
+    stored = process(
+        batch(host="a", power_w=100.0),
+        batch(host="breaks", power_w=200.0),
+        batch(host="c", power_w=300.0),
+        processor=Processor(BreaksAt("breaks")),
+    )
+
+    assert totals(stored) == (2, 1, 400.0)
+    assert [(refusal.reason, refusal.detail) for refusal in stored.refusals] == [
+        ("undecodable", "unexpected RuntimeError: a defect of ours")
+    ]
+    assert sorted(stored.series["host"].to_pylist()) == ["a", "c"]
+    assert set(stored.claims["overlaps"].to_pylist()) == {0}
 
 
 @settings(deadline=None)
