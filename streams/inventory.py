@@ -1,7 +1,9 @@
 """Accepted samples to rows of `chip_series`: which chips there are, and when each was last seen.
 
 A chip is told at its first sample. After that its time of last being seen is renewed every ten seconds, or as often as
-a bounded number of rows a block allows, those longest unrenewed first: every two or three minutes for a million chips.
+a bounded number of rows a commit allows, those longest unrenewed first: of many chips a 150th with each commit, which
+is all of them within two and a half minutes where they are sampled every second. Whichever was not renewed for longer
+is told with its next sample, whatever the number: rules call a chip silent after five minutes.
 Rows only ever widen the span from first to last seen, so telling a chip twice changes nothing.
 """
 
@@ -19,7 +21,10 @@ from streams.decoded import Decoded
 from streams.rosters import Roster
 
 RENEWED_ROWS: Final = 512
+RENEWED_SHARE: Final = 150
+"""Of the samples of a commit, one for so many is renewed, where that is more."""
 RENEWED_EVERY_MS: Final = 10_000
+OVERDUE_MS: Final = 170_000
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,10 @@ def _names(accepted: Accepted, decoded: Decoded, samples: Rows) -> dict[str, pa.
     return {name: pa.concat_arrays(arrays).take(pa.array(back)) for name, arrays in parts.items()}
 
 
-def due(accepted: Accepted, rosters: Sequence[Roster], budget: int = RENEWED_ROWS) -> Rows:
+def due(accepted: Accepted, rosters: Sequence[Roster], budget: int | None = None) -> Rows:
     """Return the samples whose chips are to be told of now, and note in the rosters that they are."""
+    if budget is None:
+        budget = max(RENEWED_ROWS, len(accepted) // RENEWED_SHARE)
     marks = _due(rosters, budget, int(accepted.appended_ms.max()))
     return np.flatnonzero(marks[accepted.message])
 
@@ -93,7 +100,8 @@ def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:
         if roster.written_ms == appended_ms:
             continue  # told a moment ago: it came twice in this commit
         if roster.written_ms:
-            if budget <= 0 or appended_ms < roster.written_ms + RENEWED_EVERY_MS:
+            unrenewed_ms = appended_ms - roster.written_ms
+            if unrenewed_ms < (RENEWED_EVERY_MS if budget > 0 else OVERDUE_MS):
                 break
             budget -= len(roster.series)
         roster.written_ms = appended_ms
