@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import CorruptRecordError, KafkaError, TopicAlreadyExistsError
+from kafka.record import memory_records
 from kafka.structs import TopicPartition
 
 from schema.errors import GigawattError
@@ -129,6 +130,26 @@ class KafkaAdmin:
         starts = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         return {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}
+
+
+class _Batch(memory_records.DefaultRecordBatch):  # type: ignore[misc]  # kafka-python is untyped
+    """A batch that ends where it cannot be read, as in `streams.fetched`: the rest of the log can."""
+
+    def __iter__(self) -> Self:
+        try:
+            super().__iter__()
+        except Exception:  # noqa: BLE001  whatever it is, it would come again each time the log is read
+            self._next_record_index, self._pos = self._num_records, len(self._buffer)
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except CorruptRecordError as error:  # the checksum held
+            raise StopIteration from error
+
+
+memory_records.DefaultRecordBatch = _Batch
 
 
 @dataclass(frozen=True)

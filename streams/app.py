@@ -29,8 +29,9 @@ from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
+from streams import fetched
 from streams.admission import Admissions
-from streams.blocks import LogMessage, Span
+from streams.blocks import LogMessage, Span, appended
 from streams.decoded import Refusal
 from streams.ingest import Ingest
 from streams.process import Processor
@@ -67,13 +68,23 @@ class FaustLog:
         offsets = await self._app.consumer.earliest_offsets(tp)
         return int(offsets[tp])
 
+    def empty_before(self, partition: int, offset: int) -> int:
+        """Return the first of the offsets right before `offset` that hold no message; `offset` where none is known."""
+        return fetched.EMPTY.first_before(SAMPLES, partition, offset)
+
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""
         records = read_log(
             self._kafka, SAMPLES, {span.partition: (span.offset_from, span.offset_to + 1) for span in spans}
         )
         return [
-            LogMessage(record.partition, record.offset, record.appended_ms, record.value, _content_type(record.headers))
+            LogMessage(
+                record.partition,
+                record.offset,
+                appended(record.appended_ms),
+                record.value,
+                _content_type(record.headers),
+            )
             for record in records
         ]
 
@@ -123,6 +134,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
     its partitions back at once, without a rebalance. Two workers must never share a name. Of another log it is another
     member, since the broker would give it back the partitions that it had when the topic was gone: none.
     """
+    fetched.install()
     app = faust.App(
         GROUP,
         broker=[f"kafka://{address}" for address in kafka_addresses(kafka)],
@@ -198,7 +210,7 @@ def _message(event: EventT) -> LogMessage:
     return LogMessage(
         partition=message.partition,
         offset=message.offset,
-        appended_ms=round(message.timestamp * 1000),
+        appended_ms=appended(round(message.timestamp * 1000)),
         value=message.value,
         content_type=_content_type(dict(message.headers or ())),
     )

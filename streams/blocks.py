@@ -6,6 +6,7 @@ long as all workers agree on it (`streams.store` sees to that); this one follows
 so that what is stored is fresh and worth an insert.
 """
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,17 @@ from schema.unfolding import MalformedError
 
 MAX_BLOCK_WEIGHT: Final = 32 * 2**20
 """A block is cut when what it unfolds into grows beyond this, so that a backlog cannot fill the memory."""
+
+
+_HELD_AT_MOST_S: Final = 1.5
+"""So long a message is held back whatever its time: where somebody set the topic so, it is its producer's word."""
+_LATEST_MS: Final = 4_102_444_800_000
+"""The year 2100. ClickHouse's seconds end in 2106, and Python's dates in 9999."""
+
+
+def appended(timestamp_ms: int) -> int:
+    """Return a message's time in epoch milliseconds, within what can be written as a date."""
+    return min(max(timestamp_ms, 0), _LATEST_MS)
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,7 @@ class PartitionCutter:
         self._grace_ms = grace_ms
         self._waiting: deque[LogMessage] = deque()
         self._weight = 0
+        self._head_since_s = 0.0
 
     def lost(self, first: int) -> None:
         """Begin at `first`: the log has nothing before it any more. Nothing may be held back."""
@@ -107,6 +120,8 @@ class PartitionCutter:
 
     def add(self, message: LogMessage) -> None:
         """Take in the next message, whose offset is beyond `last`."""
+        if not self._waiting:
+            self._head_since_s = time.monotonic()
         self._waiting.append(message)
         self._weight += message.weight
 
@@ -114,7 +129,12 @@ class PartitionCutter:
         """Say whether a block is complete: its second is over by the clock and some grace, or it is full."""
         if not self._waiting:
             return False
-        return self._over(self._waiting[0].appended_ms, now_ms) or self._weight > MAX_BLOCK_WEIGHT
+        if self._over(self._waiting[0].appended_ms, now_ms) or self._weight > MAX_BLOCK_WEIGHT:
+            return True
+        return self._held_long()
+
+    def _held_long(self) -> bool:
+        return time.monotonic() - self._head_since_s >= _HELD_AT_MOST_S
 
     def _over(self, appended_ms: int, now_ms: int) -> bool:
         return now_ms >= (appended_ms // 1000 + 1) * 1000 + self._grace_ms
@@ -123,9 +143,10 @@ class PartitionCutter:
         """Propose the next block: all seconds that are over, as far as they fit, and at least the first message."""
         messages: list[LogMessage] = []
         weight = 0
+        everything = not self._over(self._waiting[0].appended_ms, now_ms) and self._held_long()
         for message in self._waiting:
             full = weight + message.weight > MAX_BLOCK_WEIGHT
-            if messages and (full or not self._over(message.appended_ms, now_ms)):
+            if messages and (full or not (everything or self._over(message.appended_ms, now_ms))):
                 break
             messages.append(message)
             weight += message.weight
@@ -138,4 +159,6 @@ class PartitionCutter:
         while self._waiting and self._waiting[0].offset <= offset:
             gone.append(self._waiting.popleft())
             self._weight -= gone[-1].weight
+        if gone:
+            self._head_since_s = time.monotonic()
         return gone

@@ -11,7 +11,6 @@ from streams.blocks import LogMessage, PartitionCutter, Span
 from streams.decoded import Refusal
 
 _ASK_AGAIN_S: Final = 1.0
-_ASK_AT_MOST: Final = 3
 
 log = structlog.get_logger()
 
@@ -24,6 +23,9 @@ class Log(Protocol):
 
     async def first_offset(self, partition: int) -> int:
         """Return the oldest offset that the log still has."""
+
+    def empty_before(self, partition: int, offset: int) -> int:
+        """Return the first of the offsets right before `offset` that hold no message; `offset` where none is known."""
 
     async def dead_letter(self, refusal: Refusal) -> None:
         """Keep what was refused; return when it is kept, and raise where it cannot be."""
@@ -50,8 +52,7 @@ class Partition:
     early: list[tuple[LogMessage, Callable[[], None]]] = field(default_factory=list)
     acknowledge: dict[int, Callable[[], None]] = field(default_factory=dict)
     held_bytes: int = 0
-    _asked: int = 0
-    _asked_at_s: float = 0.0
+    _asked_at_s: float = -_ASK_AGAIN_S
 
     async def begin(self, stored: int) -> None:
         """Begin after the offset `stored`, with what has arrived so far."""
@@ -71,7 +72,6 @@ class Partition:
             return
         if message.offset > self.cutter.last + 1 and not await self._hole_is_real(self.cutter, message.offset):
             return
-        self._asked = 0
         self.cutter.add(message)
         self.acknowledge[message.offset] = acknowledge
         self.held_bytes += message.nbytes
@@ -86,6 +86,8 @@ class Partition:
     async def _hole_is_real(self, cutter: PartitionCutter, offset: int) -> bool:
         """Decide about missing offsets: the log lost them, or it never had them, or they must be read again."""
         expected = cutter.last + 1
+        if self.reader.empty_before(self.number, offset) <= expected:
+            return True  # no message has these offsets (transaction marks take some)
         first = await self.reader.first_offset(self.number)
         if first > expected and cutter.last == cutter.stored:
             log.error("the log lost messages before they were stored", partition=self.number, lost=first - expected)
@@ -94,11 +96,8 @@ class Partition:
                 return True
             await self.reader.seek(self.number, first)
             return False
-        waited = time.monotonic() - self._asked_at_s >= _ASK_AGAIN_S
-        if self._asked >= _ASK_AT_MOST and waited:
-            return True  # asked often enough: no message has these offsets (transaction marks take some)
-        if self._asked == 0 or waited:
-            self._asked += 1
+        # Never by the number of times that it was asked: what comes in between need not be what was asked for.
+        if time.monotonic() - self._asked_at_s >= _ASK_AGAIN_S:
             self._asked_at_s = time.monotonic()
             await self.reader.seek(self.number, expected)
         return False

@@ -70,6 +70,10 @@ class MemoryLog:
     letters: list[Refusal] = field(default_factory=list)
     kept: list[LogMessage] = field(default_factory=list)
     takes_letters: bool = True
+    empty: dict[int, int] = field(default_factory=dict)
+
+    def empty_before(self, partition: int, offset: int) -> int:
+        return self.empty.get(offset, offset)
 
     async def seek(self, partition: int, offset: int) -> None:
         self.sought.append(offset)
@@ -227,6 +231,33 @@ def test_a_hole_is_asked_for_again_before_anything_after_it_is_stored():
             await until(lambda: run.log.sought == [1])
             await run.add(message(1), message(2), message(3))
             await until(lambda: store.offsets == [0, 1, 2, 3])
+
+    asyncio.run(scenario())
+
+
+def test_offsets_that_hold_no_message_are_passed_over_at_once_and_no_others():
+    async def scenario():
+        store = MemoryStore()
+        async with Run(store) as run:
+            run.log.empty = {2: 1, 4: 3}
+            await run.add(message(0), message(2), message(4))
+            await until(lambda: store.offsets == [0, 2, 4])
+            assert run.log.sought == []
+            for _ in range(5):  # however often what comes later comes again
+                await run.add(message(9))
+                await asyncio.sleep(0.3)
+            await run.add(*(message(offset) for offset in range(5, 10)))
+            await until(lambda: store.offsets == [0, 2, 4, 5, 6, 7, 8, 9])
+
+    asyncio.run(scenario())
+
+
+def test_a_message_of_the_far_future_holds_nothing_back():
+    async def scenario():
+        store = MemoryStore()
+        async with Run(store, now_s=NOW_MS / 1000) as run:
+            await run.add(message(0, second=10**9), message(1, second=2 * 10**9), message(2))
+            await until(lambda: store.offsets == [0, 1, 2])
 
     asyncio.run(scenario())
 

@@ -1,0 +1,82 @@
+"""Responses of the broker are taken apart whatever is in them, and where they hold nothing is known."""
+
+from collections.abc import Sequence
+
+import pytest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+from kafka.record import memory_records
+
+import schema.kafka  # noqa: F401  which makes it so
+from streams import fetched
+
+_TP = TopicPartition("t", 0)
+
+
+class _Name(str):
+    """A header's name that is written as bytes that are no UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+def _batch(first: int, values: list[bytes], headers: Sequence[tuple[str, bytes]] = ()) -> bytes:
+    builder = _DefaultRecordBatchBuilderPy(
+        magic=2, compression_type=0, is_transactional=False, producer_id=-1, producer_epoch=-1,
+        base_sequence=-1, batch_size=2**20,
+    )  # fmt: skip
+    for delta, value in enumerate(values):
+        builder.append(delta, 1, None, value, list(headers))
+    return first.to_bytes(8) + bytes(builder.build())[8:]  # which the checksum does not cover
+
+
+def _read(response: bytes, offset: int) -> tuple[list[int], int]:
+    records = fetched.Fetched(_TP, MemoryRecords(response), None, offset, None, None, False, 0)
+    return [record.offset for record in records], records.next_fetch_offset
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch):
+    monkeypatch.setattr(fetched, "EMPTY", fetched.EmptyStretches())
+
+
+def test_what_cannot_be_read_is_passed_over_and_what_follows_is_read():
+    bad = _batch(12, [b"x"], [(_Name("x"), b"")])
+    assert _read(_batch(10, [b"a", b"b"]) + bad + _batch(13, [b"c"]), 10) == ([10, 11, 13], 14)
+    assert fetched.EMPTY.first_before("t", 0, 13) == 12
+    assert fetched.EMPTY.first_before("t", 0, 11) == 11
+
+
+def test_a_hole_within_a_response_and_between_two_is_known():
+    assert _read(_batch(0, [b"a"]) + _batch(3, [b"b"]), 0) == ([0, 3], 4)
+    assert fetched.EMPTY.first_before("t", 0, 3) == 1
+    assert _read(_batch(4, [b"x"], [(_Name("x"), b"")]), 4) == ([], 5)
+    assert _read(_batch(5, [b"x"], [(_Name("x"), b"")]), 5) == ([], 6)
+    assert _read(_batch(7, [b"c"]), 6) == ([7], 8)
+    assert fetched.EMPTY.first_before("t", 0, 7) == 4
+
+
+def test_what_lies_before_a_response_is_not_known_from_it():
+    _read(_batch(0, [b"a"]), 0)
+    assert _read(_batch(9, [b"b"]), 9) == ([9], 10)
+    assert fetched.EMPTY.first_before("t", 0, 9) == 9
+
+
+def test_what_is_known_is_bounded():
+    empty = fetched.EmptyStretches(most=2)
+    for offset in range(3):
+        empty.note(("t", 0), offset, offset + 1)
+    assert [empty.first_before("t", 0, offset) for offset in (1, 2, 3)] == [1, 1, 2]
+
+
+def test_who_reads_the_log_back_passes_over_the_same():
+    response = _batch(10, [b"a"]) + _batch(11, [b"x", b"y"], [(_Name("x"), b"")]) + _batch(13, [b"c"])
+    records = memory_records.MemoryRecords(response)
+    found = []
+    while (batch := records.next_batch()) is not None:
+        assert batch.validate_crc()
+        found += [record.offset for record in batch]
+    assert found == _read(response, 10)[0] == [10, 13]
