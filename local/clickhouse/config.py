@@ -35,6 +35,7 @@ _LOCKED_SETTINGS = (
     "format_template_row",
     "input_format_record_errors_file_path",
     "output_format_schema",
+    "reject_expensive_hyperscan_regexps",  # one of 20 characters compiles for a minute and more, and nothing stops it
     "rename_files_after_processing",
     "use_concurrency_control",  # or a query's threads would not count among all that run
 )

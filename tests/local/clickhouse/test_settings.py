@@ -149,6 +149,13 @@ def test_the_read_only_user_cannot_have_its_functions_parse_without_end(front):
     assert answer.headers["X-ClickHouse-Exception-Code"] == "306"
 
 
+def test_nobody_has_expressions_compiled_that_take_for_ever(front):
+    """The engine rejects them unless it is told not to."""
+    answer = front.ask("SELECT multiMatchAny('a', ['(a.{1,20000}b){1,20}'])", reject_expensive_hyperscan_regexps="0")
+
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "452"
+
+
 def test_the_read_only_user_cannot_fill_the_disk(front):
     """What it sorts there leaves space to the data; it may ask for more to be left, and not for less."""
     sql = (
