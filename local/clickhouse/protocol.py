@@ -21,6 +21,8 @@ _TRANSPORT = frozenset(
     }
 )
 _QUERY_ID_CHARACTERS = 200
+# Sessions are kept by this name, so that its length is the memory of others; and for an hour at most, as in ClickHouse.
+_SESSION_ID_CHARACTERS, _SESSION_MOST_S = 200, 3600
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -68,8 +70,8 @@ def parse_request(method: str, url_params: Iterable[tuple[str, str]], headers: M
         query_id=_query_id(url.get("query_id") or headers.get("X-ClickHouse-Query-Id", "")),
         database=url.get("database") or headers.get("X-ClickHouse-Database", ""),
         default_format=url.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated",
-        session_id=url.get("session_id", ""),
-        session_timeout_s=_whole(url.get("session_timeout", ""), 60),
+        session_id=_session_id(url.get("session_id", "")),
+        session_timeout_s=min(_whole(url.get("session_timeout", ""), 60), _SESSION_MOST_S),
         settings=tuple(item for item in url.items() if item[0] not in _TRANSPORT and not _is_param(item[0])),
         params={name[6:]: value for name, value in url.items() if _is_param(name)} or _NO_PARAMETERS,
         read_only=method == "GET",
@@ -131,6 +133,13 @@ def _query_id(text: str) -> str:
     if len(text) > _QUERY_ID_CHARACTERS or not (text.isascii() and text.isprintable()):
         raise refusal(BAD_ARGUMENTS, "BAD_ARGUMENTS", "A query_id is printable ASCII of at most 200 characters.")
     return text or str(uuid.uuid4())
+
+
+def _session_id(text: str) -> str:
+    """Return the client's name for its session. Raises EngineError for one that is too long to be kept."""
+    if len(text) > _SESSION_ID_CHARACTERS:
+        raise refusal(BAD_ARGUMENTS, "BAD_ARGUMENTS", f"A session_id has at most {_SESSION_ID_CHARACTERS} characters.")
+    return text
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ import asyncio
 import hmac
 import os
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from local.clickhouse import answers, protocol
-from local.clickhouse.bodies import Body, form_fields
+from local.clickhouse.bodies import FORM_BYTES, Body, form_fields
 from local.clickhouse.config import OWNER, READER, User
 from local.clickhouse.engine import Engine
 from local.clickhouse.errors import (
@@ -77,8 +78,8 @@ class Front:
                 self.storing.add(connection)
             body = Body(http.content, request.content_encoding, self._reading)
             if http.content_type == "multipart/form-data":
-                request = protocol.with_form(request, await form_fields(await http.multipart()))
-                body.ended = True
+                form = await body.whole(FORM_BYTES, "form")
+                request = protocol.with_form(request, form_fields(form, _boundary(http)))
             return await self._exchange(http, request, user, body, headers).answer()
         except (EngineError, TimeoutError, ValueError, HttpProcessingError) as error:
             return await self._refused(http, headers, _told(error), body, user)
@@ -138,6 +139,12 @@ class Front:
             )
             raise refusal(AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED", text)
         return user
+
+
+def _boundary(http: web.BaseRequest) -> str:
+    head = Message()
+    head["Content-Type"] = http.headers["Content-Type"]
+    return head.get_boundary("")
 
 
 def _without_the_engine(http: web.BaseRequest) -> web.Response | None:

@@ -110,16 +110,25 @@ class Form:
         """Whether a user who may only read may run it.
 
         `SET x = DEFAULT` is none such: ClickHouse 25.8 takes back even `readonly` that way, against its constraints.
+        Nor is `SET profile = x`, which exchanges a user's bounds for those of any other.
         """
         if self.keyword in _SESSION:
             second = self._tokens[1][1].upper() if len(self._tokens) > 1 else ""
-            return second not in {"ROLE", "DEFAULT", "TRANSACTION"} and not self._takes_back_a_setting
+            only_sets = second not in {"ROLE", "DEFAULT", "TRANSACTION"} and not self._takes_back_a_setting
+            return only_sets and not self._sets_a_profile
         return self.keyword in _WITH_RESULT and "PARALLEL" not in self.words and not self._takes_back_a_setting
 
     @property
     def _takes_back_a_setting(self) -> bool:
         pairs = zip(self._tokens, self._tokens[1:], strict=False)
         return any(one[1] == "=" and kind == "word" and text.upper() == "DEFAULT" for one, (kind, text) in pairs)
+
+    @property
+    def _sets_a_profile(self) -> bool:
+        pairs = zip(self._tokens, self._tokens[1:], strict=False)
+        return any(
+            kind in {"word", "name"} and text.lower() == "profile" and two == "=" for (kind, text), (_, two) in pairs
+        )
 
     @property
     def names_a_file(self) -> bool:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from backports import zstd
 
+from local.clickhouse.bodies import form_fields
 from local.clickhouse.config import users
 from tests.local.clickhouse.conftest import wait_until
 
@@ -172,3 +173,20 @@ def test_a_form_has_bounds(either):
 
     assert large.headers["X-ClickHouse-Exception-Code"] == "66"
     assert [packed.status, none.status] == [501, 501]
+
+
+FIELD = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [FIELD * 18_000 + b"--b--\r\n", b"\r\n" * 500_000, b"--b\r\n" + b"A: b\r\n" * 170_000, b"\r\n" * 5_000_000],
+    ids=["fields", "lines before", "headers", "more than fits"],
+)
+def test_a_form_is_read_at_once(form):
+    """One of a mebibyte once held the event loop for 5 s, one of ten for a minute."""
+    begun = time.process_time()
+    with pytest.raises(ValueError, match=r"form|field"):
+        form_fields(form, "b")
+
+    assert time.process_time() - begun < 1

@@ -88,6 +88,13 @@ def test_a_query_id_that_no_header_can_carry_is_refused(query_id):
         parsed({"query_id": query_id})
 
 
+def test_what_is_kept_of_a_session_s_name_and_time_is_bounded():
+    """The engine keeps a thousand of them for each user; a time beyond a float's was an error of the server."""
+    assert parsed({"session_id": "s", "session_timeout": "9" * 400}).session_timeout_s == 3600
+    with pytest.raises(EngineError, match="BAD_ARGUMENTS"):
+        parsed({"session_id": "x" * 201})
+
+
 def test_get_only_reads():
     """As in ClickHouse, GET is for reading."""
     assert parsed(method="GET").read_only

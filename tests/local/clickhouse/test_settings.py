@@ -70,6 +70,7 @@ def test_a_database_is_the_request_s_own(front):
         "KILL QUERY WHERE 0",
         "SYSTEM STOP MERGES",
         "SET readonly = 0",
+        "SET profile = 'page'",
         "SELECT 1 SETTINGS readonly = 0",
     ],
 )
@@ -138,6 +139,21 @@ def test_the_read_only_user_has_bounds(front):
     assert front.ask(sql, user="grafana").data == b"60\n"
     assert front.ask("SELECT 1 SETTINGS max_threads = 1", user="grafana").data == b"1\n"
     assert by_statement.headers["X-ClickHouse-Exception-Code"] == "452"
+
+
+def test_the_read_only_user_cannot_have_its_functions_parse_without_end(front):
+    """They would parse what they are given to its end, whatever the query's time."""
+    sql = "SELECT formatQuery('SELECT ' || repeat('(', 500) || '1' || repeat(')', 500))"
+    answer = front.ask(sql, user="grafana", max_parser_depth="1000000", max_parser_backtracks="0")
+
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "306"
+
+
+def test_nobody_has_expressions_compiled_that_take_for_ever(front):
+    """The engine rejects them unless it is told not to."""
+    answer = front.ask("SELECT multiMatchAny('a', ['(a.{1,20000}b){1,20}'])", reject_expensive_hyperscan_regexps="0")
+
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "452"
 
 
 def test_the_read_only_user_cannot_fill_the_disk(front):

@@ -169,6 +169,8 @@ def test_file_clauses_are_seen_outside_of_quotes(formatted, named):
     [
         *[(sql, True) for sql in ("SELECT 1", "WITH 1 AS a SELECT a", "(SELECT 1) UNION ALL SELECT 2", "SHOW TABLES")],
         *[(sql, True) for sql in ("DESCRIBE TABLE t", "EXISTS TABLE t", "EXPLAIN SELECT 1", "SET a = 1", "USE d")],
+        *[(sql, False) for sql in ("SET profile = 'page'", "SET a = 1, `profile` = 'page'")],
+        ("SELECT profile = 'page' FROM t", True),
         *[(sql, False) for sql in ("SET readonly = DEFAULT", "SELECT 1 SETTINGS readonly = DEFAULT", "SET ROLE NONE")],
         *[
             (sql, False)
