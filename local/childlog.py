@@ -31,7 +31,7 @@ class ChildLog:
 
     def open(self) -> int:
         """Give a file descriptor for a child's output; appending, so that `keep_bounded` may cut the file."""
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
     def keep_bounded(self) -> None:
         """Move what is there to the earlier part when it has grown too long; its writer goes on unharmed."""

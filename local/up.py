@@ -47,6 +47,8 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
     os.umask(0o077)  # data, logs and the ready file are their owner's alone, as are those of every child
     try:
         plan.state.mkdir(parents=True, exist_ok=True)
+        if plan.state.stat().st_uid != os.geteuid():  # who could exchange what stands in it
+            raise GigawattError(f"{plan.state} is another user's; name another directory with --state")
         plan.state.chmod(0o700)
         plan.clickhouse_directory.mkdir(exist_ok=True)
         if ready_file:

@@ -8,6 +8,7 @@ directory is locked by its engine, so a stranger who listens on the port later i
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,9 +34,11 @@ def password_of(directory: Path) -> str:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(24) + "\n")
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
-            if os.fstat(file.fileno()).st_uid != os.geteuid():
-                raise GigawattError(f"{path} is another user's; name another state directory")
+        # Without waiting: what stands there may be a pipe, into which nobody writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+            found = os.fstat(file.fileno())
+            if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
+                raise GigawattError(f"{path} is another user's, or no file; name another state directory")
             os.fchmod(file.fileno(), 0o600)
             return _given(file.read(), path)
     except OSError as error:

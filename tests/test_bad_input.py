@@ -89,15 +89,15 @@ def test_a_small_message_that_unfolds_very_far_costs_neither_memory_nor_the_next
     hours = batch(ts=now_ms(), power_w=1.0, interval_ms=3_600_000, fleet=[f"f{number}" for number in range(150)])
     send(stack, encode(zeros, compression="zstd"), encode(hours), encode(batch(ts=now_ms())))
 
-    wait_for(lambda: stack.stored()[0] == 73 and stack.everything_is_stored(), 90)
+    wait_for(lambda: stack.stored()[0] == 19 and stack.everything_is_stored(), 90)
 
     assert stack.workers["one"].poll() is None
     assert psutil.Process(stack.workers["one"].pid).memory_info().rss < 1e9
     assert dict(stack.rows("SELECT reason, sum(rows) FROM rejected_rows GROUP BY reason")) == {
         "undecodable": 1,
-        "bad_value": 78,  # an hour of 72 fleets is as much as a message may unfold into
+        "bad_value": 132,  # an hour of 18 fleets is as much as a message may unfold into
     }
-    assert stack.stored() == (73, pytest.approx(72 * 3_600 * 1.0 + 500, rel=1e-9))
+    assert stack.stored() == (19, pytest.approx(18 * 3_600 * 1.0 + 500, rel=1e-9))
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout
 

@@ -113,6 +113,8 @@ class Page:
     async def _query(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":  # which no form of another site can send
             return _json({"error": "a request is application/json"}, status=415)
+        if "Content-Encoding" in request.headers:  # as no browser sends it
+            return _json({"error": "a request is not packed"}, status=415)
         try:
             ask = queries.parse(json.loads(await request.read()), self._boards)
             prepared = ask.prepared()
@@ -180,7 +182,9 @@ async def serving(
     store = Store(clickhouse)
     page = Page(store, read, found=boards.load() if found is None else found, alerts=alerts)
     # A client that goes away takes its query with it.
-    runner = web.AppRunner(page.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+    runner = web.AppRunner(
+        page.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True, auto_decompress=False
+    )
     await runner.setup()
     accepting = None
     try:

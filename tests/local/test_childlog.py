@@ -1,6 +1,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from local.childlog import ChildLog
 
 
@@ -26,3 +28,11 @@ def test_a_log_that_grows_is_cut_while_its_writer_goes_on(tmp_path: Path):
 
     assert log.older.read_bytes() == b"a long first line\n"
     assert log.path.read_bytes() == b"next\n"
+
+
+def test_a_link_in_the_place_of_a_log_is_not_followed(tmp_path: Path):
+    (tmp_path / "child.log").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        ChildLog(tmp_path / "child.log").open()
+    assert not (tmp_path / "elsewhere").exists()

@@ -120,6 +120,10 @@ def test_bodies_that_are_no_request_are_refused(page: str):
             "POST", f"{page}/api/query", body=body, headers={"Content-Type": "application/json"}, retries=False
         )
         assert answer.status == 400, body[:10]
+    for coding in ("gzip", "deflate"):
+        headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+        answer = urllib3.request("POST", f"{page}/api/query", body=b"no such thing", headers=headers, retries=False)
+        assert answer.status == 415
     assert ask(page, headers={"Content-Type": "text/plain"}, panel=1).status == 415
 
 
