@@ -72,7 +72,16 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
     # what the engine asks of its main thread stands in /proc.
     with ThreadPoolExecutor(1) as importer:
         serve = importer.submit(import_module, "local.clickhouse.process").result().serve
-    asyncio.run(serve(path, listener, name=config.display_name, user_table=table, grace_s=grace_s))
+    asyncio.run(
+        serve(
+            path,
+            listener,
+            name=config.display_name,
+            user_table=table,
+            memory_bytes=config.memory_bytes,
+            grace_s=grace_s,
+        )
+    )
 
 
 main()

@@ -24,11 +24,13 @@ _GRANTS = (
     "SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, TRUNCATE, "
     "OPTIMIZE"
 )
-# Settings that name a file or a server, or another language to write statements in: nobody may set them. The kernel
+# Settings that name a file or a server, or hold SQL in a string, which nobody looks at: nobody may set them. The kernel
 # does not hold two of them from the engine's own data: `output_format_schema` empties the file that it names, and
 # `input_format_record_errors_file_path` writes one.
 _LOCKED_SETTINGS = (
-    "dialect",
+    "additional_result_filter",
+    "additional_table_filters",
+    "dialect",  # another language to write statements in
     "format_avro_schema_registry_url",
     "format_schema",
     "format_template_resultset",
@@ -37,6 +39,7 @@ _LOCKED_SETTINGS = (
     "output_format_schema",
     "reject_expensive_hyperscan_regexps",  # one of 20 characters compiles for a minute and more, and nothing stops it
     "rename_files_after_processing",
+    "schema_inference_hints",
     "use_concurrency_control",  # or a query's threads would not count among all that run
 )
 OWNER, PAGE, READER = "default", "page", "grafana"

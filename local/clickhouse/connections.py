@@ -15,7 +15,7 @@ from chdb.state.sqlitelike import Connection
 
 from local.clickhouse.binding import quoted
 from local.clickhouse.config import User
-from local.clickhouse.errors import UNKNOWN_SETTING, from_engine, refusal
+from local.clickhouse.errors import RAISED, UNKNOWN_SETTING, from_engine, refusal
 from local.clickhouse.protocol import Request
 
 _IDLE_MOST = 32  # an idle connection holds about 0.1 MB
@@ -120,7 +120,7 @@ class Connections:
         try:
             for statement in session.opening():
                 connection.query(statement, "Null")
-        except RuntimeError as error:
+        except RAISED as error:
             connection.close()
             raise from_engine(error) from None
         return connection
@@ -159,7 +159,7 @@ class SharedSession(Connections):
         try:
             for statement in session.opening():
                 self.anchor.query(statement, "Null")
-        except RuntimeError as error:
+        except RAISED as error:
             self.give_back(session, self.anchor, clean=False)
             raise from_engine(error) from None
         return self.anchor

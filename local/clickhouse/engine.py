@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from local.clickhouse import binding
 from local.clickhouse.binding import parameter_statement, quoted
 from local.clickhouse.config import User
 from local.clickhouse.connections import ORDINARY_DATABASE, Connections, Session, SharedSession, checked_parameters
-from local.clickhouse.errors import EngineError, from_engine, without_scope
+from local.clickhouse.errors import RAISED, EngineError, from_engine, without_scope
 from local.clickhouse.native import (
     Columns,
     described_columns,
@@ -23,18 +23,22 @@ from local.clickhouse.native import (
 )
 from local.clickhouse.protocol import Summary
 from local.clickhouse.statements import Form, Insert
+from local.clickhouse.watchdog import Watchdog
 
 _BLOCK_BYTES = 1 << 20
-# Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself.
+# Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself, or
+# take SQL in a string, as the defaults of columns that `format` is given.
 _INWARD_FUNCTIONS = frozenset(
     {
         *("numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "generateseries", "generate_series"),
-        *("generaterandom", "values", "sqlstandardvalues", "null", "format", "view", "viewifpermitted", "viewexplain"),
+        *("generaterandom", "values", "sqlstandardvalues", "null", "view", "viewifpermitted", "viewexplain"),
         "merge",
     }
 )
 # Ordinary functions that read files or ask other servers. The embedded engine asks for no grant before most of them.
 _OUTWARD_SCALARS = frozenset({"file", "catboostevaluate", "reversednsquery", "hascolumnintable"})
+# Functions that cut polygons with each other: two of 20,000 corners took 6 GB, which no limit counts.
+_ENDLESS_SCALARS = "SELECT lower(name) FROM system.functions WHERE match(name, '(?i)^polygon(s|ConvexHull)')"
 _FORMS_KEPT, _FORM_KEPT_BYTES = 256, 8 << 10  # with their words, some 40 bytes a byte
 _PARSING = Session(User("parser"), read_only=False, database="", settings=(("max_query_size", str(2 << 20)),))
 
@@ -51,9 +55,12 @@ class Result:
 class _Use:
     """One use of a connection: an error of the engine ends it and comes out as an EngineError."""
 
-    def __init__(self, connections: Connections, session: Session) -> None:
+    def __init__(self, connections: Connections, session: Session, watchdog: Watchdog, sql: bytes) -> None:
         self._connections = connections
         self._session = session
+        self._watchdog, self._sql = watchdog, sql
+        # No call of a reader lasts longer than the time for all of its query. The owner's may last.
+        self._most_s = dict(session.user.limits).get("max_execution_time")
         # A stop may come from another thread while this one still works on the connection.
         self.lock = threading.Lock()
         self.connection: Any = connections.take(session)
@@ -66,10 +73,10 @@ class _Use:
 
     @contextmanager
     def guarded(self) -> Iterator[Any]:
-        with self.lock:
+        with self.lock, self._watchdog.watching(self._sql, self._most_s):
             try:
                 yield self.connection
-            except RuntimeError as error:  # chDB's own errors are RuntimeErrors
+            except RAISED as error:
                 self.end(clean=False)
                 raise from_engine(error) from None
             except BaseException:
@@ -80,32 +87,33 @@ class _Use:
 class Engine:
     """The engine at one location (chDB's connection string); `scratch` is a directory for what lives shortly.
 
-    Thread-safe; every method may block.
+    `watchdog` watches what readers ask for. Thread-safe; every method may block.
 
     Every method that runs a statement raises EngineError.
     """
 
-    def __init__(self, location: str, scratch: Path) -> None:
+    def __init__(self, location: str, scratch: Path, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
         self._connections = (Connections if binding.HAS_STREAMED_INSERTS else SharedSession)(location)
         self._connections.anchor.query(f"CREATE DATABASE IF NOT EXISTS {ORDINARY_DATABASE} ENGINE = Atomic", "Null")
         self._scratch = scratch
         self._form = lru_cache(_FORMS_KEPT)(self._formed)
         self.setting_names = frozenset(self._column("SELECT name FROM system.settings"))
         tables = self._column("SELECT lower(name) FROM system.table_functions")
-        self.outward_functions = (frozenset(tables) - _INWARD_FUNCTIONS) | _OUTWARD_SCALARS
+        self.closed_functions = (frozenset(tables) - _INWARD_FUNCTIONS).union(
+            _OUTWARD_SCALARS, self._column(_ENDLESS_SCALARS)
+        )
         self.version = self._column("SELECT version()")[0]
 
     def query(
         self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str], *, keep: bool, is_query: bool
     ) -> Result:
         """Run a statement and hold its whole result. `keep` says that it leaves its connection as it was."""
-        use = _Use(self._connections, session)
+        use = self._use(session, sql)
         with use.guarded() as connection:
             result = binding.ask(connection, sql, fmt, params)
             owner = result.get_memview() if result.size() > _BLOCK_BYTES else None
             body = owner.view() if owner else result.bytes()
-            if fmt == "Native" and not body and is_query:
-                body = empty_block(_columns(connection, sql, params))
             written_rows, written_bytes = binding.written(result)
             summary = Summary(
                 read_rows=result.storage_rows_read(),
@@ -116,12 +124,16 @@ class Engine:
                 result_bytes=len(body),
                 elapsed_ns=int(result.elapsed() * 1e9),
             )
+        if fmt == "Native" and not body and is_query:
+            with use.guarded() as connection:
+                body = empty_block(_columns(connection, sql, params))
+            summary = replace(summary, result_bytes=len(body))
         use.end(clean=keep)
         return Result(body, summary, (result, owner))
 
     def stream(self, session: Session, sql: bytes, fmt: str, params: Mapping[str, str]) -> "Stream":
         """Start a query whose result is fetched block by block."""
-        return Stream(_Use(self._connections, session), sql, fmt, params)
+        return Stream(self._use(session, sql), sql, fmt, params)
 
     def insert(self, session: Session, target: Insert, params: Mapping[str, str], token: str) -> "Insertion":
         """Start an insert whose data is appended block by block; `token` is its deduplication token or ""."""
@@ -130,14 +142,14 @@ class Engine:
             clause = "," if target.has_settings else " SETTINGS"
             head += f"{clause} insert_deduplication_token = {quoted(token)}".encode()
         checked = checked_parameters(params)
-        return Insertion(_Use(self._connections, session), head, target.input_format, checked, self._scratch)
+        return Insertion(self._use(session, head), head, target.input_format, checked, self._scratch)
 
     def form(self, sql: bytes) -> Form:
         """Read one statement with the engine's own parser, without running it. Several are an error."""
         return self._form(sql) if len(sql) <= _FORM_KEPT_BYTES else self._formed(sql)
 
     def _formed(self, sql: bytes) -> Form:
-        use = _Use(self._connections, _PARSING)
+        use = self._use(_PARSING, sql)
         text = quoted(sql.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         try:
             with use.guarded() as connection:
@@ -151,6 +163,7 @@ class Engine:
         """Ask the running statements whose text has this ending to stop; does not wait for them. chDB 3 cannot."""
         if not binding.HAS_STREAMED_INSERTS:
             return
+        self._watchdog.cancelled(ending)
         with suppress(RuntimeError):  # they may end by themselves meanwhile
             self._connections.anchor.query(
                 f"KILL QUERY WHERE endsWith(query, {quoted(ending)}) AND query NOT LIKE 'KILL %' ASYNC", "Null"
@@ -159,6 +172,9 @@ class Engine:
     def close(self) -> None:
         """Close the engine; everything that it answered for is on disk."""
         self._connections.close()
+
+    def _use(self, session: Session, sql: bytes) -> _Use:
+        return _Use(self._connections, session, self._watchdog, sql)
 
     def _column(self, sql: str) -> list[str]:
         return str(self._connections.anchor.query(sql, "TSV").bytes().decode()).splitlines()

@@ -3,6 +3,8 @@
 import re
 
 _CODE = re.compile(r"Code: (\d+)\. DB::")
+RAISED = (RuntimeError, UnicodeDecodeError)
+"""What chDB raises for an error of the engine: the second when the text is not UTF-8."""
 
 BAD_ARGUMENTS = 36
 SYNTAX_ERROR = 62
@@ -55,11 +57,21 @@ def refusal(code: int, name: str, text: str) -> EngineError:
 
 def from_engine(error: Exception) -> EngineError:
     """Read the engine's text: drop what the Python binding wrote before `Code:`, find the code."""
-    text = str(error)
+    text = _text(error)
     match = _CODE.search(text)
     if not match:
         return refusal(UNKNOWN_EXCEPTION, "UNKNOWN_EXCEPTION", text)
     return EngineError(text[match.start() :], int(match[1]))
+
+
+def _text(error: BaseException) -> str:
+    """Give the engine's text, of which chDB may have made an error of its own for a byte that is not UTF-8."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UnicodeDecodeError):
+            return cause.object.decode("utf-8", "replace")
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
 
 
 def without_scope(error: EngineError) -> EngineError:

@@ -33,8 +33,8 @@ class Plan:
     session_part: bool
 
 
-def plan_of(form: Form, request: Request, user: User, *, read_only: bool, outward: Collection[str]) -> Plan:
-    """Decide how to run a statement. `outward` are the functions that reach beyond the engine, in small letters.
+def plan_of(form: Form, request: Request, user: User, *, read_only: bool, closed: Collection[str]) -> Plan:
+    """Decide how to run a statement. `closed` are the functions that nobody may call, in small letters.
 
     Raises EngineError for what this user must not do, and for what nobody can.
     """
@@ -43,7 +43,7 @@ def plan_of(form: Form, request: Request, user: User, *, read_only: bool, outwar
         raise refusal(INTO_OUTFILE_NOT_ALLOWED, "INTO_OUTFILE_NOT_ALLOWED", text)
     if read_only and not form.only_reads:
         raise refusal(READONLY, "READONLY", f"{user.name}: Cannot execute query in readonly mode.")
-    if called := form.calls.intersection(outward):
+    if called := form.calls.intersection(closed):
         text = f"{user.name}: Not enough privileges to call {', '.join(sorted(called))}."
         raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
     if form.makes_temporary:

@@ -15,6 +15,7 @@ from local.clickhouse.config import User
 from local.clickhouse.engine import Engine
 from local.clickhouse.place import CONFIG, DATA, SCRATCH
 from local.clickhouse.server import Front
+from local.clickhouse.watchdog import Watchdog
 from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.terminal import say
@@ -28,6 +29,8 @@ _READ_BYTES = 256 << 10
 _SWITCH_S = 0.001
 _M_MMAP_THRESHOLD = -3  # from malloc.h
 _BODY_BYTES = 64 << 10
+# What was cancelled after the grace, and the engine, end in less. A supervisor kills after 10 s.
+_CLOSING_S = 3.0
 _CONNECTIONS_MOST, _BACKLOG = 512, 128
 
 
@@ -37,18 +40,22 @@ async def serve(
     *,
     name: str,
     user_table: tuple[User, ...],
+    memory_bytes: int,
     grace_s: float = 5.0,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end for `grace_s` and close the engine.
 
-    Raises GigawattError when the engine cannot open its directory.
+    What does not end then ends with the process. So does, before, what goes far beyond its limits, for which
+    `memory_bytes` is the engine's bound. Raises GigawattError when the engine cannot open its directory.
     """
     sys.setswitchinterval(_SWITCH_S)
     _give_back_freed_bodies()
     stop = asyncio.Event()
     _on_signals(stop)
-    engine = await asyncio.to_thread(_open_engine, path)
+    watchdog = Watchdog(memory_bytes)
+    engine = await asyncio.to_thread(_open_engine, path, watchdog)
     _on_signals(stop)  # again, since the engine installs handlers of its own
+    watchdog.start()
     front = Front(engine, user_table, name=name)
     try:
         async with _accepting(front, engine, listener, grace_s):
@@ -56,6 +63,7 @@ async def serve(
             _say(f"clickhouse ready on {host}:{port}")
             await stop.wait()
             _say("clickhouse stopping")
+            watchdog.stop_within(grace_s + _CLOSING_S)
     finally:
         front.close()
         engine.close()
@@ -73,9 +81,9 @@ def _on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-def _open_engine(path: Path) -> Engine:
+def _open_engine(path: Path, watchdog: Watchdog) -> Engine:
     try:
-        return Engine(f"{path / DATA}?config-file={path / CONFIG}", path / SCRATCH)
+        return Engine(f"{path / DATA}?config-file={path / CONFIG}", path / SCRATCH, watchdog)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise GigawattError(

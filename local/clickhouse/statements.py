@@ -110,13 +110,18 @@ class Form:
         """Whether a user who may only read may run it.
 
         `SET x = DEFAULT` is none such: ClickHouse 25.8 takes back even `readonly` that way, against its constraints.
-        Nor is `SET profile = x`, which exchanges a user's bounds for those of any other.
+        Nor is `SET profile = x` or such a SETTINGS clause, which exchanges a user's bounds for those of any other.
         """
         if self.keyword in _SESSION:
             second = self._tokens[1][1].upper() if len(self._tokens) > 1 else ""
             only_sets = second not in {"ROLE", "DEFAULT", "TRANSACTION"} and not self._takes_back_a_setting
             return only_sets and not self._sets_a_profile
-        return self.keyword in _WITH_RESULT and "PARALLEL" not in self.words and not self._takes_back_a_setting
+        return (
+            self.keyword in _WITH_RESULT
+            and "PARALLEL" not in self.words
+            and not self._takes_back_a_setting
+            and not self._sets_a_profile
+        )
 
     @property
     def _takes_back_a_setting(self) -> bool:
@@ -125,9 +130,11 @@ class Form:
 
     @property
     def _sets_a_profile(self) -> bool:
-        pairs = zip(self._tokens, self._tokens[1:], strict=False)
+        behind = {"SET", "SETTINGS", ","} if self.words & {"SET", "SETTINGS"} else ()
+        threes = zip(self._tokens, self._tokens[1:], self._tokens[2:], strict=False)
         return any(
-            kind in {"word", "name"} and text.lower() == "profile" and two == "=" for (kind, text), (_, two) in pairs
+            one.upper() in behind and kind in {"word", "name"} and text.lower() == "profile" and three == "="
+            for (_, one), (kind, text), (_, three) in threes
         )
 
     @property

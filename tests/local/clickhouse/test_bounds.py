@@ -190,3 +190,15 @@ def test_a_form_is_read_at_once(form):
         form_fields(form, "b")
 
     assert time.process_time() - begun < 1
+
+
+def test_polygons_are_not_cut(either):
+    """Two of 20,000 corners once took 6 GB, beyond every limit."""
+    corners = "arrayMap(x -> (toFloat64(rand(x) % 100000), toFloat64(rand(x + 1) % 100000)), range(20000))"
+    found = either.raw("SELECT name FROM system.functions WHERE name LIKE 'polygons%'", **either.owner).data.decode()
+    cuts = [name for name in found.split() if name.startswith(("polygonsUnion", "polygonsIntersect", "polygonsWithin"))]
+    assert len(cuts) >= 5
+    for name in found.split():
+        answer = either.raw(f"SELECT {name}([[{corners}]], [[{corners}]])", user="grafana")
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "497", name
+    assert either.raw("SELECT pointInPolygon((1, 1), [(0, 0), (2, 0), (0, 2)])", user="grafana").status == 200

@@ -250,3 +250,13 @@ def test_no_function_reaches_outside(ask, either, outside):
         lambda name_and_given: ask("SELECT `{}`({})".format(*name_and_given), max_execution_time="2"),
         itertools.product(called, (path, f"{path}, {path}")),
     )
+
+
+def test_no_column_of_a_format_has_a_default(either):
+    """The front reads statements, not what stands in their strings."""
+    for sql in (
+        "SELECT * FROM format(JSONEachRow, 'a String DEFAULT file(\\'x\\')', '{}')",
+        "DESCRIBE format(CSV, '1')",
+    ):
+        answer = either.raw(sql, user="grafana")
+        assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "497"), sql

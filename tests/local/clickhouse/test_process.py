@@ -116,3 +116,30 @@ def test_memory_is_bounded(fronts, tmp_path):
     assert greedy.headers["X-ClickHouse-Exception-Code"] == "241"
     assert front.ask("SELECT 1").data == b"1\n"
     assert front.fetch("ping").data == b"Ok.\n"
+
+
+# Work for far more than the tests wait, which looks at no limit.
+ENDLESS = "SELECT arrayLevenshteinDistance(range(number + 600000), range(600000)) FROM numbers(1)"
+
+
+def test_the_process_ends_though_a_query_cannot(fronts, tmp_path):
+    """Its work is done but for that query, so it ends well, before a supervisor would kill it."""
+    front = fronts(tmp_path / "data", "--grace", "0.3")
+    front.ask(CREATE)
+    front.ask("INSERT INTO t FORMAT CSV\n1\n")
+    with front.hanging(ENDLESS):
+        wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
+
+        assert front.stop() == 0
+    assert fronts(tmp_path / "data").ask("SELECT sum(a) FROM t").data == b"1\n"
+
+
+def test_a_reader_s_query_that_cannot_be_stopped_ends_the_process(fronts, tmp_path):
+    """Some time after its client went away; a supervisor starts it again."""
+    front = fronts(tmp_path / "data")
+    with front.hanging(ENDLESS, user="grafana"):
+        wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
+    line = front.process.stderr.readline()
+
+    assert front.process.wait(timeout=20) == 1
+    assert line.startswith("clickhouse ends itself: a query still runs 15 s after it was cancelled: SELECT arrayLev")

@@ -210,3 +210,21 @@ def test_a_statement_that_is_too_long_is_refused_as_soon_as_it_is(front):
         connection.sendall(head + b"SELECT " + b" " * 200_000)
 
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        (b"SELECT throwIf(1, unhex('ff41'))", "395"),
+        (b"SELECT toInt8(unhex('ff41'))", "6"),
+        (b"SELECT `\xff\xfe` FROM system.one", "47"),
+        (b"SELECT \xff\xfe foo bar", "62"),
+    ],
+)
+def test_an_error_may_hold_any_bytes(either, sql, code):
+    """Those that are not UTF-8 are replaced."""
+    answer = either.raw(sql, user="grafana")
+
+    assert answer.headers["X-ClickHouse-Exception-Code"] == code
+    assert answer.data.startswith(f"Code: {code}. DB::".encode())
+    assert "\ufffd" in answer.data.decode()

@@ -105,7 +105,7 @@ def test_the_read_only_user_cannot_reach_outside(front, sql):
         ("output_format_schema", "SELECT 1 AS a FORMAT Protobuf"),
         (
             "input_format_record_errors_file_path",
-            "SELECT * FROM format(CSV, 'a Int8', '1\\nx\\n') SETTINGS input_format_allow_errors_num = 9",
+            "SELECT * FROM values('a Int8', ('1')) SETTINGS input_format_allow_errors_num = 9",
         ),
     ],
 )
@@ -116,7 +116,7 @@ def test_no_setting_names_a_file_to_write(front, setting, sql):
     by_url = front.ask(sql, user="grafana", **{setting: str(kept)})
     clause = f"{setting} = '{kept}'"
     by_clause = front.ask(f"{sql}{',' if 'SETTINGS' in sql else ' SETTINGS'} {clause}", user="grafana")
-    front.ask(f"SELECT * FROM (SELECT * FROM format(CSV, 'a Int8', '1') SETTINGS {clause})", user="grafana")
+    front.ask(f"SELECT * FROM (SELECT 1 SETTINGS {clause})", user="grafana")
 
     assert {answer.headers["X-ClickHouse-Exception-Code"] for answer in (by_url, by_clause)} == {"452"}
     assert kept.read_text() == "as it was"
@@ -200,3 +200,35 @@ def test_an_unknown_user_is_refused(front):
 
     for answer in itertools.chain(answers):
         assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "516")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("additional_result_filter", "file('x') != ''"),
+        ("additional_table_filters", "{'system.one': 'dummy != 1'}"),
+        ("schema_inference_hints", "a String DEFAULT file('x')"),
+    ],
+)
+def test_no_setting_holds_sql(either, setting, value):
+    """The front reads statements, not what stands in their strings."""
+    quoted = "{'system.one': 'dummy != 1'}" if value[0] == "{" else "'" + value.replace("'", "\\'") + "'"
+    answers = [
+        either.raw("SELECT 1", user="grafana", **{setting: value}),
+        either.raw(f"SELECT 1 SETTINGS {setting} = {quoted}", user="grafana"),
+        either.raw(f"SET {setting} = {quoted}", user="grafana", session_id="s"),
+    ]
+
+    assert {answer.headers["X-ClickHouse-Exception-Code"] for answer in answers} == {"452"}
+
+
+def test_a_reader_keeps_its_profile(either):
+    """Another one's bounds are not to be had, however they are asked for."""
+    for clause in ("profile = 'page'", "`profile` = 'page'", "max_threads = 1, profile = 'default'"):
+        for sql in (f"SELECT 1 SETTINGS {clause}", f"SELECT * FROM (SELECT 1 SETTINGS {clause})", f"SET {clause}"):
+            answer = either.raw(sql, user="grafana")
+            assert answer.headers["X-ClickHouse-Exception-Code"] == "164", sql
+
+    assert either.raw("SELECT 1", user="grafana", profile="page").headers["X-ClickHouse-Exception-Code"] == "115"
+    compared = "SELECT profile = 'page' FROM (SELECT 'page' AS profile) WHERE profile = 'page' SETTINGS max_threads = 1"
+    assert either.raw(compared, user="grafana").data == b"1\n"

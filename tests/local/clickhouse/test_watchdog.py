@@ -1,0 +1,87 @@
+"""When the process ends itself, by a clock of the test's own."""
+
+import pytest
+
+from local.clickhouse.watchdog import LATE_S, Watchdog, most_resident
+from local.supervisor import Patience
+
+MARK = "-- mark"
+SQL = b"SELECT 1\n-- mark"
+
+
+class Watched:
+    """A watchdog with what it is told and what it did."""
+
+    def __init__(self):
+        self.now_s, self.resident, self.ended = 0.0, 0, []
+        self.dog = Watchdog(
+            4_000_000_000, clock=lambda: self.now_s, resident=lambda: self.resident, end=self.ended.append
+        )
+
+    def at(self, now_s):
+        """Have it look then, and say how it ended the process."""
+        self.now_s = now_s
+        self.dog.look()
+        return self.ended
+
+
+@pytest.fixture
+def watched():
+    return Watched()
+
+
+def test_a_call_beyond_its_limit_ends_the_process(watched, capsys):
+    with watched.dog.watching(SQL, 60):
+        assert watched.at(59 + LATE_S) == []
+        assert watched.at(60 + LATE_S) == [1]
+
+    said = capsys.readouterr().err
+    assert said.startswith("clickhouse ends itself: a query still runs 15 s after its 60 s: SELECT 1")
+    assert said.count("\n") == 1
+
+
+def test_a_cancelled_call_ends_the_process(watched, capsys):
+    """Since the first time that it was asked to stop."""
+    with watched.dog.watching(SQL, 60):
+        watched.dog.cancelled("-- another")
+        watched.dog.cancelled(MARK)
+        assert watched.at(LATE_S - 1) == []
+        watched.dog.cancelled(MARK)
+        assert watched.at(LATE_S) == [1]
+
+    assert "after it was cancelled" in capsys.readouterr().err
+
+
+def test_what_ends_in_time_ends_nothing(watched):
+    """Nor does a call without a limit."""
+    with watched.dog.watching(SQL, 60):
+        watched.dog.cancelled(MARK)
+    with watched.dog.watching(SQL, None):
+        watched.dog.cancelled(MARK)
+        assert watched.at(1e6) == []
+
+
+def test_memory_beyond_the_engine_s_bound_ends_the_process(watched, capsys):
+    watched.resident = 5_400_000_000
+    assert watched.at(1) == []
+    watched.resident = 5_600_000_000
+    assert watched.at(2) == [1]
+
+    assert capsys.readouterr().err == ("clickhouse ends itself: the process took 5.6 GB of memory, 5.5 GB may be\n")
+    assert 1_000_000 < most_resident() < 1 << 40
+
+
+def test_a_late_stop_is_an_end(watched, capsys):
+    """Nothing is said: it is what was asked for."""
+    watched.dog.stop_within(8)
+    assert watched.at(7.9) == []
+    assert watched.at(8) == [0]
+
+    assert capsys.readouterr().err == ""
+
+
+def test_queries_that_cannot_be_stopped_do_not_end_the_stack():
+    """However many there are, the supervisor's patience outlasts them: each end takes longer than this."""
+    patience = Patience()
+
+    assert (patience.crashes - 1) * LATE_S >= patience.window_s
