@@ -11,10 +11,12 @@ from kafka.errors import CorruptRecordError, KafkaError, TopicAlreadyExistsError
 from kafka.record import memory_records
 from kafka.structs import TopicPartition
 
+from schema import unpacking
 from schema.errors import GigawattError
 from schema.topics import MAX_MESSAGE_BYTES, SAMPLES, Topic, wanted
 
 _SILENCE_MS: Final = 10_000
+_DATED_BY: Final = "message.timestamp.type"
 
 
 def _say_nothing(_: str) -> None:
@@ -91,8 +93,22 @@ class KafkaAdmin:
     def _mend(self, topic: Topic, said: Callable[[str], None]) -> None:
         found = self.config(topic.name)
         wrong = {key: value for key, value in topic.config.items() if found.get(key, value) != value}
-        if not wrong:
-            return
+        if wrong:
+            self._set(topic, wrong, said)
+
+    def date_by_append(self, name: str) -> bool:
+        """Have the broker's clock date the messages of one of our topics; return whether it did not.
+
+        The rest of the configuration stays as it is: whoever runs the broker may have set it for now.
+        """
+        topic = next(topic for topic in wanted(1) if topic.name == name)
+        value = topic.config[_DATED_BY]
+        if self.config(name).get(_DATED_BY, value) == value:
+            return False
+        self._set(topic, {_DATED_BY: value}, _say_nothing)
+        return True
+
+    def _set(self, topic: Topic, wrong: dict[str, str], said: Callable[[str], None]) -> None:
         said(f"setting {', '.join(sorted(wrong))} of topic {topic.name}")
         try:
             self._client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=wrong)])
@@ -133,10 +149,14 @@ class KafkaAdmin:
 
 
 class _Batch(memory_records.DefaultRecordBatch):  # type: ignore[misc]  # kafka-python is untyped
-    """A batch that ends where it cannot be read, as in `streams.fetched`: the rest of the log can."""
+    """A batch that ends where it cannot be read, or would fill the memory, as in `streams.fetched`: the rest can."""
+
+    _pos: int
 
     def __iter__(self) -> Self:
         try:
+            if not self._decompressed:
+                unpacking.check_records(memoryview(self._buffer)[self._pos :], self.compression_type)
             super().__iter__()
         except Exception:  # noqa: BLE001  whatever it is, it would come again each time the log is read
             self._next_record_index, self._pos = self._num_records, len(self._buffer)

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import faust
 import structlog
@@ -29,11 +29,12 @@ from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
-from streams import fetched
+from streams import fetched, members
 from streams.admission import Admissions
 from streams.blocks import LogMessage, Span, appended
 from streams.decoded import Refusal
 from streams.ingest import Ingest
+from streams.letters import content_type_kept
 from streams.process import Processor
 from streams.store import Store
 
@@ -112,8 +113,8 @@ class FaustLog:
             "source-partition": str(refusal.partition).encode(),
             "source-offset": str(refusal.offset).encode(),
         }
-        if refusal.content_type:
-            headers[encoding.CONTENT_TYPE_HEADER] = refusal.content_type.encode()
+        if content_type := content_type_kept(refusal):
+            headers[encoding.CONTENT_TYPE_HEADER] = content_type.encode()
         # Who waits may give up; Faust, which sets the result, must not find it cancelled.
         await asyncio.shield(await self._rejected.send(value=value, headers=headers))
 
@@ -121,6 +122,31 @@ class FaustLog:
         """Make the topic of the dead letters anew where it is missing; blocks."""
         with KafkaAdmin(self._kafka) as admin:
             admin.make_anew(REJECTED)
+
+
+class Dater(Protocol):
+    """What is asked of the broker about its topics' clock."""
+
+    def date_by_append(self, name: str) -> bool:
+        """Have the broker's clock date the messages of a topic; return whether it did not."""
+
+
+class Clock:
+    """Keeps the samples dated by the broker. Whoever dated them himself could hide that they are old."""
+
+    def __init__(self) -> None:
+        self._unable = False
+
+    def set_again(self, admin: Dater) -> None:
+        """Set it again where it is not so, and say it."""
+        try:
+            if admin.date_by_append(SAMPLES):
+                log.warning("producers dated messages as they like; the broker does again", topic=SAMPLES)
+            self._unable = False
+        except GigawattError as error:
+            if not self._unable:
+                log.warning("producers date messages as they like", topic=SAMPLES, error=str(error)[:200])
+            self._unable = True
 
 
 class OtherLogError(GigawattError):
@@ -135,6 +161,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
     member, since the broker would give it back the partitions that it had when the topic was gone: none.
     """
     fetched.install()
+    members.install()
     app = faust.App(
         GROUP,
         broker=[f"kafka://{address}" for address in kafka_addresses(kafka)],
@@ -159,6 +186,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
         broker_max_poll_interval=_FOREVER_S,  # waiting for ClickHouse is no reason to leave the group
         broker_commit_livelock_soft_timeout=_FOREVER_S,
         broker_client_id=worker,
+        PartitionAssignor=members.Assignor,
     )
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
     reader = FaustLog(app, kafka)
@@ -191,18 +219,24 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
 
 
 async def _watch_log(app: faust.App, kafka: str, log_id: str) -> None:
-    """Raise `OtherLogError`, which ends the worker, when another log than this one is behind the topic."""
+    """Raise `OtherLogError`, which ends the worker, when another log than this one is behind the topic.
+
+    The messages of the topic are dated by the broker, and again where somebody had set that otherwise.
+    """
+    clock = Clock()
     while not app.should_stop:
         await app.sleep(_LOG_ASKED_EVERY_S)
         with suppress(KafkaAwayError, TopicMissingError):
-            if await asyncio.to_thread(_log_id, kafka) != log_id:
+            if await asyncio.to_thread(_look, kafka, clock) != log_id:
                 log.error("the topic was made anew: this worker ends, to be started again on it", topic=SAMPLES)
                 raise OtherLogError(f"topic {SAMPLES} was made anew")
 
 
-def _log_id(kafka: str) -> str:
+def _look(kafka: str, clock: Clock) -> str:
     with KafkaAdmin(kafka) as admin:
-        return admin.log_id(SAMPLES)
+        found = admin.log_id(SAMPLES)
+        clock.set_again(admin)
+        return found
 
 
 def _message(event: EventT) -> LogMessage:

@@ -8,6 +8,7 @@ so that what is stored is fresh and worth an insert.
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -98,13 +99,16 @@ class PartitionCutter:
     """Holds back one partition's messages until a block of them is complete.
 
     `stored` is the last offset that is already stored. `due` says whether a block may be cut, `peek` proposes it, and
-    `stored_to` lets go of what was stored.
+    `stored_to` lets go of what was stored. `elapsed_s` is a clock that nobody sets.
     """
 
-    def __init__(self, partition: int, stored: int, grace_ms: int = 150) -> None:
+    def __init__(
+        self, partition: int, stored: int, grace_ms: int = 150, elapsed_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self.partition = partition
         self.stored = stored
         self._grace_ms = grace_ms
+        self._elapsed_s = elapsed_s
         self._waiting: deque[LogMessage] = deque()
         self._weight = 0
         self._head_since_s = 0.0
@@ -121,7 +125,7 @@ class PartitionCutter:
     def add(self, message: LogMessage) -> None:
         """Take in the next message, whose offset is beyond `last`."""
         if not self._waiting:
-            self._head_since_s = time.monotonic()
+            self._head_since_s = self._elapsed_s()
         self._waiting.append(message)
         self._weight += message.weight
 
@@ -134,7 +138,7 @@ class PartitionCutter:
         return self._held_long()
 
     def _held_long(self) -> bool:
-        return time.monotonic() - self._head_since_s >= _HELD_AT_MOST_S
+        return self._elapsed_s() - self._head_since_s >= _HELD_AT_MOST_S
 
     def _over(self, appended_ms: int, now_ms: int) -> bool:
         return now_ms >= (appended_ms // 1000 + 1) * 1000 + self._grace_ms
@@ -160,5 +164,5 @@ class PartitionCutter:
             gone.append(self._waiting.popleft())
             self._weight -= gone[-1].weight
         if gone:
-            self._head_since_s = time.monotonic()
+            self._head_since_s = self._elapsed_s()
         return gone

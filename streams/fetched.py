@@ -6,9 +6,10 @@ response is taken apart is it known which of the two it was.
 
 A record that the client cannot take apart (a header whose name is no UTF-8, a body that does not unpack) is one that
 anybody can write. The client raises, and would do so again at every start; so its batch, which is of one producer, is
-passed over like a mark.
+passed over like a mark. The same goes for a batch that would fill the memory when it is unpacked (`schema.unpacking`).
 """
 
+import struct
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,8 +17,12 @@ from typing import Any, Final
 import structlog
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+
+from schema import unpacking
 
 _REMEMBERED: Final = 100_000
+_LENGTH_AT: Final = 8
 
 log = structlog.get_logger()
 
@@ -56,30 +61,46 @@ EMPTY: Final = EmptyStretches()
 """Of this process, which has one consumer."""
 
 
-class _Batches:
-    """The batches of a response, and the one at hand."""
+class Batches:
+    """The batches of a response, and the one at hand, which is there even where it must not be unpacked."""
 
-    def __init__(self, records: Any) -> None:
-        self._records = records
+    def __init__(self, response: bytes) -> None:
+        self._response = memoryview(response)
+        self._records = MemoryRecords(response)
+        self._at = 0
         self.batch: Any = None
 
     def has_next(self) -> bool:
+        """Say whether there is another batch that is whole."""
         return bool(self._records.has_next())
 
+    def size_in_bytes(self) -> int:
+        """Return the size of the response."""
+        return int(self._records.size_in_bytes())
+
     def next_batch(self) -> Any:
+        """Return the next batch; raise where it must not be unpacked."""
         self.batch = self._records.next_batch()
+        begin = self._at
+        (length,) = struct.unpack_from(">i", self._response, begin + _LENGTH_AT)
+        self._at += _LENGTH_AT + 4 + length
+        try:
+            unpacking.check_batch(self._response[begin : self._at])
+        except Exception as error:
+            if not self.batch.validate_crc():  # it may be another when it is fetched again
+                raise CorruptRecordException("its checksum is wrong") from error
+            raise
         return self.batch
 
 
 class Fetched(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
     """Takes a response apart as aiokafka does, and passes over what it cannot."""
 
-    _records: Any
+    _records: Batches
     next_fetch_offset: int
 
     def _unpack_records(self) -> Iterator[Any]:
         place = (self._tp.topic, self._tp.partition)
-        self._records = _Batches(self._records)
         expected = EMPTY.begin(place, self.next_fetch_offset)
         while True:
             try:
@@ -106,4 +127,5 @@ class Fetched(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is un
 
 def install() -> None:
     """Have aiokafka's consumers use it."""
+    fetcher.MemoryRecords = Batches
     fetcher.PartitionRecords = Fetched

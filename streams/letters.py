@@ -15,6 +15,7 @@ import structlog
 from streams.decoded import Refusal, Unwritten
 
 _AT_ONCE: Final = 64
+_CONTENT_TYPE_CHARACTERS: Final = 200
 _IN_TIME: Final = "the broker did not take it in time"
 
 log = structlog.get_logger()
@@ -28,6 +29,17 @@ class Writer(Protocol):
 
     def make_dead_letters(self) -> None:
         """Make the topic of the dead letters anew where it is missing; blocks."""
+
+
+def content_type_kept(refusal: Refusal) -> str | None:
+    """Return the content type that a letter has: none of a length that would leave no room for the message."""
+    given = refusal.content_type
+    return given if given and len(given) <= _CONTENT_TYPE_CHARACTERS else None
+
+
+def _bytes(refusal: Refusal) -> int:
+    """Return how much memory a letter takes that waits, about; a content type stays in it whatever its length."""
+    return len(refusal.value or b"") + len(refusal.content_type or "")
 
 
 class Letters:
@@ -73,7 +85,7 @@ class Letters:
     def owe(self, letters: Sequence[Unwritten]) -> None:
         """Try these again until they are written. They are noted already."""
         for letter in letters:
-            size = len(letter.refusal.value or b"")
+            size = _bytes(letter.refusal)
             if self._owed_bytes + size > self._most_bytes:
                 log.error("too many dead letters wait; this one is lost", reason=letter.refusal.reason, why=letter.why)
                 continue
@@ -99,7 +111,7 @@ class Letters:
             self._owed.extend(letter.refusal for letter in unwritten)
 
     async def _note(self, letters: Sequence[Refusal]) -> None:
-        self._owed_bytes -= sum(len(letter.value or b"") for letter in letters)
+        self._owed_bytes -= sum(_bytes(letter) for letter in letters)
         while letters:
             try:
                 await asyncio.to_thread(self._written, letters)

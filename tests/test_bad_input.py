@@ -1,11 +1,17 @@
 """Whatever comes in the samples topic: a counted reason, a dead letter, and the next message goes on."""
 
+import asyncio
 import random
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
 import pyarrow as pa
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
@@ -15,6 +21,7 @@ from schema.encoding import encode
 from schema.kafka import KafkaAdmin, LogRecord, read_log
 from schema.topics import REJECTED, SAMPLES
 from streams.admission import NEW_OF_AN_HOUR
+from streams.app import GROUP
 from tests import engine as engines
 from tests.batches import batch
 from tests.stack import Stack, wait_for
@@ -202,16 +209,68 @@ def topics(stack: Stack) -> set[str]:
         admin.close()
 
 
-def configure(stack: Stack, name: str, value: str) -> None:
-    """Set a property of the topic of the dead letters."""
+def configure(stack: Stack, name: str, value: str, topic: str = REJECTED) -> None:
+    """Set a property of a topic, that of the dead letters unless another is named."""
     admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
-    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED, configs={name: value})])
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs={name: value})])
     admin.close()
 
 
 def test_a_message_that_is_too_large_for_the_topic_is_the_producers_error(stack: Stack):
     with pytest.raises(MessageSizeTooLargeError):
         send(stack, bytes(50 * 2**20))
+
+
+def test_a_batch_that_would_fill_the_memory_is_passed_over(stack: Stack):
+    stack.start("one")
+    send(stack, bytes(90_000_000), compression="lz4")
+    send(stack, encode(batch(ts=now_ms(), power_w=1.0)))
+
+    wait_for(lambda: stack.stored() == (1, 1.0) and stack.everything_is_stored(), 60)
+
+    assert stack.workers["one"].poll() is None
+    audit = stack.run("audit")
+    assert audit.returncode == 0, audit.stdout
+
+
+def test_samples_are_dated_by_the_broker_again_when_somebody_changed_that(stack: Stack):
+    stack.start("one")
+    configure(stack, "message.timestamp.type", "CreateTime", SAMPLES)
+    configure(stack, "retention.ms", "100000000", SAMPLES)
+
+    with KafkaAdmin(stack.kafka) as admin:
+        wait_for(lambda: admin.config(SAMPLES)["message.timestamp.type"] == "LogAppendTime", 60)
+        assert admin.config(SAMPLES)["retention.ms"] == "100000000"
+
+
+class Garbage(RoundRobinPartitionAssignor):
+    """Joins as a worker would, and says nothing that can be read."""
+
+    name = "faust"
+
+    @classmethod
+    def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
+        return ConsumerProtocolMemberMetadata(4, list(topics), b"garbage")
+
+
+def test_a_member_of_the_group_that_is_no_worker_ends_nobody(stack: Stack):
+    async def join(seconds: float) -> None:
+        consumer = AIOKafkaConsumer(
+            SAMPLES, bootstrap_servers=stack.kafka, group_id=GROUP, partition_assignment_strategy=[Garbage]
+        )
+        with suppress(Exception):
+            async with asyncio.timeout(seconds):
+                await consumer.start()
+                await consumer.getone()
+        await consumer.stop()
+
+    stack.start("one")
+    send(stack, encode(batch(ts=now_ms(), power_w=1.0)))
+    wait_for(lambda: stack.stored() == (1, 1.0), 60)
+    asyncio.run(join(10))
+    send(stack, encode(batch(ts=now_ms(), power_w=1.0)))
+    wait_for(lambda: stack.stored() == (2, 2.0), 60)
+    assert stack.workers["one"].poll() is None
 
 
 def test_while_clickhouse_is_away_the_worker_waits_and_loses_nothing(stack: Stack, tmp_path):

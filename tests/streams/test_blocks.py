@@ -59,3 +59,15 @@ def test_a_block_begins_after_the_one_before_it_even_where_transaction_marks_too
 
 def test_nothing_held_is_nothing_due():
     assert not cutter().due(10**15)
+
+
+def test_a_message_of_the_far_future_is_held_for_a_second_and_a_half():
+    elapsed_s = 100.0
+    held = PartitionCutter(3, -1, elapsed_s=lambda: elapsed_s)
+    held.add(message(0, 4_000_000_000_000))
+    elapsed_s = 101.4
+    held.add(message(1, 4_000_000_000_000))
+    assert not held.due(6_000)
+    elapsed_s = 101.5
+    assert held.due(6_000)
+    assert held.peek(6_000).span == Span(3, 0, 1)

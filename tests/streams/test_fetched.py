@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from kafka.record import memory_records
+from structlog.testing import capture_logs
 
 import schema.kafka  # noqa: F401  which makes it so
 from streams import fetched
@@ -23,10 +25,10 @@ class _Name(str):
         return b"\xff\xfe"
 
 
-def _batch(first: int, values: list[bytes], headers: Sequence[tuple[str, bytes]] = ()) -> bytes:
+def _batch(first: int, values: list[bytes], headers: Sequence[tuple[str, bytes]] = (), codec: int = 0) -> bytes:
     builder = _DefaultRecordBatchBuilderPy(
-        magic=2, compression_type=0, is_transactional=False, producer_id=-1, producer_epoch=-1,
-        base_sequence=-1, batch_size=2**20,
+        magic=2, compression_type=codec, is_transactional=False, producer_id=-1, producer_epoch=-1,
+        base_sequence=-1, batch_size=2**30,
     )  # fmt: skip
     for delta, value in enumerate(values):
         builder.append(delta, 1, None, value, list(headers))
@@ -34,7 +36,7 @@ def _batch(first: int, values: list[bytes], headers: Sequence[tuple[str, bytes]]
 
 
 def _read(response: bytes, offset: int) -> tuple[list[int], int]:
-    records = fetched.Fetched(_TP, MemoryRecords(response), None, offset, None, None, False, 0)
+    records = fetched.Fetched(_TP, fetched.Batches(response), None, offset, None, None, False, 0)
     return [record.offset for record in records], records.next_fetch_offset
 
 
@@ -48,6 +50,29 @@ def test_what_cannot_be_read_is_passed_over_and_what_follows_is_read():
     assert _read(_batch(10, [b"a", b"b"]) + bad + _batch(13, [b"c"]), 10) == ([10, 11, 13], 14)
     assert fetched.EMPTY.first_before("t", 0, 13) == 12
     assert fetched.EMPTY.first_before("t", 0, 11) == 11
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4])
+def test_a_batch_that_would_fill_the_memory_is_passed_over(codec: int):
+    bomb = _batch(12, [bytes(80 * 2**20)], codec=codec)
+    small = _batch(13, [bytes(2**20)], codec=codec)
+    with capture_logs() as said:
+        assert _read(_batch(10, [b"a", b"b"]) + bomb + small, 10) == ([10, 11, 13], 14)
+    assert [line["offset"] for line in said] == [12]
+    assert fetched.EMPTY.first_before("t", 0, 13) == 12
+
+
+def test_a_batch_that_was_damaged_on_the_way_is_fetched_again():
+    bomb = bytearray(_batch(12, [bytes(80 * 2**20)], codec=4))
+    bomb[30] ^= 1
+    with pytest.raises(CorruptRecordException):
+        _read(bytes(bomb), 12)
+
+
+def test_aiokafka_uses_what_takes_responses_apart():
+    fetched.install()
+    assert fetcher.MemoryRecords is fetched.Batches
+    assert "MemoryRecords" in fetcher.Fetcher._proc_fetch_request.__code__.co_names
 
 
 def test_a_hole_within_a_response_and_between_two_is_known():
@@ -80,3 +105,13 @@ def test_who_reads_the_log_back_passes_over_the_same():
         assert batch.validate_crc()
         found += [record.offset for record in batch]
     assert found == _read(response, 10)[0] == [10, 13]
+
+
+def test_who_reads_the_log_back_unpacks_no_more_either():
+    records = memory_records.MemoryRecords(
+        _batch(10, [b"a"], codec=1) + _batch(11, [bytes(80 * 2**20)], codec=1) + _batch(12, [b"c"], codec=3)
+    )
+    found = []
+    while (batch := records.next_batch()) is not None:
+        found += [record.offset for record in batch]
+    assert found == [10, 12]

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streams.decoded import Refusal
-from streams.letters import Letters
+from streams.letters import Letters, content_type_kept
 
 
 def letter(offset: int, value: bytes = b"garbage") -> Refusal:
@@ -112,5 +112,19 @@ def test_what_waits_to_be_written_has_a_bound():
         await until(lambda: late == [0, 1, 2])
         await asyncio.sleep(0.05)
         assert topic.kept == [0, 1, 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_content_type_that_leaves_no_room_is_left_out_and_counts_while_it_waits():
+    async def scenario():
+        long = replace(letter(1, b""), content_type="x" * 201)
+        assert content_type_kept(long) is None
+        assert content_type_kept(replace(long, content_type="x" * 200)) == "x" * 200
+        topic, late = Topic(there=False, may_be_made=False), []
+        letters = made(topic, late, most_bytes=300)
+        letters.owe(await letters.write([long, replace(long, offset=2), letter(3, b"x")]))
+        topic.there = True
+        await until(lambda: sorted(late) == [1, 3])
 
     asyncio.run(scenario())
