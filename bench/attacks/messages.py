@@ -126,5 +126,9 @@ MESSAGES: Final = (
     Attack("lines", "JSON lines that are broken or disagree, one message a second", _published(_slow_lines, 1.0)),
     Attack("jobs", "100,000 new jobs in a message, one a second", _published(_new_jobs, 1.0)),
     Attack("hosts", "10,000 new hosts in a message, one a second", _published(_new_hosts, 1.0)),
-    Attack("unfolding", "3.7 million sums in 10 KB, of which 262,144 pass, one a second", _published(_unfolding, 1.0)),
+    Attack(
+        "unfolding",
+        "hours of many fleets or powers, millions of sums in 10 KB, one a second",
+        _published(_unfolding, 1.0),
+    ),
 )
