@@ -36,6 +36,7 @@ _LOCKED_SETTINGS = (
     "format_template_resultset",
     "format_template_row",
     "input_format_record_errors_file_path",
+    "output_format_orc_compression_block_size",  # so much for each column, which no limit counts
     "output_format_schema",
     "reject_expensive_hyperscan_regexps",  # one of 20 characters compiles for a minute and more, and nothing stops it
     "rename_files_after_processing",

@@ -27,18 +27,20 @@ from local.clickhouse.watchdog import Watchdog
 
 _BLOCK_BYTES = 1 << 20
 # Table functions that reach nothing beyond the engine. All others read files, other servers or the process itself, or
-# take SQL in a string, as the defaults of columns that `format` is given.
+# take SQL in a string, as the defaults of columns that `format` and `generateRandom` are given.
 _INWARD_FUNCTIONS = frozenset(
     {
         *("numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "generateseries", "generate_series"),
-        *("generaterandom", "values", "sqlstandardvalues", "null", "view", "viewifpermitted", "viewexplain"),
+        *("values", "sqlstandardvalues", "null", "view", "viewifpermitted", "viewexplain"),
         "merge",
     }
 )
 # Ordinary functions that read files or ask other servers. The embedded engine asks for no grant before most of them.
 _OUTWARD_SCALARS = frozenset({"file", "catboostevaluate", "reversednsquery", "hascolumnintable"})
 # Functions that cut polygons with each other: two of 20,000 corners took 6 GB, which no limit counts.
-_ENDLESS_SCALARS = "SELECT lower(name) FROM system.functions WHERE match(name, '(?i)^polygon(s|ConvexHull)')"
+_ENDLESS_SCALARS = """
+SELECT lower(name) FROM system.functions WHERE match(name, '(?i)^(polygon(s|ConvexHull)|geometryIntersect|h3Polygon)')
+"""
 _FORMS_KEPT, _FORM_KEPT_BYTES = 256, 8 << 10  # with their words, some 40 bytes a byte
 _PARSING = Session(User("parser"), read_only=False, database="", settings=(("max_query_size", str(2 << 20)),))
 
@@ -100,9 +102,8 @@ class Engine:
         self._form = lru_cache(_FORMS_KEPT)(self._formed)
         self.setting_names = frozenset(self._column("SELECT name FROM system.settings"))
         tables = self._column("SELECT lower(name) FROM system.table_functions")
-        self.closed_functions = (frozenset(tables) - _INWARD_FUNCTIONS).union(
-            _OUTWARD_SCALARS, self._column(_ENDLESS_SCALARS)
-        )
+        self.closed_names = _OUTWARD_SCALARS.union(self._column(_ENDLESS_SCALARS))
+        self.closed_functions = self.closed_names.union(tables) - _INWARD_FUNCTIONS
         self.version = self._column("SELECT version()")[0]
 
     def query(

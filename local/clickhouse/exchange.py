@@ -176,7 +176,8 @@ class Exchange:
 
     def _planned(self, text: bytes) -> Plan:
         form = self.engine.form(text)
-        return plan_of(form, self.request, self.user, read_only=self._read_only, closed=self.engine.closed_functions)
+        closed = self.engine.closed_functions, self.engine.closed_names
+        return plan_of(form, self.request, self.user, read_only=self._read_only, closed=closed)
 
     async def _whole(
         self, plan: Plan, session: Session, sql: bytes, run: Callable[..., Awaitable[Any]]

@@ -1,6 +1,6 @@
 """What is to be done for one request: decided from the engine's own reading of its statement."""
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from local.clickhouse.config import User
@@ -13,6 +13,8 @@ from local.clickhouse.errors import (
 )
 from local.clickhouse.protocol import Request
 from local.clickhouse.statements import Form
+
+_NOT_COUNTED = "ORC"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,13 @@ class Plan:
     session_part: bool
 
 
-def plan_of(form: Form, request: Request, user: User, *, read_only: bool, closed: Collection[str]) -> Plan:
-    """Decide how to run a statement. `closed` are the functions that nobody may call, in small letters.
+def plan_of(
+    form: Form, request: Request, user: User, *, read_only: bool, closed: tuple[AbstractSet[str], AbstractSet[str]]
+) -> Plan:
+    """Decide how to run a statement.
+
+    `closed` are the functions that nobody may call, and those of them that who only reads may not hand on either: the
+    engine takes a bare name for a lambda, as in `arrayMap(file, ...)`. Both in small letters.
 
     Raises EngineError for what this user must not do, and for what nobody can.
     """
@@ -43,13 +50,22 @@ def plan_of(form: Form, request: Request, user: User, *, read_only: bool, closed
         raise refusal(INTO_OUTFILE_NOT_ALLOWED, "INTO_OUTFILE_NOT_ALLOWED", text)
     if read_only and not form.only_reads:
         raise refusal(READONLY, "READONLY", f"{user.name}: Cannot execute query in readonly mode.")
-    if called := form.calls.intersection(closed):
+    called = form.calls & closed[0]
+    if read_only:
+        named = (
+            {value.strip('`"').lower() for value in request.params.values()} if "IDENTIFIER" in form.words else set()
+        )
+        called |= closed[1] & (form.handed_on | named)
+    if called:
         text = f"{user.name}: Not enough privileges to call {', '.join(sorted(called))}."
         raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
     if form.makes_temporary:
         text = "Temporary tables are not kept between requests: use an ordinary table."
         raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", text)
     fmt = form.output_format(request.default_format)
+    if read_only and fmt.upper() == _NOT_COUNTED:
+        text = f"{user.name}: the format {fmt} is not served: it takes memory that no limit counts."
+        raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
     return Plan(
         sql=form.sql,
         fmt=fmt,

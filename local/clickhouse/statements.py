@@ -162,6 +162,16 @@ class Form:
         return fmt in STREAMABLE and self.is_query and self.words.isdisjoint(_UNSTREAMABLE)
 
     @cached_property
+    def handed_on(self) -> frozenset[str]:
+        """The names that stand first or alone in brackets, in small letters: a function's stands there for a lambda."""
+        threes = zip(self._tokens, self._tokens[1:], self._tokens[2:], strict=False)
+        return frozenset(
+            text.lower()
+            for (_, before), (kind, text), (_, after) in threes
+            if before == "(" and kind in {"word", "name"} and after in {",", ")"}
+        )
+
+    @cached_property
     def calls(self) -> frozenset[str]:
         """The functions and table functions that it calls or hands on by name (APPLY), in small letters."""
         called, last, applied = set(), "", False

@@ -202,3 +202,28 @@ def test_polygons_are_not_cut(either):
         answer = either.raw(f"SELECT {name}([[{corners}]], [[{corners}]])", user="grafana")
         assert answer.headers["X-ClickHouse-Exception-Code"] == "497", name
     assert either.raw("SELECT pointInPolygon((1, 1), [(0, 0), (2, 0), (0, 2)])", user="grafana").status == 200
+
+
+def test_what_is_closed_is_not_named_either(front):
+    """The engine takes a bare name, and one that a parameter brings, for a lambda."""
+    for sql, params in (
+        ("SELECT arrayMap(file, ['/etc/hostname'])", {}),
+        ("SELECT arrayMap(`fi\\x6ce`, ['/etc/hostname'])", {}),
+        ("SELECT arrayMap({f:Identifier}, ['/etc/hostname'])", {"param_f": "file"}),
+        ("SELECT arrayFold(polygonsUnionCartesian, [[[(0., 0.)]]], [[[(0., 0.)]]])", {}),
+        ("SELECT b FROM generateRandom('a Int32, b String ALIAS file(''/etc/hostname'')') LIMIT 1", {}),
+    ):
+        answer = front.ask(sql, user="grafana", **params)
+        assert answer.status in {403, 500}, (sql, answer)
+        assert b"Not enough privileges to call" in answer.data, (sql, answer)
+
+
+def test_a_wide_answer_leaves_the_engine_well(front):
+    """Its allocator reads how memory is given; where it could not, thousands of columns left no maps."""
+    columns = ", ".join(f"{number} AS c{number}" for number in range(3_000))
+    assert front.ask(f"SELECT {columns} FORMAT ORC", user="grafana").status == 403
+    assert front.ask(f"SELECT {columns} FORMAT Parquet", user="grafana").status == 200
+
+    maps = len(psutil.Process(front.process.pid).memory_maps(grouped=False))
+    assert maps < 20_000
+    assert front.ask("SELECT 1", user="grafana").data == b"1\n"
