@@ -53,7 +53,7 @@ def _may_be_odd(rows: pa.RecordBatch, name: str, low: float, high: float) -> boo
     if index < 0 or rows.column(index).null_count == rows.num_rows:
         return False
     column = rows.column(index)
-    if not pa.types.is_primitive(column.type):
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):  # of a recording
         return True
     values = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())[column.offset :][: rows.num_rows]
     return not (values.min() >= low and values.max() <= high)  # a NaN is in no range

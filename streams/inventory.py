@@ -84,10 +84,9 @@ def _names(accepted: Accepted, decoded: Decoded, samples: Rows) -> dict[str, pa.
     return {name: pa.concat_arrays(arrays).take(pa.array(back)) for name, arrays in parts.items()}
 
 
-def due(accepted: Accepted, rosters: Sequence[Roster], budget: int | None = None) -> Rows:
+def due(accepted: Accepted, rosters: Sequence[Roster]) -> Rows:
     """Return the samples whose chips are to be told of now, and note in the rosters that they are."""
-    if budget is None:
-        budget = max(RENEWED_ROWS, len(accepted) // RENEWED_SHARE)
+    budget = max(RENEWED_ROWS, len(accepted) // RENEWED_SHARE)
     marks = _due(rosters, budget, int(accepted.appended_ms.max()))
     return np.flatnonzero(marks[accepted.message])
 
