@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
+from local.clickhouse.watchdog import ENDED_ITSELF
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
 from schema.clickhouse import connect
@@ -145,6 +146,7 @@ async def _start_store(
             is_ready=lambda: answers(HOST, plan.clickhouse_port),
             stops_last=True,
             passes=(descriptor,),
+            starts_again_on=ENDED_ITSELF,
         )
     )
     await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))

@@ -36,7 +36,8 @@ class Child:
 
     `is_ready` is called in a thread, may block for a few seconds, must not raise; without it, what runs is ready.
     `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL. What others need `stops_last`, whenever
-    it was started. `passes` are our file descriptors that it has, too, under the same numbers.
+    it was started. `passes` are our file descriptors that it has, too, under the same numbers. With the exit code
+    `starts_again_on` it ends itself to be started again: once it was ready, that is no crash, however often.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Child:
     stop_within_s: float = 10.0
     stops_last: bool = False
     passes: tuple[int, ...] = ()
+    starts_again_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Happened(StrEnum):
     STARTED = "started"
     READY = "ready"
     CRASHED = "crashed"
+    ENDED_ITSELF = "ended itself"
     RESTARTED = "restarted"
     STOPPED = "stopped"
 
@@ -104,6 +107,7 @@ class _Run:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     crashed_at_s: deque[float] = field(default_factory=deque)
+    ended_itself_at_s: deque[float] = field(default_factory=deque)
     keeper: asyncio.Task[None] | None = None
 
 
@@ -179,11 +183,12 @@ class Supervisor:
             while not run.stop.is_set():
                 process = await self._spawn(run)
                 self._tell(run, happened, process, f"{run.child.name} {happened}")
-                await self._live(run, process, stop)
+                was_ready = await self._live(run, process, stop)
                 if run.stop.is_set():
                     self._tell(run, Happened.STOPPED, process, f"{run.child.name} stopped")
                     return
-                wait_s = self._after_crash(run, process)
+                on_purpose = was_ready and process.returncode == run.child.starts_again_on
+                wait_s = (self._after_own_end if on_purpose else self._after_crash)(run, process)
                 happened = Happened.RESTARTED
                 with suppress(TimeoutError):
                     await asyncio.wait_for(run.stop.wait(), wait_s)
@@ -201,8 +206,8 @@ class Supervisor:
         finally:
             os.close(output)
 
-    async def _live(self, run: _Run, process: asyncio.subprocess.Process, stop: asyncio.Task[bool]) -> None:
-        """Return when the process has ended, by itself or because it was to stop."""
+    async def _live(self, run: _Run, process: asyncio.subprocess.Process, stop: asyncio.Task[bool]) -> bool:
+        """Return when the process has ended, by itself or because it was to stop: whether it was ready before."""
         begun_s = self._clock()
         ended = asyncio.create_task(process.wait())
         asked = asyncio.create_task(self._until_ready(run))
@@ -218,6 +223,8 @@ class Supervisor:
                 self._tell(run, Happened.READY, process, f"{run.child.name} {line}")
                 run.ready.set()
                 await asyncio.wait([ended, stop], return_when=asyncio.FIRST_COMPLETED)
+                return True
+            return False
         finally:
             asked.cancel()
             await self._end(run, process, ended)
@@ -239,19 +246,30 @@ class Supervisor:
 
     def _after_crash(self, run: _Run, process: asyncio.subprocess.Process) -> float:
         """Say how it crashed; the seconds to wait before the next start, or GivenUpError."""
-        now_s = self._clock()
-        crashes = run.crashed_at_s
-        crashes.append(now_s)
-        while crashes[0] < now_s - self._patience.window_s:
-            crashes.popleft()
+        crashes = self._recent(run.crashed_at_s)
         how = ending(process.returncode or 0)
         killed = process.returncode == -signal.SIGKILL  # which leaves no last words
         last = "" if killed else "".join(f": {line}" for line in run.log.tail(1))
         self._tell(run, Happened.CRASHED, process, f"{run.child.name} {how}{last}")
-        if len(crashes) >= self._patience.crashes:
+        if crashes >= self._patience.crashes:
             within = f"within {self._patience.window_s:.0f} s"
-            raise self._given_up(run, f"crashed {len(crashes)} times {within}; it {how}{last}")
-        return self._patience.backoff(len(crashes))
+            raise self._given_up(run, f"crashed {crashes} times {within}; it {how}{last}")
+        return self._patience.backoff(crashes)
+
+    def _after_own_end(self, run: _Run, process: asyncio.subprocess.Process) -> float:
+        """Say that it ended itself, in its own last words; the seconds to wait before the next start."""
+        wait_s = self._patience.backoff(self._recent(run.ended_itself_at_s))
+        words = "".join(run.log.tail(1)) or f"{run.child.name} ends itself"
+        self._tell(run, Happened.ENDED_ITSELF, process, f"{words}; restarts in {wait_s:g} s")
+        return wait_s
+
+    def _recent(self, ends_s: deque[float]) -> int:
+        """Note an end now, and count those of the last minute or so."""
+        now_s = self._clock()
+        ends_s.append(now_s)
+        while ends_s[0] < now_s - self._patience.window_s:
+            ends_s.popleft()
+        return len(ends_s)
 
     def _given_up(self, run: _Run, why: str) -> GivenUpError:
         return GivenUpError(f"{run.child.name} {why}; see {run.log.path}", run.log.tail(TAIL_LINES))

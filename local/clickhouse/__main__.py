@@ -22,6 +22,7 @@ os.environ["JE_MALLOC_CONF"] = "dirty_decay_ms:200,muzzy_decay_ms:0"
 from local.clickhouse.config import EngineConfig, users
 from local.clickhouse.confine import confine
 from local.clickhouse.place import CONFIG, DATA, SCRATCH, handed_over, listening, owned
+from local.clickhouse.watchdog import Resident
 from schema.errors import GigawattError
 from schema.harmless import make_libraries_harmless
 from schema.passwords import noted, password_of
@@ -65,6 +66,7 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
     told = [Path("/proc/self/auxv"), Path("/proc/sys/vm/overcommit_memory")]
     if version("chdb").startswith("3."):
         told.append(Path("/proc/self/task"))
+    resident = Resident()
     open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told])
     if open_to:
         table = users(password=password, reader_password=password)
@@ -80,6 +82,7 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
             name=config.display_name,
             user_table=table,
             memory_bytes=config.memory_bytes,
+            resident=resident,
             grace_s=grace_s,
         )
     )

@@ -5,7 +5,7 @@ import ctypes
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -41,18 +41,20 @@ async def serve(
     name: str,
     user_table: tuple[User, ...],
     memory_bytes: int,
+    resident: Callable[[], int],
     grace_s: float = 5.0,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end for `grace_s` and close the engine.
 
-    What does not end then ends with the process. So does, before, what goes far beyond its limits, for which
-    `memory_bytes` is the engine's bound. Raises GigawattError when the engine cannot open its directory.
+    What does not end then ends with the process. So does, before, what goes far beyond its limits: `memory_bytes` is
+    the engine's bound, and `resident` gives what the process takes. Raises GigawattError when the engine cannot open
+    its directory.
     """
     sys.setswitchinterval(_SWITCH_S)
     _give_back_freed_bodies()
     stop = asyncio.Event()
     _on_signals(stop)
-    watchdog = Watchdog(memory_bytes)
+    watchdog = Watchdog(memory_bytes, resident=resident)
     engine = await asyncio.to_thread(_open_engine, path, watchdog)
     _on_signals(stop)  # again, since the engine installs handlers of its own
     watchdog.start()

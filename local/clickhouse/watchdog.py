@@ -10,22 +10,37 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from schema.terminal import say
 
 LATE_S = 15.0
-"""So long a statement may run on after its limit or its cancellation. Five ends take more than a minute so, and a
-supervisor has patience for four."""
+"""So long a statement may run on after its limit or its cancellation."""
+ENDED_ITSELF = 75
+"""The exit status of such an end (EX_TEMPFAIL): to start again is all that is needed, however often."""
 _LOOK_EVERY_S = 0.5
 _MARGIN_BYTES = 1_500_000_000  # code, the event loop, and the bodies of requests, of which the engine knows nothing
-_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def most_resident() -> int:
-    """Return the most bytes that were resident in this process so far: what /proc says is closed to it."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+class Resident:
+    """Gives the bytes that are resident in this process now; where there is no /proc, the most so far.
+
+    Make it before the process is confined: /proc is closed to it then, but for what is open.
+    """
+
+    def __init__(self) -> None:
+        self._statm: int | None = None
+        if sys.platform.startswith("linux"):
+            with suppress(OSError):
+                self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def __call__(self) -> int:
+        """Look now."""
+        if self._statm is not None:
+            return int(os.pread(self._statm, 200, 0).split()[1]) * _PAGE_BYTES
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @dataclass(eq=False)
@@ -40,15 +55,15 @@ class _Call:
 class Watchdog:
     """Ends the process for a call into the engine that outlasts its limit, for too much memory, and at a late stop.
 
-    `memory_bytes` is the engine's own bound. Thread-safe.
+    `memory_bytes` is the engine's own bound, `resident` what the process takes. Thread-safe.
     """
 
     def __init__(
         self,
         memory_bytes: int,
         *,
+        resident: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
-        resident: Callable[[], int] = most_resident,
         end: Callable[[int], object] = os._exit,
     ) -> None:
         self._most_bytes = memory_bytes + _MARGIN_BYTES
@@ -104,7 +119,7 @@ class Watchdog:
 
     def _give_up(self, why: str) -> None:
         say(f"clickhouse ends itself: {why}", err=True)
-        self._end(1)
+        self._end(ENDED_ITSELF)
 
     def _keep_looking(self) -> None:
         while True:

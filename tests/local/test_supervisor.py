@@ -161,6 +161,46 @@ def test_crashes_that_lie_far_apart_are_forgiven(tmp_path: Path):
     asyncio.run(main())
 
 
+def test_a_child_that_ends_itself_is_started_again_however_often(tmp_path: Path):
+    """Each end is said in one line, with its own last words, and is no crash."""
+    events: list[Event] = []
+    code = f"""
+        import sys, time
+        with open(sys.argv[1], "a") as runs:
+            runs.write("x")
+        if len(open(sys.argv[1]).read()) > 8:
+            {SLEEP}
+        print("clickhouse ends itself: too much memory", flush=True)
+        time.sleep(0.05)
+        raise SystemExit(75)
+    """
+    runs = tmp_path / "runs"
+
+    async def main() -> None:
+        child = python("clickhouse", code, runs, starts_again_on=75)
+        async with Supervisor(tmp_path, on_event=events.append, patience=AT_ONCE) as supervisor:
+            await supervisor.start(child)
+            await eventually(lambda: runs.exists() and len(runs.read_text()) > 8)
+
+    asyncio.run(main())
+
+    ends = [event.line for event in events if event.happened is Happened.ENDED_ITSELF]
+    assert ends == ["clickhouse ends itself: too much memory; restarts in 0.01 s"] * 8
+    assert Happened.CRASHED not in {event.happened for event in events}
+
+
+def test_a_child_that_ends_itself_before_it_is_ready_has_crashed(tmp_path: Path):
+    """Otherwise a start would wait for it for ever."""
+    child = python("clickhouse", "raise SystemExit(75)", is_ready=lambda: False, starts_again_on=75)
+
+    async def main() -> None:
+        async with Supervisor(tmp_path, patience=AT_ONCE) as supervisor:
+            await supervisor.start(child)
+
+    with pytest.raises(GivenUpError, match="clickhouse crashed 5 times"):
+        asyncio.run(main())
+
+
 def test_the_wait_before_a_restart_doubles_up_to_a_limit():
     """Half a second, one, two, four, at most ten."""
     assert [Patience().backoff(crashes) for crashes in range(1, 8)] == [0.5, 1, 2, 4, 8, 10, 10]
