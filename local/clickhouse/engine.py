@@ -23,6 +23,7 @@ from local.clickhouse.native import (
 )
 from local.clickhouse.protocol import Summary
 from local.clickhouse.statements import Form, Insert
+from local.clickhouse.texts import AGGREGATING
 from local.clickhouse.watchdog import Watchdog
 
 _BLOCK_BYTES = 1 << 20
@@ -37,6 +38,8 @@ _INWARD_FUNCTIONS = frozenset(
 )
 # Ordinary functions that read files or ask other servers. The embedded engine asks for no grant before most of them.
 _OUTWARD_SCALARS = frozenset({"file", "catboostevaluate", "reversednsquery", "hascolumnintable"})
+# Functions that take SQL in a string: declarations of columns, whose defaults they compute.
+_READING_SCALARS = frozenset({"structuretocapnprotoschema", "structuretoprotobufschema"})
 # Functions that cut polygons with each other: two of 20,000 corners took 6 GB, which no limit counts.
 _ENDLESS_SCALARS = """
 SELECT lower(name) FROM system.functions WHERE match(name, '(?i)^(polygon(s|ConvexHull)|geometryIntersect|h3Polygon)')
@@ -102,8 +105,9 @@ class Engine:
         self._form = lru_cache(_FORMS_KEPT)(self._formed)
         self.setting_names = frozenset(self._column("SELECT name FROM system.settings"))
         tables = self._column("SELECT lower(name) FROM system.table_functions")
-        self.closed_names = _OUTWARD_SCALARS.union(self._column(_ENDLESS_SCALARS))
-        self.closed_functions = self.closed_names.union(tables) - _INWARD_FUNCTIONS
+        closed = _OUTWARD_SCALARS.union(_READING_SCALARS, self._column(_ENDLESS_SCALARS))
+        self.closed_functions = closed.union(tables) - _INWARD_FUNCTIONS
+        self.closed_names = closed | AGGREGATING
         self.version = self._column("SELECT version()")[0]
 
     def query(
@@ -150,8 +154,14 @@ class Engine:
         return self._form(sql) if len(sql) <= _FORM_KEPT_BYTES else self._formed(sql)
 
     def _formed(self, sql: bytes) -> Form:
+        return self._read(sql, quoted(sql.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
+
+    def form_around(self, before: str, literal: str, after: str) -> Form:
+        """Read the statement that is a string, as the engine writes it, between two texts, without running it."""
+        return self._read(b"", f"concat({quoted(before)}, {literal}, {quoted(after)})".encode())
+
+    def _read(self, sql: bytes, text: bytes) -> Form:
         use = self._use(_PARSING, sql)
-        text = quoted(sql.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         try:
             with use.guarded() as connection:
                 formatted = connection.query(b"SELECT formatQuerySingleLine(" + text + b")", "RawBLOB").bytes()

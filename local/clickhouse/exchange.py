@@ -29,6 +29,7 @@ from local.clickhouse.plans import Plan, deduplication_token, plan_of
 from local.clickhouse.protocol import Request, Summary, format_headers
 from local.clickhouse.sessions import Sessions
 from local.clickhouse.statements import INSERT_HEAD_BYTES, Insert, bounded, insert_target
+from local.clickhouse.texts import check_texts
 
 _T = TypeVar("_T")
 _NEEDS_MORE = frozenset({MEMORY_LIMIT_EXCEEDED, SETTING_CONSTRAINT_VIOLATION})
@@ -177,7 +178,9 @@ class Exchange:
     def _planned(self, text: bytes) -> Plan:
         form = self.engine.form(text)
         closed = self.engine.closed_functions, self.engine.closed_names
-        return plan_of(form, self.request, self.user, read_only=self._read_only, closed=closed)
+        plan = plan_of(form, self.request, self.user, read_only=self._read_only, closed=closed)
+        check_texts(form, self.engine.form_around)
+        return plan
 
     async def _whole(
         self, plan: Plan, session: Session, sql: bytes, run: Callable[..., Awaitable[Any]]

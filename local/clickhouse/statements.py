@@ -12,6 +12,8 @@ from functools import cached_property
 
 from local.clickhouse.errors import QUERY_IS_TOO_LARGE, SYNTAX_ERROR, EngineError, refusal
 
+Token = tuple[str, str]
+"""Kind and text."""
 INSERT_HEAD_BYTES = 64 << 10
 # The engine's parser takes time by the square of open brackets: 10,000 take 3 s, 2,000 take 0.05 s, and nothing can
 # stop it. The boards' statements have 170 at most.
@@ -67,7 +69,7 @@ class Form:
     formatted: str
 
     @cached_property
-    def _tokens(self) -> list[tuple[str, str]]:
+    def tokens(self) -> list[Token]:
         """Kind and text of each token; a quoted name (kind "name") is without its quotes."""
         return [
             _token(str(match.lastgroup), match[0].decode("utf-8", "replace"))
@@ -78,12 +80,12 @@ class Form:
     @cached_property
     def words(self) -> frozenset[str]:
         """All words outside of quotes, in capitals."""
-        return frozenset(text.upper() for kind, text in self._tokens if kind == "word")
+        return frozenset(text.upper() for kind, text in self.tokens if kind == "word")
 
     @cached_property
     def keyword(self) -> str:
         """The first word in capitals; "(" for a bracketed query."""
-        return self._tokens[0][1].upper() if self._tokens else ""
+        return self.tokens[0][1].upper() if self.tokens else ""
 
     @property
     def is_query(self) -> bool:
@@ -113,7 +115,7 @@ class Form:
         Nor is `SET profile = x` or such a SETTINGS clause, which exchanges a user's bounds for those of any other.
         """
         if self.keyword in _SESSION:
-            second = self._tokens[1][1].upper() if len(self._tokens) > 1 else ""
+            second = self.tokens[1][1].upper() if len(self.tokens) > 1 else ""
             only_sets = second not in {"ROLE", "DEFAULT", "TRANSACTION"} and not self._takes_back_a_setting
             return only_sets and not self._sets_a_profile
         return (
@@ -125,13 +127,13 @@ class Form:
 
     @property
     def _takes_back_a_setting(self) -> bool:
-        pairs = zip(self._tokens, self._tokens[1:], strict=False)
+        pairs = zip(self.tokens, self.tokens[1:], strict=False)
         return any(one[1] == "=" and kind == "word" and text.upper() == "DEFAULT" for one, (kind, text) in pairs)
 
     @property
     def _sets_a_profile(self) -> bool:
         behind = {"SET", "SETTINGS", ","} if self.words & {"SET", "SETTINGS"} else ()
-        threes = zip(self._tokens, self._tokens[1:], self._tokens[2:], strict=False)
+        threes = zip(self.tokens, self.tokens[1:], self.tokens[2:], strict=False)
         return any(
             one.upper() in behind and kind in {"word", "name"} and text.lower() == "profile" and three == "="
             for (_, one), (kind, text), (_, three) in threes
@@ -150,7 +152,7 @@ class Form:
     def output_format(self, default: str) -> str:
         """Give the format that its FORMAT clause names, else the default."""
         found, depth, after_format = default, 0, False
-        for kind, text in self._tokens:
+        for kind, text in self.tokens:
             depth += (kind == "open") - (kind == "close")
             if after_format and kind in {"word", "name"}:
                 found = text
@@ -164,7 +166,7 @@ class Form:
     @cached_property
     def handed_on(self) -> frozenset[str]:
         """The names that stand first or alone in brackets, in small letters: a function's stands there for a lambda."""
-        threes = zip(self._tokens, self._tokens[1:], self._tokens[2:], strict=False)
+        threes = zip(self.tokens, self.tokens[1:], self.tokens[2:], strict=False)
         return frozenset(
             text.lower()
             for (_, before), (kind, text), (_, after) in threes
@@ -172,21 +174,24 @@ class Form:
         )
 
     @cached_property
+    def applied(self) -> frozenset[str]:
+        """The functions that it hands on by name (APPLY), in small letters."""
+        found, applied = set(), False
+        for kind, text in self.tokens:
+            if applied and kind in {"word", "name"}:
+                found.add(text.lower())
+            applied = (kind == "word" and text.upper() == "APPLY") or (applied and text == "(")
+        return frozenset(found)
+
+    @cached_property
     def calls(self) -> frozenset[str]:
         """The functions and table functions that it calls or hands on by name (APPLY), in small letters."""
-        called, last, applied = set(), "", False
-        for kind, text in self._tokens:
-            named = kind in {"word", "name"}
-            if applied and named:
-                called.add(text.lower())
-            elif text == "(" and last:
-                called.add(last.lower())
-            applied = (kind == "word" and text.upper() == "APPLY") or (applied and text == "(")
-            last = text if named else ""
-        return frozenset(called)
+        pairs = zip(self.tokens, self.tokens[1:], strict=False)
+        called = {text.lower() for (kind, text), (_, after) in pairs if after == "(" and kind in {"word", "name"}}
+        return self.applied | called
 
 
-def _token(kind: str, text: str) -> tuple[str, str]:
+def _token(kind: str, text: str) -> Token:
     if kind == "quoted" and text[0] != "'":
         return "name", re.sub(r"\\(.)", r"\1", text[1:-1])
     return kind, text
