@@ -43,6 +43,9 @@ _LOCKED_SETTINGS = (
     "schema_inference_hints",
     "use_concurrency_control",  # or a query's threads would not count among all that run
 )
+# A result whose format cannot be streamed is held as a whole, as text that may take ten times the memory of its columns
+# and is counted by no limit.
+_WHOLE_BYTES, _WHOLE_ROWS = 128 << 20, 1_000_000
 OWNER, PAGE, READER = "default", "page", "grafana"
 
 
@@ -93,6 +96,14 @@ class User:
         limits = tuple((name, self.modest_bytes if name == "max_memory_usage" else most) for name, most in self.limits)
         return replace(self, limits=limits, profile=f"{self.name}_modest")
 
+    @cached_property
+    def whole(self) -> "User":
+        """The same user, who asks for a result that is held as a whole."""
+        if not self.limits:
+            return self
+        limits = dict(self.limits) | {"max_result_bytes": _WHOLE_BYTES, "max_result_rows": _WHOLE_ROWS}
+        return replace(self, limits=tuple(limits.items()), profile=f"{self.profile or self.name}_whole")
+
 
 def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
     """Give the users: `default` may do everything, `page` and `grafana` may read. An empty password means none.
@@ -140,7 +151,7 @@ class EngineConfig:
 
     def _xml(self, path: Path, user_table: tuple[User, ...]) -> str:
         kinds = [kind for user in user_table for kind in (user, user.modest) if kind is not None and kind.limits]
-        profiles = "".join(map(_profile, kinds))
+        profiles = "".join(_profile(each) for kind in kinds for each in (kind, kind.whole))
         locked = "".join(f"<{name}><const/></{name}>" for name in _LOCKED_SETTINGS)
         # The engine knows one user of its own, behind whom all of ours stand: what must be held from them in different
         # ways is held by `readonly`, by their profile and by the front.

@@ -180,6 +180,10 @@ class Engine:
                 f"KILL QUERY WHERE endsWith(query, {quoted(ending)}) AND query NOT LIKE 'KILL %' ASYNC", "Null"
             )
 
+    def resident(self) -> int:
+        """Return the bytes that the process takes."""
+        return self._watchdog.resident()
+
     def close(self) -> None:
         """Close the engine; everything that it answered for is on disk."""
         self._connections.close()

@@ -19,6 +19,7 @@ from local.clickhouse.errors import (
     MEMORY_LIMIT_EXCEEDED,
     SETTING_CONSTRAINT_VIOLATION,
     SYNTAX_ERROR,
+    TOO_MANY_ROWS_OR_BYTES,
     EngineError,
     refusal,
 )
@@ -35,6 +36,12 @@ _T = TypeVar("_T")
 _NEEDS_MORE = frozenset({MEMORY_LIMIT_EXCEEDED, SETTING_CONSTRAINT_VIOLATION})
 # How often a slow query looks whether its client is still there.
 _STILL_WANTED_EVERY_S = 0.5
+# How often is looked at what a result takes that is held as a whole, and by how much the process may grow meanwhile.
+_WHOLE_EVERY_S, _WHOLE_BYTES = 0.1, 600_000_000
+_TOO_LARGE = (
+    "The result is too large for the format {}, which is held as a whole: ask for less of it, or in a format that is "
+    "streamed (Native, RowBinary, JSONEachRow, CSV, TSV)."
+)
 # An insert that has no more than this is here as a whole before it waits for its turn.
 _FIRST_BYTES = 1 << 20
 # So long the next 4 MiB of an insert may take.
@@ -160,15 +167,17 @@ class Exchange:
     async def _run_statement(self, text: bytes) -> web.StreamResponse:
         if not text.strip(b" \t\r\n;"):
             raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: Empty query.")
-        session = self._session(self.request)
         plan = await self._run(self.lane, self._planned, text)
+        asking = self.user if plan.stream or not plan.has_result else self.user.whole
+        session = replace(self, user=asking)._session(self.request)  # noqa: SLF001  itself
         sql = plan.sql
         run: Callable[..., Awaitable[Any]] = partial(self._run, self.lane)
         if plan.query:
             # By this mark the engine finds the query again; at the end, it moves no position in an error.
             mark = f"-- {uuid.uuid4()}"
             sql += f"\n{mark}".encode()
-            run = partial(self._run_while_wanted, mark)
+            most_bytes = _WHOLE_BYTES if asking is not self.user else None
+            run = partial(self._run_while_wanted, mark, most_bytes)
         if plan.stream:
             start = partial(self.engine.stream, session, sql, plan.fmt, self.request.params)
             headers = self.headers | format_headers(plan.fmt)
@@ -188,7 +197,12 @@ class Exchange:
         query = partial(
             self.engine.query, session, sql, plan.fmt, self.request.params, keep=plan.plain, is_query=plan.query
         )
-        result: Result = await run(query)
+        try:
+            result: Result = await run(query)
+        except EngineError as error:
+            if error.code != TOO_MANY_ROWS_OR_BYTES:
+                raise
+            raise refusal(TOO_MANY_ROWS_OR_BYTES, "TOO_MANY_ROWS_OR_BYTES", _TOO_LARGE.format(plan.fmt)) from None
         if plan.session_part and self.request.session_id:
             self.sessions.add(self.user.name, self.request.session_id, self.request.session_timeout_s, plan.sql)
         body = result.body
@@ -202,12 +216,20 @@ class Exchange:
     async def _run(self, lane: Lane, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(lane.threads, function, *arguments)
 
-    async def _run_while_wanted(self, mark: str, function: Callable[..., _T], *arguments: object) -> _T:
+    async def _run_while_wanted(
+        self, mark: str, most_bytes: int | None, function: Callable[..., _T], *arguments: object
+    ) -> _T:
         job = asyncio.ensure_future(self._run(self.lane, function, *arguments))
+        before, every_s, too_large = self.engine.resident(), _STILL_WANTED_EVERY_S, False
+        if most_bytes is not None:
+            every_s = _WHOLE_EVERY_S
         try:
-            while not (await asyncio.wait({job}, timeout=_STILL_WANTED_EVERY_S))[0]:
-                if self.http.transport is None or self.http.transport.is_closing():
+            while not (await asyncio.wait({job}, timeout=every_s))[0]:
+                too_large = too_large or (most_bytes is not None and self.engine.resident() - before > most_bytes)
+                if too_large or self.http.transport is None or self.http.transport.is_closing():
                     await asyncio.to_thread(self.engine.cancel, mark)
+            if too_large and job.exception() is not None:
+                raise refusal(TOO_MANY_ROWS_OR_BYTES, "TOO_MANY_ROWS_OR_BYTES", "The result is too large.")
         except asyncio.CancelledError:
             # The turn ends with the query, so that no turn is given away whose thread still works.
             while not job.done():

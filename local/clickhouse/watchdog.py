@@ -67,7 +67,7 @@ class Watchdog:
         end: Callable[[int], object] = os._exit,
     ) -> None:
         self._most_bytes = memory_bytes + _MARGIN_BYTES
-        self._clock, self._resident, self._end = clock, resident, end
+        self._clock, self.resident, self._end = clock, resident, end
         self._lock = threading.Lock()
         self._calls: set[_Call] = set()
         self._stop_by_s: float | None = None
@@ -113,7 +113,7 @@ class Watchdog:
         if late is not None:
             head = late.sql[:100].decode("utf-8", "replace")
             self._give_up(f"a query still runs {LATE_S:g} s {late.why}: {head}")
-        if (resident := self._resident()) > self._most_bytes:
+        if (resident := self.resident()) > self._most_bytes:
             most = self._most_bytes / 1e9
             self._give_up(f"the process took {resident / 1e9:.1f} GB of memory, {most:.1f} GB may be")
 
