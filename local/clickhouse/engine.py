@@ -40,9 +40,13 @@ _INWARD_FUNCTIONS = frozenset(
 _OUTWARD_SCALARS = frozenset({"file", "catboostevaluate", "reversednsquery", "hascolumnintable"})
 # Functions that take SQL in a string: declarations of columns, whose defaults they compute.
 _READING_SCALARS = frozenset({"structuretocapnprotoschema", "structuretoprotobufschema"})
-# Functions that cut polygons with each other: two of 20,000 corners took 6 GB, which no limit counts.
+# Functions that no limit stops: those that cut polygons (two of 20,000 corners took 6 GB, which nothing counts), and
+# those that take 3 s to minutes for one block of some megabytes, mostly by the square of a length.
 _ENDLESS_SCALARS = """
-SELECT lower(name) FROM system.functions WHERE match(name, '(?i)^(polygon(s|ConvexHull)|geometryIntersect|h3Polygon)')
+SELECT lower(name) FROM system.functions WHERE match(if(alias_to = '', name, alias_to), concat('(?i)^(',
+    'polygon(s|ConvexHull)|geometryIntersect|h3Polygon|',
+    '(array|damerau)?Levenshtein|editDistance|jaro|arraySimilarity|seriesDecomposeSTL|',
+    'ngram(Min|Sim)Hash|halfMD5|base58', ')'))
 """
 _FORMS_KEPT, _FORM_KEPT_BYTES = 256, 8 << 10  # with their words, some 40 bytes a byte
 _PARSING = Session(User("parser"), read_only=False, database="", settings=(("max_query_size", str(2 << 20)),))

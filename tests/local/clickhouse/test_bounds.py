@@ -204,6 +204,17 @@ def test_polygons_are_not_cut(either):
     assert either.raw("SELECT pointInPolygon((1, 1), [(0, 0), (2, 0), (0, 2)])", user="grafana").status == 200
 
 
+def test_functions_that_nothing_stops_are_closed(either):
+    """Each took 8 s to minutes for a few megabytes, whatever the limit, and would end the engine's process."""
+    names = "editDistance levenshteinDistance damerauLevenshteinDistance jaroSimilarity jaroWinklerSimilarity"
+    lists = "arrayLevenshteinDistance arrayLevenshteinDistanceWeighted arraySimilarity seriesDecomposeSTL ngramMinHash"
+    for name in f"{names} {lists} ngramSimHashUTF8 halfMD5 base58Encode base58Decode".split():
+        for called in (name, name.upper()):
+            answer = either.raw(f"SELECT {called}('a', 'b')", user="grafana")
+            assert answer.headers["X-ClickHouse-Exception-Code"] == "497", (called, answer.data)
+    assert either.raw("SELECT ngramDistance('a', 'b'), 'a' ILIKE 'A'", user="grafana").status == 200
+
+
 def test_what_is_closed_is_not_named_either(front):
     """The engine takes a bare name, and one that a parameter brings, for a lambda."""
     for sql, params in (

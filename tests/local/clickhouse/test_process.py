@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from local.clickhouse.watchdog import ENDED_ITSELF
 from tests.local.clickhouse.conftest import launch, wait_until
 
 CREATE = "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"
@@ -106,6 +107,19 @@ def test_what_is_no_listener_is_refused(tmp_path):
 
     assert words.endswith("is a socket that does not listen\n")
     assert refusal(tmp_path / "data", "--listener", "999")[1].count("\n") == 1
+
+
+def test_a_query_that_nothing_stops_ends_the_process_with_a_status_of_its_own(fronts, tmp_path):
+    """By which a supervisor knows that it need only start it again."""
+    front = fronts(tmp_path / "data")
+    sql = "SELECT ignore(concat(toString(number), repeat('ab', 1000)) ILIKE repeat('ba', 1000)) FROM numbers(65000)"
+    with front.hanging(sql, user="grafana"):
+        wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
+    assert front.process.wait(timeout=40) == ENDED_ITSELF
+    words = front.process.stderr.read()
+
+    assert words.startswith("clickhouse ends itself: a query still runs 15 s after ")
+    assert words.count("\n") == 1
 
 
 def test_memory_is_bounded(fronts, tmp_path):
