@@ -23,8 +23,11 @@ from typing import Self
 
 from local.childlog import ChildLog
 from producers.child import dying_with_us
-from schema.errors import GigawattError
+from schema.errors import EXIT_TOPIC_MADE_ANEW, GigawattError
 
+PLANNED_ENDS = frozenset({EXIT_TOPIC_MADE_ANEW})
+"""Exit statuses of children that end on purpose. They start again after a pause, and it counts as no crash."""
+PLANNED_PAUSE_S = 2.0
 ASK_EVERY_S = 0.05
 BOUND_LOGS_EVERY_S = 10.0
 TAIL_LINES = 10
@@ -72,6 +75,7 @@ class Happened(StrEnum):
     STARTED = "started"
     READY = "ready"
     CRASHED = "crashed"
+    ENDED = "ended"
     RESTARTED = "restarted"
     STOPPED = "stopped"
 
@@ -239,6 +243,9 @@ class Supervisor:
 
     def _after_crash(self, run: _Run, process: asyncio.subprocess.Process) -> float:
         """Say how it crashed; the seconds to wait before the next start, or GivenUpError."""
+        if process.returncode in PLANNED_ENDS:
+            self._tell(run, Happened.ENDED, process, ": ".join([f"{run.child.name} ended", *run.log.tail(1)]))
+            return PLANNED_PAUSE_S
         now_s = self._clock()
         crashes = run.crashed_at_s
         crashes.append(now_s)

@@ -13,7 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local import supervisor as supervisor_module
 from local.supervisor import Child, Event, GivenUpError, Happened, Patience, Supervisor
+from schema.errors import EXIT_TOPIC_MADE_ANEW
 
 AT_ONCE = Patience(backoff_s=0.01, backoff_max_s=0.01)
 SLEEP = "import time; time.sleep(60)"
@@ -161,6 +163,23 @@ def test_crashes_that_lie_far_apart_are_forgiven(tmp_path: Path):
     asyncio.run(main())
 
 
+def test_a_planned_end_is_no_crash_however_often_it_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The child is started again after a pause, and is never given up."""
+    monkeypatch.setattr(supervisor_module, "PLANNED_PAUSE_S", 0.01)
+    events: list[Event] = []
+    child = python("child", f"print('the topic was made anew'); raise SystemExit({EXIT_TOPIC_MADE_ANEW})")
+
+    async def main() -> None:
+        async with Supervisor(tmp_path, on_event=events.append, patience=Patience(crashes=2)) as supervisor:
+            await supervisor.start(child)
+            await eventually(lambda: happenings(events).count(("child", "ended")) == 7)
+
+    asyncio.run(main())
+
+    assert ("child", "crashed") not in happenings(events)
+    assert "child ended: the topic was made anew" in [event.line for event in events]
+
+
 def test_the_wait_before_a_restart_doubles_up_to_a_limit():
     """Half a second, one, two, four, at most ten."""
     assert [Patience().backoff(crashes) for crashes in range(1, 8)] == [0.5, 1, 2, 4, 8, 10, 10]
@@ -255,7 +274,8 @@ SUPERVISES_TWO = """
     import asyncio, sys
     from pathlib import Path
     from local.instance import only_one
-    from local.supervisor import Child, Supervisor
+    from local import supervisor as supervisor_module
+from local.supervisor import Child, Supervisor
 
     async def main(state):
         async with Supervisor(state, on_event=lambda event: print(event.pid, flush=True)) as supervisor:
