@@ -16,7 +16,8 @@ from schema.errors import GigawattError
 from schema.topics import MAX_MESSAGE_BYTES, SAMPLES, Topic, wanted
 
 _SILENCE_MS: Final = 10_000
-_DATED_BY: Final = "message.timestamp.type"
+_KEPT: Final = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
+"""What is set back while workers run: else producers date samples, and samples are compacted away or turned away."""
 
 
 def _say_nothing(_: str) -> None:
@@ -96,17 +97,17 @@ class KafkaAdmin:
         if wrong:
             self._set(topic, wrong, said)
 
-    def date_by_append(self, name: str) -> bool:
-        """Have the broker's clock date the messages of one of our topics; return whether it did not.
+    def keep(self, name: str) -> dict[str, str]:
+        """Set back what of one of our topics' configuration would lose samples or misdate them; return what it was.
 
-        The rest of the configuration stays as it is: whoever runs the broker may have set it for now.
+        The rest stays as it is: whoever runs the broker may have set it for now.
         """
         topic = next(topic for topic in wanted(1) if topic.name == name)
-        value = topic.config[_DATED_BY]
-        if self.config(name).get(_DATED_BY, value) == value:
-            return False
-        self._set(topic, {_DATED_BY: value}, _say_nothing)
-        return True
+        found = self.config(name)
+        was = {key: found[key] for key in _KEPT if found.get(key, topic.config[key]) != topic.config[key]}
+        if was:
+            self._set(topic, {key: topic.config[key] for key in was}, _say_nothing)
+        return was
 
     def _set(self, topic: Topic, wrong: dict[str, str], said: Callable[[str], None]) -> None:
         said(f"setting {', '.join(sorted(wrong))} of topic {topic.name}")
@@ -139,6 +140,19 @@ class KafkaAdmin:
         """Return the partition numbers of a topic."""
         described = self._client.describe_topics([topic])
         return sorted(partition["partition_index"] for partition in described[0]["partitions"])
+
+    def unassigned(self, group: str, topic: str) -> set[int]:
+        """Return the partitions that no member of a settled group has; none where the broker does not tell."""
+        try:
+            found = self._client.describe_groups([group])[group]
+            if found["group_state"] != "Stable":
+                return set()
+            told = [member["member_assignment"] for member in found["members"]]
+            parts = [part for one in told if isinstance(one, dict) for part in one["assigned_partitions"]]
+        except (KafkaError, KeyError, NotImplementedError):
+            return set()
+        assigned = {number for part in parts if part["topic"] == topic for number in part["partitions"]}
+        return set(self.partitions(topic)) - assigned
 
     def log_ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return the first kept and the next free offset of each partition."""
