@@ -1,21 +1,17 @@
-"""What Gigawatt asks of a Kafka cluster besides producing and Faust's consuming: administration, and reading back."""
+"""What Gigawatt asks of a Kafka cluster besides messages: administration."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import CorruptRecordError, KafkaError, TopicAlreadyExistsError
-from kafka.record import memory_records
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
-from schema import unpacking
 from schema.errors import GigawattError
-from schema.topics import MAX_MESSAGE_BYTES, SAMPLES, Topic, wanted
+from schema.topics import SAMPLES, Topic, wanted
 
-_SILENCE_MS: Final = 10_000
 _KEPT: Final = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
 """What is set back while workers run: else producers date samples, and samples are compacted away or turned away."""
 
@@ -160,79 +156,3 @@ class KafkaAdmin:
         starts = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         return {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}
-
-
-class _Batch(memory_records.DefaultRecordBatch):  # type: ignore[misc]  # kafka-python is untyped
-    """A batch that ends where it cannot be read, or would fill the memory, as in `streams.fetched`: the rest can."""
-
-    _pos: int
-
-    def __iter__(self) -> Self:
-        try:
-            if not self._decompressed:
-                unpacking.check_records(memoryview(self._buffer)[self._pos :], self.compression_type)
-            super().__iter__()
-        except Exception:  # noqa: BLE001  whatever it is, it would come again each time the log is read
-            self._next_record_index, self._pos = self._num_records, len(self._buffer)
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except CorruptRecordError as error:  # the checksum held
-            raise StopIteration from error
-
-
-memory_records.DefaultRecordBatch = _Batch
-
-
-@dataclass(frozen=True)
-class LogRecord:
-    """A message as it lies in the log; `appended_ms` is the broker's clock, in epoch milliseconds."""
-
-    partition: int
-    offset: int
-    appended_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes]
-
-
-def read_log(bootstrap: str, topic: str, spans: dict[int, tuple[int, int]]) -> Iterator[LogRecord]:
-    """Read back a span of each partition: from the first offset up to, not including, the second.
-
-    Belongs to no group and commits nothing. Raises `GigawattError` when the log stops answering.
-    """
-    spans = {partition: span for partition, span in spans.items() if span[0] < span[1]}
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="gigawatt-audit",
-        group_id=None,
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
-        consumer_timeout_ms=_SILENCE_MS,
-    )
-    try:
-        consumer.assign([TopicPartition(topic, partition) for partition in spans])
-        for partition, (first, _) in spans.items():
-            consumer.seek(TopicPartition(topic, partition), first)
-        open_ends = {partition: end for partition, (_, end) in spans.items()}
-        for record in consumer if open_ends else ():
-            if record.offset < open_ends.get(record.partition, 0):
-                yield LogRecord(
-                    record.partition,
-                    record.offset,
-                    record.timestamp,
-                    record.key,
-                    record.value,
-                    dict(record.headers),
-                )
-            if record.offset + 1 >= open_ends.get(record.partition, 0):
-                open_ends.pop(record.partition, None)
-                consumer.pause(TopicPartition(topic, record.partition))
-            if not open_ends:
-                return
-        if open_ends:
-            raise GigawattError(f"the log of {topic} stopped answering before partitions {sorted(open_ends)} were read")
-    finally:
-        consumer.close()

@@ -26,12 +26,13 @@ from faust.types import TP, EventT, StreamT
 
 from schema import encoding
 from schema.errors import EXIT_TOPIC_MADE_ANEW
-from schema.kafka import KafkaAdmin, read_log
+from schema.kafka import KafkaAdmin
+from schema.readback import count_marks, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
 from streams import fetched, members
 from streams.admission import Admissions
-from streams.blocks import LogMessage, Span, appended
+from streams.blocks import LogMessage, Span, Stretch, appended
 from streams.decoded import Refusal
 from streams.ingest import Ingest
 from streams.letters import content_type_kept
@@ -69,9 +70,13 @@ class FaustLog:
         offsets = await self._app.consumer.earliest_offsets(tp)
         return int(offsets[tp])
 
-    def empty_before(self, partition: int, offset: int) -> int:
-        """Return the first of the offsets right before `offset` that hold no message; `offset` where none is known."""
-        return fetched.EMPTY.first_before(SAMPLES, partition, offset)
+    def empty_before(self, partition: int, offset: int) -> Stretch:
+        """Return the offsets right before `offset` that hold no message; from `offset` on where none is known."""
+        return fetched.EMPTY.before(SAMPLES, partition, offset)
+
+    def marks(self, span: Span) -> int:
+        """Return how many offsets of a span are marks of transactions; blocks."""
+        return count_marks(self._kafka, SAMPLES, span.partition, span.offset_from, span.offset_to + 1)
 
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from schema import checks, encoding, spread, wire
-from schema.kafka import LogRecord
+from schema.readback import LogRecord
 from schema.samples import Rows, Samples
 
 RELATIVE: Final = 1e-9

@@ -18,7 +18,8 @@ from kafka.errors import MessageSizeTooLargeError
 
 from schema import wire
 from schema.encoding import encode
-from schema.kafka import KafkaAdmin, LogRecord, read_log
+from schema.kafka import KafkaAdmin
+from schema.readback import LogRecord, read_log
 from schema.topics import REJECTED, SAMPLES
 from streams.admission import NEW_OF_AN_HOUR
 from streams.app import GROUP

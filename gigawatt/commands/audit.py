@@ -8,7 +8,8 @@ import click
 
 from gigawatt import options
 from schema.clickhouse import connect
-from schema.kafka import KafkaAdmin, LogRecord, read_log
+from schema.kafka import KafkaAdmin
+from schema.readback import LogRecord, read_log
 from schema.terminal import say
 from schema.topics import SAMPLES
 from streams import audit

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import pytest
+from structlog.testing import capture_logs
 
 from schema import encoding
-from streams.blocks import Block, Commit, LogMessage, Span
+from schema.topics import LOST
+from streams.blocks import Block, Commit, LogMessage, Span, Stretch
 from streams.decoded import Refusal
 from streams.ingest import Ingest, _name
 from streams.process import Stored
@@ -57,6 +59,11 @@ class MemoryStore:
         self.late += refusals
 
     @property
+    def lost(self) -> dict[tuple[int, int], int]:
+        """How many messages are lost, by partition and last offset of their block."""
+        return {(b.span.partition, b.span.offset_to): b.lost for b in self.blocks if b.lost}
+
+    @property
     def offsets(self) -> list[int]:
         return sorted(m.offset for block in self.blocks for m in block.messages)
 
@@ -70,10 +77,14 @@ class MemoryLog:
     letters: list[Refusal] = field(default_factory=list)
     kept: list[LogMessage] = field(default_factory=list)
     takes_letters: bool = True
-    empty: dict[int, int] = field(default_factory=dict)
+    empty: dict[int, tuple[int, int]] = field(default_factory=dict)
+    marked: int = 0
 
-    def empty_before(self, partition: int, offset: int) -> int:
-        return self.empty.get(offset, offset)
+    def empty_before(self, partition: int, offset: int) -> Stretch:
+        return Stretch(*self.empty.get(offset, (offset, 0)))
+
+    def marks(self, span: Span) -> int:
+        return self.marked
 
     async def seek(self, partition: int, offset: int) -> None:
         self.sought.append(offset)
@@ -239,7 +250,7 @@ def test_offsets_that_hold_no_message_are_passed_over_at_once_and_no_others():
     async def scenario():
         store = MemoryStore()
         async with Run(store) as run:
-            run.log.empty = {2: 1, 4: 3}
+            run.log.empty = {2: (1, 1), 4: (3, 1)}
             await run.add(message(0), message(2), message(4))
             await until(lambda: store.offsets == [0, 2, 4])
             assert run.log.sought == []
@@ -262,16 +273,58 @@ def test_a_message_of_the_far_future_holds_nothing_back():
     asyncio.run(scenario())
 
 
-def test_what_the_log_lost_is_left_out_of_the_ledger():
+def test_what_the_topic_lost_is_in_the_ledger_as_lost():
+    """The first block after it spans the lost offsets, whatever is held back before them."""
+
     async def scenario():
         store = MemoryStore()
         async with Run(store) as run:
+            await until(lambda: run.ingest._partitions[0].cutter is not None)  # it has asked for the first offset
             await run.add(message(0))
-            await until(lambda: run.acknowledged == [0])  # else it is still held, and nothing is lost yet
             run.log.first = 5
+            await run.add(message(6))  # of which the client skipped the one before
+            await until(lambda: run.log.sought == [5])
             await run.add(message(5))
             await until(lambda: store.offsets == [0, 5])
-        assert [block.span for block in store.blocks] == [Span(0, 0, 0), Span(0, 5, 5)]
+        assert store.lost == {(0, 5): 4}
+
+    asyncio.run(scenario())
+
+
+def test_holes_that_are_no_marks_of_transactions_are_lost_messages():
+    async def scenario():
+        store = MemoryStore()
+        async with Run(store) as run:
+            run.log.empty = {4: (1, 1)}
+            with capture_logs() as said:
+                await run.add(message(0), message(4))
+                await until(lambda: store.offsets == [0, 4])
+        assert store.lost == {(0, 4): 2}
+        assert [(line["event"], line["lost"]) for line in said] == [(LOST, 2)]
+
+    asyncio.run(scenario())
+
+
+def test_a_cut_of_which_all_is_lost_is_stored_without_messages():
+    async def scenario():
+        store = MemoryStore(cuts={(0, 0): Cut(Span(0, 0, 4), "theirs")})
+        async with Run(store, MemoryLog(marked=1)) as run:
+            await run.add(message(5))
+            await until(lambda: store.offsets == [5])
+        assert store.lost == {(0, 4): 4}
+        assert [(t.samples, t.energy_j) for t in store.commits["theirs"].totals] == [(0, 0.0)]
+
+    asyncio.run(scenario())
+
+
+def test_a_cut_of_which_some_is_lost_is_stored_with_what_is_left():
+    async def scenario():
+        log = MemoryLog(kept=[message(0), message(3)])
+        store = MemoryStore(cuts={(0, 0): Cut(Span(0, 0, 3), "theirs")})
+        async with Run(store, log) as run:
+            await run.add(message(4))
+            await until(lambda: store.offsets == [0, 3, 4])
+        assert store.lost == {(0, 3): 2}
 
     asyncio.run(scenario())
 
