@@ -50,6 +50,10 @@ class KafkaAdmin:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
         self._client.close()
 
     def ensure(self, partitions: int, replication: int = 1, said: Callable[[str], None] = lambda _: None) -> None:

@@ -6,7 +6,8 @@ from typing import Final
 SAMPLES: Final = "chip.samples"
 REJECTED: Final = "chip.samples.rejected"
 LOST: Final = "messages lost before they were stored (deleted from the topic, or unreadable)"
-"""The words of the worker's log, the rule, `status` and `audit`."""
+MADE_ANEW: Final = "the topic was deleted and created again, and what it held that was not stored is lost"
+"""The words of the worker's log, the rules, `status` and `audit`."""
 MAX_MESSAGE_BYTES: Final = 8 * 2**20
 
 _HOUR_MS: Final = 3_600_000

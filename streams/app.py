@@ -38,7 +38,7 @@ from streams.ingest import Ingest
 from streams.letters import content_type_kept
 from streams.process import Processor
 from streams.store import Store
-from streams.watch import OtherLogError, Watch
+from streams.watch import OtherLogError, SameLog, Watch
 
 GROUP: Final = "gigawatt"
 _FOREVER_S: Final = 7 * 24 * 3600.0
@@ -53,9 +53,10 @@ log = structlog.get_logger()
 class FaustLog:
     """The log's reader and the dead letters, as `Ingest` asks for them."""
 
-    def __init__(self, app: faust.App, kafka: str) -> None:
+    def __init__(self, app: faust.App, kafka: str, log_id: str) -> None:
         self._app = app
         self._kafka = kafka
+        self._same = SameLog(kafka, log_id)
         self._rejected = app.topic(
             REJECTED, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
         )
@@ -73,6 +74,10 @@ class FaustLog:
     def empty_before(self, partition: int, offset: int) -> Stretch:
         """Return the offsets right before `offset` that hold no message; from `offset` on where none is known."""
         return fetched.EMPTY.before(SAMPLES, partition, offset)
+
+    def is_same(self) -> bool:
+        """Say whether the topic is still the one it was at the start, and not one made anew; blocks."""
+        return self._same.ask()
 
     def marks(self, span: Span) -> int:
         """Return how many offsets of a span are marks of transactions; blocks."""
@@ -165,7 +170,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
         PartitionAssignor=members.Assignor,
     )
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-    reader = FaustLog(app, kafka)
+    reader = FaustLog(app, kafka, log_id)
     ingest: list[Ingest] = []
 
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:

@@ -195,6 +195,8 @@ class Ingest:
 
     async def _process_and_store(self, commit: Commit, seen: int) -> Stored:
         """Store a commit, its dead letters first: those that cannot be written in time are noted in it, and owed."""
+        if not await self._insist(self._reader.is_same):
+            await asyncio.Event().wait()  # its messages may be of another topic: this worker is about to end
         stored = await self._insist(partial(self._processor.process, commit, seen))
         stored = replace(stored, unwritten=await self._letters.write(stored.refusals))
         await self._insist(self._store.store, stored)

@@ -37,6 +37,9 @@ class Log(Protocol):
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""
 
+    def is_same(self) -> bool:
+        """Say whether the topic is still the one it was at the start, and not one made anew; blocks."""
+
     def marks(self, span: Span) -> int:
         """Return how many offsets of a span are marks of transactions; blocks."""
 

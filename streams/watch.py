@@ -8,6 +8,7 @@ added partitions (KIP-814).
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -17,7 +18,7 @@ import structlog
 
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
-from schema.topics import REJECTED, SAMPLES
+from schema.topics import MADE_ANEW, REJECTED, SAMPLES
 
 _EVERY_S: Final = 10.0
 _JOIN_AGAIN_S: Final = 30.0
@@ -28,6 +29,28 @@ log = structlog.get_logger()
 
 class OtherLogError(GigawattError):
     """The topic was made anew: its offsets mean something else now."""
+
+
+class SameLog:
+    """Asks whether the topic is still the same, for each commit: over one connection, by whichever thread."""
+
+    def __init__(self, kafka: str, log_id: str) -> None:
+        self._kafka = kafka
+        self._log_id = log_id
+        self._one_at_a_time = threading.Lock()
+        self._admin: KafkaAdmin | None = None
+
+    def ask(self) -> bool:
+        """Say whether it is. Raises `GigawattError` or the client's error while that cannot be known."""
+        with self._one_at_a_time:
+            admin, self._admin = self._admin or KafkaAdmin(self._kafka), None
+            try:
+                found = admin.log_id(SAMPLES)
+            except BaseException:
+                admin.close()
+                raise
+            self._admin = admin
+            return found == self._log_id
 
 
 class Keeper(Protocol):
@@ -93,8 +116,8 @@ class Watch:
     async def act(self, log_id: str, unread: set[int]) -> None:
         """Do what has to be done about what was found."""
         if log_id != self._log_id:
-            log.error("the topic was made anew: this worker ends, to be started again on it", topic=SAMPLES)
-            raise OtherLogError(f"topic {SAMPLES} was made anew")
+            log.error(f"{MADE_ANEW}; this worker ends, to be started again on it", topic=SAMPLES)  # noqa: G004
+            raise OtherLogError(f"{SAMPLES}: {MADE_ANEW}")
         lasting, self._unread = self._unread & unread, unread
         if lasting and self._clock() - self._rejoined_s >= _JOIN_AGAIN_S:
             self._rejoined_s = self._clock()

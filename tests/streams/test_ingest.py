@@ -79,12 +79,16 @@ class MemoryLog:
     takes_letters: bool = True
     empty: dict[int, tuple[int, int]] = field(default_factory=dict)
     marked: int = 0
+    same: bool = True
 
     def empty_before(self, partition: int, offset: int) -> Stretch:
         return Stretch(*self.empty.get(offset, (offset, 0)))
 
     def marks(self, span: Span) -> int:
         return self.marked
+
+    def is_same(self) -> bool:
+        return self.same
 
     async def seek(self, partition: int, offset: int) -> None:
         self.sought.append(offset)
@@ -287,6 +291,19 @@ def test_what_the_topic_lost_is_in_the_ledger_as_lost():
             await run.add(message(5))
             await until(lambda: store.offsets == [0, 5])
         assert store.lost == {(0, 5): 4}
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_stored_of_a_topic_that_was_made_anew():
+    """Its messages come under offsets of the one before, and are stored by the next worker."""
+
+    async def scenario():
+        store = MemoryStore()
+        async with Run(store, MemoryLog(same=False)) as run:
+            await run.add(message(0), message(1))
+            await asyncio.sleep(0.3)
+            assert (store.offsets, run.acknowledged) == ([], [])
 
     asyncio.run(scenario())
 
