@@ -205,7 +205,11 @@ def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
     if not lately:
         last = f"the last block was stored {workers[0].ago_s:.0f} s ago" if workers else "no block in 15 minutes"
         if waiting:
-            return Finding("workers", up=False, detail=f"{last}, {waiting:,} messages wait; run: gigawatt worker")
+            return Finding(
+                "workers",
+                up=False,
+                detail=f"{last}, {waiting:,} messages wait; see the worker's log, or run: gigawatt worker",
+            )
         return Finding("workers", up=True, detail=f"{last}, and nothing waits: no producer sends")
     names = ", ".join(f"{worker.worker} ({worker.ago_s:.1f} s ago)" for worker in lately[:SHOWN])
     more = f" and {len(lately) - SHOWN} more" if len(lately) > SHOWN else ""
@@ -239,7 +243,7 @@ def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -
         which = ", ".join(f"{number}: {count:,}" for number, count in most)
         said.append(f"{sum(each.values()):,} {LOST}; by partition {which}")
     if logs > 1:
-        said.append(f"{logs - 1} times {MADE_ANEW}")
+        said.append(f"{MADE_ANEW}; times: {logs - 1}")
     return Finding("lost", up=not said, detail=f"in the last 24 h: {'; '.join(said)}" if said else "nothing")
 
 

@@ -13,7 +13,7 @@ RULE: Final = Rule(
     title="Topic made anew",
     severity="warning",
     group=SLOW,
-    summary=f"{{shown}} times in the last 24 h {MADE_ANEW}.",
+    summary=f"In the last 24 h {MADE_ANEW}; times: {{shown}}.",
     sql="""
     SELECT toFloat64(greatest(uniqExact(log), 1) - 1) AS value, value AS shown
     FROM ingest_blocks
