@@ -248,4 +248,6 @@ def run(app: faust.App, *, verbose: bool = False) -> None:
         worker.execute_from_commandline()
     finally:
         if isinstance(app.crash_reason, OtherLogError):
+            # After what Faust says of it: the last line is shown by `gigawatt up`.
+            log.warning("the topic was deleted and created again; to be started again on the new one", topic=SAMPLES)
             sys.exit(EXIT_TOPIC_MADE_ANEW)
