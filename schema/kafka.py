@@ -10,10 +10,13 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from schema.errors import GigawattError
-from schema.topics import SAMPLES, Topic, wanted
+from schema.topics import REJECTED, SAMPLES, Topic, wanted
 
-_KEPT: Final = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
-"""What is set back while workers run: else producers date samples, and samples are compacted away or turned away."""
+_KEPT: Final = {
+    SAMPLES: ("message.timestamp.type", "cleanup.policy", "max.message.bytes"),
+    REJECTED: ("cleanup.policy",),  # its messages may be bounded: a dead letter is then kept in part
+}
+"""What is set back while workers run: else producers date samples, and messages are compacted away or rejected."""
 
 
 def _say_nothing(_: str) -> None:
@@ -104,7 +107,7 @@ class KafkaAdmin:
         """
         topic = next(topic for topic in wanted(1) if topic.name == name)
         found = self.config(name)
-        was = {key: found[key] for key in _KEPT if found.get(key, topic.config[key]) != topic.config[key]}
+        was = {key: found[key] for key in _KEPT[name] if found.get(key, topic.config[key]) != topic.config[key]}
         if was:
             self._set(topic, {key: topic.config[key] for key in was}, _say_nothing)
         return was
