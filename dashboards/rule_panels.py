@@ -30,6 +30,8 @@ PANELS: Final[Mapping[str, Panel]] = MappingProxyType(
         "meter_disagrees": Panel("gigawatt-trust", 11),
         "freshness_lost": Panel("gigawatt-trust", 2),
         "ledger_broken": Panel("gigawatt-trust", 10),
+        "messages_lost": Panel("gigawatt-trust", 9),
+        "topic_made_anew": Panel("gigawatt-trust", 9),
         "refusals_rising": Panel("gigawatt-trust", 5),
         "dead_letters_lost": Panel("gigawatt-trust", 5),
     }

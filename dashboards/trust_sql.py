@@ -141,7 +141,7 @@ ORDER BY time, series
 _STEPS: Final = f"""
 (
     SELECT
-        kafka_partition, offset_from, stored_at, worker, samples, rejected,
+        kafka_partition, offset_from, stored_at, worker, samples, rejected, lost,
         lagInFrame(offset_to + 1) OVER (
             PARTITION BY log, topic, kafka_partition ORDER BY offset_from ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
         ) AS expected
@@ -153,7 +153,7 @@ LEDGER: Final = f"""
 SELECT
     countIf(offset_from > expected AND expected > 0) AS gaps,
     countIf(offset_from < expected AND expected > 0) AS overlaps,
-    count() AS blocks, sum(samples) AS accepted, sum(rejected) AS refused
+    sum(lost) AS lost_messages, count() AS blocks, sum(samples) AS accepted, sum(rejected) AS refused
 FROM {_STEPS}
 """
 BROKEN: Final = f"""

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, pending
-from schema.topics import REJECTED, SAMPLES
+from schema.topics import LOST, MADE_ANEW, REJECTED, SAMPLES
 
 STALLED_S: Final = 30
 """A log that has messages to store, and of which nothing was stored for so long, has no worker."""
@@ -75,6 +75,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
         behind = behind_by(ends, stored(client, log))
         yield (workers := workers_finding(seen(client), behind))
         yield behind_finding(behind, standing(client, log, behind) if workers.up else [])
+        yield lost_finding(lost(client), deleted(ends, stored(client, log)), logs(client))
     yield refused_finding(refused(client))
     yield letters_finding(*lost_letters(client))
     yield sums_finding(doubtful(client))
@@ -158,6 +159,29 @@ def doubtful(client: Client) -> list[Doubt]:
     return [Doubt(*row) for row in rows]
 
 
+def lost(client: Client) -> dict[int, int]:
+    """Return how many messages each partition lost, as noted in the last day; those that lost any."""
+    rows = client.query(
+        "SELECT kafka_partition, sum(lost) AS messages FROM gigawatt.ingest_blocks "
+        "WHERE stored_at >= now64(3) - INTERVAL 1 DAY AND lost > 0 GROUP BY kafka_partition"
+    ).result_rows
+    return {int(number): int(messages) for number, messages in rows}
+
+
+def logs(client: Client) -> int:
+    """Return how many topics of the samples' name anything of the last day was stored of, one after the other."""
+    ((found,),) = client.query(
+        "SELECT uniqExact(log) FROM gigawatt.ingest_blocks WHERE stored_at >= now64(3) - INTERVAL 1 DAY"
+    ).result_rows
+    return int(found)
+
+
+def deleted(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
+    """Return how many messages of each partition are gone and not stored: the next block will note them."""
+    gone = {number: first - stored[number] - 1 for number, (first, _) in ends.items() if number in stored}
+    return {number: messages for number, messages in gone.items() if messages > 0}
+
+
 def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
     """Return per partition how many of its kept messages are not stored; `ends` are first and next offsets."""
     return {number: max(end - max(stored.get(number, -1) + 1, first), 0) for number, (first, end) in ends.items()}
@@ -181,7 +205,11 @@ def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
     if not lately:
         last = f"the last block was stored {workers[0].ago_s:.0f} s ago" if workers else "no block in 15 minutes"
         if waiting:
-            return Finding("workers", up=False, detail=f"{last}, {waiting:,} messages wait; run: gigawatt worker")
+            return Finding(
+                "workers",
+                up=False,
+                detail=f"{last}, {waiting:,} messages wait; see the worker's log, or run: gigawatt worker",
+            )
         return Finding("workers", up=True, detail=f"{last}, and nothing waits: no producer sends")
     names = ", ".join(f"{worker.worker} ({worker.ago_s:.1f} s ago)" for worker in lately[:SHOWN])
     more = f" and {len(lately) - SHOWN} more" if len(lately) > SHOWN else ""
@@ -204,6 +232,19 @@ def behind_finding(behind: Mapping[int, int], standing: Sequence[int] = ()) -> F
         which = ", ".join(map(str, standing[:PARTITIONS]))
         return Finding("behind", up=False, detail=f"no progress in partition {which}, see the worker's log; {detail}")
     return Finding("behind", up=True, detail=detail)
+
+
+def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -> Finding:
+    """Say what can never be stored any more. Down for a day, as the rules fire."""
+    each = {number: noted.get(number, 0) + gone.get(number, 0) for number in noted.keys() | gone.keys()}
+    said = []
+    if each:
+        most = sorted(each.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
+        which = ", ".join(f"{number}: {count:,}" for number, count in most)
+        said.append(f"{sum(each.values()):,} {LOST}; by partition {which}")
+    if logs > 1:
+        said.append(f"{MADE_ANEW}; times: {logs - 1}")
+    return Finding("lost", up=not said, detail=f"in the last 24 h: {'; '.join(said)}" if said else "nothing")
 
 
 def refused_finding(refused: Mapping[str, int]) -> Finding:

@@ -17,6 +17,7 @@ from local.clickhouse.watchdog import ENDED_ITSELF
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
 from schema.clickhouse import connect
+from schema.errors import EXIT_TOPIC_MADE_ANEW
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, migrate, set_budgets
 from schema.passwords import password_of
@@ -185,7 +186,7 @@ def worker(plan: Plan, number: int) -> Child:
         sys.executable, "-m", "gigawatt", "worker", "--kafka", plan.kafka, "--clickhouse", plan.clickhouse,
         "--name", f"up-{number + 1}",
     )  # fmt: skip
-    return Child(f"worker-{number + 1}", argv)
+    return Child(f"worker-{number + 1}", argv, starts_again_on=EXIT_TOPIC_MADE_ANEW)
 
 
 def simulated_fleet(plan: Plan, chips: int) -> Child:

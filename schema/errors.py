@@ -1,6 +1,11 @@
 """The one error that the command line turns into a line for the operator."""
 
+from typing import Final
+
 from schema.printable import told
+
+EXIT_TOPIC_MADE_ANEW: Final = 75
+"""Exit status of a worker that ends because its topic was deleted and created again, to be started on the new one."""
 
 
 class GigawattError(Exception):

@@ -1,22 +1,22 @@
-"""What Gigawatt asks of a Kafka cluster besides producing and Faust's consuming: administration, and reading back."""
+"""What Gigawatt asks of a Kafka cluster besides messages: administration."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import CorruptRecordError, KafkaError, TopicAlreadyExistsError
-from kafka.record import memory_records
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
-from schema import unpacking
 from schema.errors import GigawattError
-from schema.topics import MAX_MESSAGE_BYTES, SAMPLES, Topic, wanted
+from schema.topics import REJECTED, SAMPLES, Topic, wanted
 
-_SILENCE_MS: Final = 10_000
-_DATED_BY: Final = "message.timestamp.type"
+_KEPT: Final = {
+    SAMPLES: ("message.timestamp.type", "cleanup.policy", "max.message.bytes"),
+    REJECTED: ("cleanup.policy",),  # its messages may be bounded: a dead letter is then kept in part
+}
+"""What is set back while workers run: else producers date samples, and messages are compacted away or rejected."""
 
 
 def _say_nothing(_: str) -> None:
@@ -53,6 +53,10 @@ class KafkaAdmin:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
         self._client.close()
 
     def ensure(self, partitions: int, replication: int = 1, said: Callable[[str], None] = lambda _: None) -> None:
@@ -96,17 +100,17 @@ class KafkaAdmin:
         if wrong:
             self._set(topic, wrong, said)
 
-    def date_by_append(self, name: str) -> bool:
-        """Have the broker's clock date the messages of one of our topics; return whether it did not.
+    def keep(self, name: str) -> dict[str, str]:
+        """Set back what of one of our topics' configuration would lose samples or misdate them; return what it was.
 
-        The rest of the configuration stays as it is: whoever runs the broker may have set it for now.
+        The rest stays as it is: whoever runs the broker may have set it for now.
         """
         topic = next(topic for topic in wanted(1) if topic.name == name)
-        value = topic.config[_DATED_BY]
-        if self.config(name).get(_DATED_BY, value) == value:
-            return False
-        self._set(topic, {_DATED_BY: value}, _say_nothing)
-        return True
+        found = self.config(name)
+        was = {key: found[key] for key in _KEPT[name] if found.get(key, topic.config[key]) != topic.config[key]}
+        if was:
+            self._set(topic, {key: topic.config[key] for key in was}, _say_nothing)
+        return was
 
     def _set(self, topic: Topic, wrong: dict[str, str], said: Callable[[str], None]) -> None:
         said(f"setting {', '.join(sorted(wrong))} of topic {topic.name}")
@@ -140,85 +144,22 @@ class KafkaAdmin:
         described = self._client.describe_topics([topic])
         return sorted(partition["partition_index"] for partition in described[0]["partitions"])
 
+    def unassigned(self, group: str, topic: str) -> set[int]:
+        """Return the partitions that no member of a settled group has; none where the broker does not tell."""
+        try:
+            found = self._client.describe_groups([group])[group]
+            if found["group_state"] != "Stable":
+                return set()
+            told = [member["member_assignment"] for member in found["members"]]
+            parts = [part for one in told if isinstance(one, dict) for part in one["assigned_partitions"]]
+        except (KafkaError, KeyError, NotImplementedError):
+            return set()
+        assigned = {number for part in parts if part["topic"] == topic for number in part["partitions"]}
+        return set(self.partitions(topic)) - assigned
+
     def log_ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return the first kept and the next free offset of each partition."""
         partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
         starts = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         return {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}
-
-
-class _Batch(memory_records.DefaultRecordBatch):  # type: ignore[misc]  # kafka-python is untyped
-    """A batch that ends where it cannot be read, or would fill the memory, as in `streams.fetched`: the rest can."""
-
-    _pos: int
-
-    def __iter__(self) -> Self:
-        try:
-            if not self._decompressed:
-                unpacking.check_records(memoryview(self._buffer)[self._pos :], self.compression_type)
-            super().__iter__()
-        except Exception:  # noqa: BLE001  whatever it is, it would come again each time the log is read
-            self._next_record_index, self._pos = self._num_records, len(self._buffer)
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except CorruptRecordError as error:  # the checksum held
-            raise StopIteration from error
-
-
-memory_records.DefaultRecordBatch = _Batch
-
-
-@dataclass(frozen=True)
-class LogRecord:
-    """A message as it lies in the log; `appended_ms` is the broker's clock, in epoch milliseconds."""
-
-    partition: int
-    offset: int
-    appended_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes]
-
-
-def read_log(bootstrap: str, topic: str, spans: dict[int, tuple[int, int]]) -> Iterator[LogRecord]:
-    """Read back a span of each partition: from the first offset up to, not including, the second.
-
-    Belongs to no group and commits nothing. Raises `GigawattError` when the log stops answering.
-    """
-    spans = {partition: span for partition, span in spans.items() if span[0] < span[1]}
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="gigawatt-audit",
-        group_id=None,
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
-        consumer_timeout_ms=_SILENCE_MS,
-    )
-    try:
-        consumer.assign([TopicPartition(topic, partition) for partition in spans])
-        for partition, (first, _) in spans.items():
-            consumer.seek(TopicPartition(topic, partition), first)
-        open_ends = {partition: end for partition, (_, end) in spans.items()}
-        for record in consumer if open_ends else ():
-            if record.offset < open_ends.get(record.partition, 0):
-                yield LogRecord(
-                    record.partition,
-                    record.offset,
-                    record.timestamp,
-                    record.key,
-                    record.value,
-                    dict(record.headers),
-                )
-            if record.offset + 1 >= open_ends.get(record.partition, 0):
-                open_ends.pop(record.partition, None)
-                consumer.pause(TopicPartition(topic, record.partition))
-            if not open_ends:
-                return
-        if open_ends:
-            raise GigawattError(f"the log of {topic} stopped answering before partitions {sorted(open_ends)} were read")
-    finally:
-        consumer.close()

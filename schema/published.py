@@ -60,7 +60,17 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "chip_samples": ("batch_time",),
     "budgets": ("limits",),
     "ingest_blocks": (
-        *("log", "commit_id", "messages", "wire_bytes", "late_samples", "newest_ts", "appended_from", "appended_to"),
+        *(
+            "log",
+            "commit_id",
+            "messages",
+            "wire_bytes",
+            "late_samples",
+            "newest_ts",
+            "appended_from",
+            "appended_to",
+            "lost",
+        ),
     ),
     "rejected_rows": ("log",),
     "fleet_power_windows": (

@@ -12,11 +12,11 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import faust
 import structlog
@@ -25,24 +25,25 @@ from clickhouse_connect.driver.client import Client
 from faust.types import TP, EventT, StreamT
 
 from schema import encoding
-from schema.errors import GigawattError
-from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError, read_log
+from schema.errors import EXIT_TOPIC_MADE_ANEW
+from schema.kafka import KafkaAdmin
+from schema.readback import count_marks, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
 from streams import fetched, members
 from streams.admission import Admissions
-from streams.blocks import LogMessage, Span, appended
+from streams.blocks import LogMessage, Span, Stretch, appended
 from streams.decoded import Refusal
 from streams.ingest import Ingest
 from streams.letters import content_type_kept
 from streams.process import Processor
 from streams.store import Store
+from streams.watch import OtherLogError, SameLog, Watch
 
 GROUP: Final = "gigawatt"
 _FOREVER_S: Final = 7 * 24 * 3600.0
 _LETTER_BYTES: Final = (MAX_MESSAGE_BYTES - 64 * 1024, 16 * 1024, 0)
 """How much of a message a dead letter keeps: as much as the topic takes, tried in turn."""
-_LOG_ASKED_EVERY_S: Final = 10.0
 _LETTER_EXPIRES_S: Final = 10.0
 """So long the client keeps a message that it cannot send."""
 
@@ -52,9 +53,10 @@ log = structlog.get_logger()
 class FaustLog:
     """The log's reader and the dead letters, as `Ingest` asks for them."""
 
-    def __init__(self, app: faust.App, kafka: str) -> None:
+    def __init__(self, app: faust.App, kafka: str, log_id: str) -> None:
         self._app = app
         self._kafka = kafka
+        self._same = SameLog(kafka, log_id)
         self._rejected = app.topic(
             REJECTED, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
         )
@@ -69,9 +71,17 @@ class FaustLog:
         offsets = await self._app.consumer.earliest_offsets(tp)
         return int(offsets[tp])
 
-    def empty_before(self, partition: int, offset: int) -> int:
-        """Return the first of the offsets right before `offset` that hold no message; `offset` where none is known."""
-        return fetched.EMPTY.first_before(SAMPLES, partition, offset)
+    def empty_before(self, partition: int, offset: int) -> Stretch:
+        """Return the offsets right before `offset` that hold no message; from `offset` on where none is known."""
+        return fetched.EMPTY.before(SAMPLES, partition, offset)
+
+    def is_same(self) -> bool:
+        """Say whether the topic is still the one it was at the start, and not one made anew; blocks."""
+        return self._same.ask()
+
+    def marks(self, span: Span) -> int:
+        """Return how many offsets of a span are marks of transactions; blocks."""
+        return count_marks(self._kafka, SAMPLES, span.partition, span.offset_from, span.offset_to + 1)
 
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""
@@ -124,35 +134,6 @@ class FaustLog:
             admin.make_anew(REJECTED)
 
 
-class Dater(Protocol):
-    """What is asked of the broker about its topics' clock."""
-
-    def date_by_append(self, name: str) -> bool:
-        """Have the broker's clock date the messages of a topic; return whether it did not."""
-
-
-class Clock:
-    """Keeps the samples dated by the broker. Whoever dated them himself could hide that they are old."""
-
-    def __init__(self) -> None:
-        self._unable = False
-
-    def set_again(self, admin: Dater) -> None:
-        """Set it again where it is not so, and say it."""
-        try:
-            if admin.date_by_append(SAMPLES):
-                log.warning("producers dated messages as they like; the broker does again", topic=SAMPLES)
-            self._unable = False
-        except GigawattError as error:
-            if not self._unable:
-                log.warning("producers date messages as they like", topic=SAMPLES, error=str(error)[:200])
-            self._unable = True
-
-
-class OtherLogError(GigawattError):
-    """The topic was made anew: its offsets mean something else now."""
-
-
 def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str, *, named: bool = False) -> faust.App:
     """Return the app of one worker on the log `log_id`. It crashes when another log has taken its place.
 
@@ -189,7 +170,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
         PartitionAssignor=members.Assignor,
     )
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-    reader = FaustLog(app, kafka)
+    reader = FaustLog(app, kafka, log_id)
     ingest: list[Ingest] = []
 
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
@@ -214,29 +195,20 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
     app.on_partitions_assigned.connect(assigned)
     app.on_partitions_revoked.connect(revoked)
     app.agent(samples, concurrency=1)(store_samples)
-    app.task(partial(_watch_log, app, kafka, log_id))
+    app.task(Watch(kafka, log_id, GROUP, partial(_rejoin, app)).run)
     return app
 
 
-async def _watch_log(app: faust.App, kafka: str, log_id: str) -> None:
-    """Raise `OtherLogError`, which ends the worker, when another log than this one is behind the topic.
+async def _rejoin(app: faust.App) -> None:
+    """Have this worker join its group again, with fresh knowledge of the topic. It harms no other member."""
+    thread = app.consumer._thread  # noqa: SLF001  Faust has no other way to it
+    consumer = thread._ensure_consumer()  # noqa: SLF001
 
-    The messages of the topic are dated by the broker, and again where somebody had set that otherwise.
-    """
-    clock = Clock()
-    while not app.should_stop:
-        await app.sleep(_LOG_ASKED_EVERY_S)
-        with suppress(KafkaAwayError, TopicMissingError):
-            if await asyncio.to_thread(_look, kafka, clock) != log_id:
-                log.error("the topic was made anew: this worker ends, to be started again on it", topic=SAMPLES)
-                raise OtherLogError(f"topic {SAMPLES} was made anew")
+    async def join_again() -> None:
+        await consumer._client.force_metadata_update()  # noqa: SLF001  aiokafka has none either
+        consumer._coordinator.request_rejoin()  # noqa: SLF001
 
-
-def _look(kafka: str, clock: Clock) -> str:
-    with KafkaAdmin(kafka) as admin:
-        found = admin.log_id(SAMPLES)
-        clock.set_again(admin)
-        return found
+    await thread.call_thread(join_again)
 
 
 def _message(event: EventT) -> LogMessage:
@@ -268,7 +240,14 @@ def worker_name() -> str:
 
 
 def run(app: faust.App, *, verbose: bool = False) -> None:
-    """Run the app until it is told to stop; ends the process."""
+    """Run the app until it is told to stop; ends the process, with its own status where the topic was made anew."""
     level = logging.INFO if verbose else logging.ERROR
     spinner = io.StringIO()  # Faust draws one, terminal or not
-    faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=spinner).execute_from_commandline()
+    worker = faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=spinner)
+    try:
+        worker.execute_from_commandline()
+    finally:
+        if isinstance(app.crash_reason, OtherLogError):
+            # After what Faust says of it: the last line is shown by `gigawatt up`.
+            log.warning("the topic was deleted and created again; to be started again on the new one", topic=SAMPLES)
+            sys.exit(EXIT_TOPIC_MADE_ANEW)

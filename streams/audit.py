@@ -15,8 +15,9 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from schema import checks, encoding, spread, wire
-from schema.kafka import LogRecord
+from schema.readback import LogRecord
 from schema.samples import Rows, Samples
+from schema.topics import LOST, MADE_ANEW
 
 RELATIVE: Final = 1e-9
 Labels = tuple[str, ...]
@@ -34,6 +35,7 @@ class LedgerBlock:
     rejected: int
     energy_j: float
     commit_id: str = ""
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _grouping(samples: Samples, rows: Rows) -> Iterator[Labels]:
 def read_ledger(client: Client, log: str, topic: str) -> list[LedgerBlock]:
     """Return the stored blocks of a log, in order."""
     rows = client.query(
-        "SELECT kafka_partition, offset_from, offset_to, samples, rejected, energy_j, commit_id"
+        "SELECT kafka_partition, offset_from, offset_to, samples, rejected, energy_j, commit_id, lost"
         " FROM ingest_blocks"
         " WHERE log = {log:String} AND topic = {topic:String} ORDER BY kafka_partition, offset_from, offset_to",
         parameters={"log": log, "topic": topic},
@@ -126,7 +128,7 @@ def read_rulings(client: Client) -> Rulings:
 
 
 def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
-    """Check that the blocks of each partition follow each other without gap or overlap."""
+    """Check that the blocks of each partition follow each other without gap or overlap; what is lost is in them."""
     wrong = []
     for before, after in itertools.pairwise(blocks):
         if before.partition != after.partition:
@@ -137,7 +139,18 @@ def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
             wrong.append(f"partition {after.partition}: {before.offset_to + 1} to {after.offset_from - 1} missing")
     partitions = len({block.partition for block in blocks})
     detail = "; ".join(wrong[:3]) or f"{len(blocks)} blocks of {partitions} partitions, no gap and no overlap"
-    return Finding(not wrong, "ledger", detail)
+    lost = sum(block.lost for block in blocks)
+    return Finding(not wrong, "ledger", f"{detail}; {lost:,} {LOST}" if lost else detail)
+
+
+def made_anew(client: Client, log: str, topic: str) -> str:
+    """Say when a topic began that was made anew; empty where it is the first one that anything was stored of."""
+    ((before, since),) = client.query(
+        "SELECT countIf(log != {log:String}) > 0, minIf(stored_at, log = {log:String}) FROM ingest_blocks"
+        " WHERE topic = {topic:String}",
+        parameters={"log": log, "topic": topic},
+    ).result_rows
+    return f"before {since:%Y-%m-%d %H:%M:%S} UTC {MADE_ANEW}" if before else ""
 
 
 def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord], rulings: Rulings | None = None) -> Finding:

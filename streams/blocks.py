@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from schema import wire
 from schema.unfolding import MalformedError
@@ -64,12 +64,20 @@ class Span:
     offset_to: int
 
 
+class Stretch(NamedTuple):
+    """Offsets that have no message, from `first` on; `marks` of them are marks of transactions and never had one."""
+
+    first: int
+    marks: int = 0
+
+
 @dataclass(frozen=True)
 class Block:
-    """The messages of a span. The first may lie after `offset_from`, where transaction marks took offsets."""
+    """The messages of a span. Offsets without one are marks of transactions, or `lost`."""
 
     span: Span
     messages: list[LogMessage]
+    lost: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -112,18 +120,23 @@ class PartitionCutter:
         self._waiting: deque[LogMessage] = deque()
         self._weight = 0
         self._head_since_s = 0.0
+        self._passed_over = stored
+        self._lost_before: dict[int, int] = {}
+        self._lost_since = 0
 
-    def lost(self, first: int) -> None:
-        """Begin at `first`: the log has nothing before it any more. Nothing may be held back."""
-        self.stored = first - 1
+    def lose(self, before: int, lost: int) -> None:
+        """Pass over what is expected up to before `before`, of which `lost` messages are lost."""
+        self._passed_over = before - 1
+        self._lost_since += lost
 
     @property
     def last(self) -> int:
-        """The last offset that is stored or held; the next one is expected."""
-        return self._waiting[-1].offset if self._waiting else self.stored
+        """The last offset that is stored, held or passed over; the next one is expected."""
+        return max(self._waiting[-1].offset if self._waiting else self.stored, self._passed_over)
 
     def add(self, message: LogMessage) -> None:
         """Take in the next message, whose offset is beyond `last`."""
+        self._lost_before[message.offset], self._lost_since = self._lost_since, 0
         if not self._waiting:
             self._head_since_s = self._elapsed_s()
         self._waiting.append(message)
@@ -154,7 +167,8 @@ class PartitionCutter:
                 break
             messages.append(message)
             weight += message.weight
-        return Block(Span(self.partition, self.stored + 1, messages[-1].offset), messages)
+        lost = sum(self._lost_before[message.offset] for message in messages)
+        return Block(Span(self.partition, self.stored + 1, messages[-1].offset), messages, lost)
 
     def stored_to(self, offset: int) -> list[LogMessage]:
         """Let go of the messages up to `offset`, which are stored; return them."""
@@ -162,6 +176,7 @@ class PartitionCutter:
         gone = []
         while self._waiting and self._waiting[0].offset <= offset:
             gone.append(self._waiting.popleft())
+            del self._lost_before[gone[-1].offset]
             self._weight -= gone[-1].weight
         if gone:
             self._head_since_s = self._elapsed_s()

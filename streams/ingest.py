@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
+from schema.topics import LOST
 from streams.admission import NOTHING_SEEN
 from streams.blocks import Block, Commit, LogMessage, Span
 from streams.decoded import Refusal
@@ -39,7 +40,7 @@ class CommitStore(Protocol):
     """What ingest asks of the store; calls block, and may be repeated."""
 
     def stored_offsets(self) -> dict[int, int]:
-        """Return the highest stored offset of each partition."""
+        """Return the highest stored offset of each partition; the one before its first cut where nothing is stored."""
 
     def agreed(self, names: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Cut]:
         """Return what stands for blocks of these names."""
@@ -178,18 +179,24 @@ class Ingest:
         spans = await self._insist(self._store.members, commit_id)
         log.info("finishing what another worker began", blocks=len(spans))
         messages = await self._insist(self._reader.read, spans)
-        blocks = [Block(span, [m for m in messages if _lies_in(m, span)]) for span in spans]
-        held = [block for block in blocks if block.messages]
-        if len(held) < len(blocks):
-            log.error("the log lost messages before they were stored", blocks=len(blocks) - len(held))
-        if held:
-            stored = await self._process_and_store(Commit(commit_id, held), NOTHING_SEEN)
-            missing = {id(letter.refusal) for letter in stored.unwritten}
-            # Whoever began may have noted that it could not write them.
-            await self._insist(self._store.written, [one for one in stored.refusals if id(one) not in missing])
+        blocks = [await self._read_back(span, [m for m in messages if _lies_in(m, span)]) for span in spans]
+        stored = await self._process_and_store(Commit(commit_id, blocks), NOTHING_SEEN)
+        missing = {id(letter.refusal) for letter in stored.unwritten}
+        # Whoever began may have noted that it could not write them.
+        await self._insist(self._store.written, [one for one in stored.refusals if id(one) not in missing])
+
+    async def _read_back(self, span: Span, messages: list[LogMessage]) -> Block:
+        """Return what is left of a block that was read back, and how many of its messages are lost: all, at worst."""
+        empty = span.offset_to + 1 - span.offset_from - len(messages)
+        lost = max(empty - await self._insist(self._reader.marks, span), 0) if empty else 0
+        if lost:
+            log.error(LOST, partition=span.partition, lost=lost, offset_from=span.offset_from)
+        return Block(span, messages, lost)
 
     async def _process_and_store(self, commit: Commit, seen: int) -> Stored:
         """Store a commit, its dead letters first: those that cannot be written in time are noted in it, and owed."""
+        if not await self._insist(self._reader.is_same):
+            await asyncio.Event().wait()  # its messages may be of another topic: this worker is about to end
         stored = await self._insist(partial(self._processor.process, commit, seen))
         stored = replace(stored, unwritten=await self._letters.write(stored.refusals))
         await self._insist(self._store.store, stored)

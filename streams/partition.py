@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from streams.blocks import LogMessage, PartitionCutter, Span
+from schema.topics import LOST
+from streams.blocks import LogMessage, PartitionCutter, Span, Stretch
 from streams.decoded import Refusal
 
 _ASK_AGAIN_S: Final = 1.0
@@ -24,8 +25,8 @@ class Log(Protocol):
     async def first_offset(self, partition: int) -> int:
         """Return the oldest offset that the log still has."""
 
-    def empty_before(self, partition: int, offset: int) -> int:
-        """Return the first of the offsets right before `offset` that hold no message; `offset` where none is known."""
+    def empty_before(self, partition: int, offset: int) -> Stretch:
+        """Return the offsets right before `offset` that hold no message; from `offset` on where none is known."""
 
     async def dead_letter(self, refusal: Refusal) -> None:
         """Keep what was refused; return when it is kept, and raise where it cannot be."""
@@ -35,6 +36,12 @@ class Log(Protocol):
 
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""
+
+    def is_same(self) -> bool:
+        """Say whether the topic is still the one it was at the start, and not one made anew; blocks."""
+
+    def marks(self, span: Span) -> int:
+        """Return how many offsets of a span are marks of transactions; blocks."""
 
 
 @dataclass
@@ -86,12 +93,13 @@ class Partition:
     async def _hole_is_real(self, cutter: PartitionCutter, offset: int) -> bool:
         """Decide about missing offsets: the log lost them, or it never had them, or they must be read again."""
         expected = cutter.last + 1
-        if self.reader.empty_before(self.number, offset) <= expected:
-            return True  # no message has these offsets (transaction marks take some)
+        empty = self.reader.empty_before(self.number, offset)
+        if empty.first <= expected:  # no message has these offsets
+            self._pass_over(cutter, offset, max(offset - expected - empty.marks, 0))
+            return True
         first = await self.reader.first_offset(self.number)
-        if first > expected and cutter.last == cutter.stored:
-            log.error("the log lost messages before they were stored", partition=self.number, lost=first - expected)
-            cutter.lost(first)
+        if first > expected:
+            self._pass_over(cutter, first, first - expected)
             if offset == first:
                 return True
             await self.reader.seek(self.number, first)
@@ -101,3 +109,8 @@ class Partition:
             self._asked_at_s = time.monotonic()
             await self.reader.seek(self.number, expected)
         return False
+
+    def _pass_over(self, cutter: PartitionCutter, before: int, lost: int) -> None:
+        if lost:
+            log.error(LOST, partition=self.number, lost=lost, offset_from=cutter.last + 1)
+        cutter.lose(before, lost)

@@ -104,6 +104,8 @@ class Processor:
         return None
 
     def _process(self, commit: Commit, messages: Sequence[LogMessage], refused: list[Refusal], admit: Admit) -> Stored:
+        if not messages:  # of a commit whose messages are all lost, or all break our code
+            return Stored(commit, _totals(commit, refused, None), refusals=refused)
         decoded, refusals = decode(messages)
         refusals += refused
         rosters, new = self._met(decoded.received)

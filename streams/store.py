@@ -49,10 +49,14 @@ class Store:
         self._local = threading.local()
 
     def stored_offsets(self) -> dict[int, int]:
-        """Return the highest stored offset of each partition of which anything is stored."""
+        """Return the highest stored offset of each partition; the one before its first cut where nothing is stored."""
         rows = self._query(
-            "SELECT kafka_partition, max(offset_to) FROM ingest_blocks"
+            "SELECT kafka_partition, toInt64(max(offset_to)) FROM ingest_blocks"
             " WHERE log = %(log)s AND topic = %(topic)s GROUP BY kafka_partition"
+            " UNION ALL SELECT kafka_partition, toInt64(min(offset_from)) - 1 FROM block_cuts"
+            " WHERE log = %(log)s AND topic = %(topic)s AND kafka_partition NOT IN"
+            " (SELECT kafka_partition FROM ingest_blocks WHERE log = %(log)s AND topic = %(topic)s)"
+            " GROUP BY kafka_partition"
         )
         return {int(partition): int(offset) for partition, offset in rows}
 
@@ -202,6 +206,7 @@ class Store:
             [
                 {
                     "topic": self._topic,
+                    "lost": totals.block.lost,
                     **_span(totals.block.span),
                     "samples": totals.samples,
                     "rejected": totals.rejected,
@@ -214,8 +219,9 @@ class Store:
                     "wire_bytes": totals.block.nbytes,
                     "late_samples": totals.late_samples,
                     "newest_ts": _instant(totals.newest_ts_ms),
-                    "appended_from": _instant(totals.block.messages[0].appended_ms),
-                    "appended_to": _instant(totals.block.messages[-1].appended_ms),
+                    # A block of which all is lost has no such times.
+                    "appended_from": _instant(messages[0].appended_ms) if (messages := totals.block.messages) else now,
+                    "appended_to": _instant(messages[-1].appended_ms) if messages else now,
                 }
                 for totals in stored.totals
             ]

@@ -18,7 +18,9 @@ from kafka.errors import MessageSizeTooLargeError
 
 from schema import wire
 from schema.encoding import encode
-from schema.kafka import KafkaAdmin, LogRecord, read_log
+from schema.errors import EXIT_TOPIC_MADE_ANEW
+from schema.kafka import KafkaAdmin
+from schema.readback import LogRecord, read_log
 from schema.topics import REJECTED, SAMPLES
 from streams.admission import NEW_OF_AN_HOUR
 from streams.app import GROUP
@@ -221,7 +223,7 @@ def test_a_message_that_is_too_large_for_the_topic_is_the_producers_error(stack:
         send(stack, bytes(50 * 2**20))
 
 
-def test_a_batch_that_would_fill_the_memory_is_passed_over(stack: Stack):
+def test_a_batch_that_would_fill_the_memory_is_passed_over_and_counted_as_lost(stack: Stack):
     stack.start("one")
     send(stack, bytes(90_000_000), compression="lz4")
     send(stack, encode(batch(ts=now_ms(), power_w=1.0)))
@@ -231,6 +233,7 @@ def test_a_batch_that_would_fill_the_memory_is_passed_over(stack: Stack):
     assert stack.workers["one"].poll() is None
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout
+    assert stack.rows("SELECT sum(lost) FROM ingest_blocks") == [(1,)]
 
 
 def test_samples_are_dated_by_the_broker_again_when_somebody_changed_that(stack: Stack):
@@ -305,7 +308,7 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(stack: Stack):
         ours.ensure(12)
 
     wait_for(lambda: stack.workers["one"].poll() is not None, 60)
-    assert stack.workers.pop("one").returncode == 1
+    assert stack.workers.pop("one").returncode == EXIT_TOPIC_MADE_ANEW
     stack.start("one")
     send(stack, encode(batch(ts=now_ms(), power_w=7.0)))
     wait_for(lambda: stack.stored()[0] == 2, 60)

@@ -153,6 +153,7 @@ def _ledger() -> Row:
                 fields=[
                     field("gaps", decimals=0, steps=_NONE),
                     field("overlaps", decimals=0, steps=_NONE),
+                    field("lost_messages", title="messages lost", decimals=0, steps=_NONE),
                     field("blocks"),
                     field("accepted", title="samples"),
                     field("refused", title="refused rows"),

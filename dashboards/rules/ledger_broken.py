@@ -1,7 +1,7 @@
 """The ledger has a gap or an overlap: joules are missing, or counted twice.
 
 Each block of a partition must begin where the one before it ended. Blocks of the last hour; `gigawatt audit` proves it
-for all.
+for all. Messages that the topic lost leave no gap: see `messages_lost`.
 """
 
 from typing import Final

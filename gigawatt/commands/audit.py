@@ -8,7 +8,8 @@ import click
 
 from gigawatt import options
 from schema.clickhouse import connect
-from schema.kafka import KafkaAdmin, LogRecord, read_log
+from schema.kafka import KafkaAdmin
+from schema.readback import LogRecord, read_log
 from schema.terminal import say
 from schema.topics import SAMPLES
 from streams import audit
@@ -49,6 +50,8 @@ def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> Non
     _show(findings[-1])
     findings.append(audit.check_sums(lambda: audit.read_sums(client), lambda: time.sleep(0.1), patience * 10))
     _show(findings[-1])
+    if anew := audit.made_anew(client, log, SAMPLES):
+        say(f"       {anew}")
     waiting = sum(max(end - _stored(blocks, partition) - 1, 0) for partition, (_, end) in ends.items())
     say(f"       {waiting} messages of the log are not stored yet")
     for partition, offset_from, offset_to in audit.unfinished(client, log)[:5]:

@@ -7,7 +7,9 @@ from gigawatt.health import (
     Seen,
     behind_by,
     behind_finding,
+    deleted,
     letters_finding,
+    lost_finding,
     lost_letters,
     refused_finding,
     schema_finding,
@@ -16,6 +18,7 @@ from gigawatt.health import (
     workers_finding,
 )
 from schema.migrate import load
+from schema.topics import LOST, MADE_ANEW
 
 
 def test_behind_counts_kept_messages_that_are_not_stored():
@@ -128,3 +131,16 @@ def test_fleets_that_count_chips_twice_are_named_with_who_reports_them():
     assert found.up
     assert found.detail.startswith("DOUBTFUL, chips are reported twice: north / a / nvidia: 1,200 by a, b; north / b /")
     assert found.detail.endswith("; and 2 more fleets")
+
+
+def test_lost_messages_are_reported_whether_a_block_notes_them_yet_or_not():
+    finding = lost_finding({3: 4_900, 1: 5}, deleted({3: (120, 200), 4: (0, 9), 5: (7, 9)}, {3: 99, 4: -1}), 1)
+
+    assert not finding.up
+    assert finding.detail == f"in the last 24 h: 4,925 {LOST}; by partition 3: 4,920, 1: 5"
+
+
+def test_a_topic_that_was_made_anew_is_reported():
+    assert lost_finding({}, {}, 2).detail == f"in the last 24 h: {MADE_ANEW}; times: 1"
+    assert lost_finding({}, {}, 1).up
+    assert lost_finding({}, {}, 0).up

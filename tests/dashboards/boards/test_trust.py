@@ -25,7 +25,7 @@ def block(offset_from, offset_to, *, stored, partition=0, newest=None, delay_s=1
     return {
         "topic": "chip.samples", "kafka_partition": partition, "offset_from": offset_from, "offset_to": offset_to,
         "samples": 100, "rejected": 0, "energy_j": 1.0, "stored_at": moment(T + stored), "worker": "one", "log": "log",
-        "commit_id": f"{partition}-{stored}", "messages": 1, "wire_bytes": 1000, "late_samples": 0,
+        "commit_id": f"{partition}-{stored}", "messages": 1, "lost": 0, "wire_bytes": 1000, "late_samples": 0,
         "newest_ts": moment(T + stored - delay_s) if newest is None else newest,
         "appended_from": moment(T + stored - 0.75), "appended_to": moment(T + stored - 0.5), **fields,
     }  # fmt: skip
@@ -181,10 +181,12 @@ def test_gaps_and_overlaps_of_the_ledger_are_found(client):
         client,
         block(0, 9, stored=10), block(15, 18, stored=20, worker="two"), block(18, 30, stored=30, rejected=2),
         block(500, 509, stored=10, partition=1), block(510, 519, stored=20, partition=1),
-        block(0, 9, stored=30, log="b"),
+        block(0, 9, stored=30, log="b", lost=3),
     )  # fmt: skip
 
-    assert rows(client, "Ledger") == [{"gaps": 1, "overlaps": 1, "blocks": 6, "accepted": 600, "refused": 2}]
+    assert rows(client, "Ledger") == [
+        {"gaps": 1, "overlaps": 1, "lost_messages": 3, "blocks": 6, "accepted": 600, "refused": 2}
+    ]
     found = rows(client, "Gaps and overlaps")
     assert columns(found, "kafka_partition", "what", "from_offset", "to_offset", "messages", "stored_at") == [
         (0, "overlap", 18, 18, 1, 30), (0, "gap", 10, 14, 5, 20)

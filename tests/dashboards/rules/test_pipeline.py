@@ -138,6 +138,45 @@ class TestLedgerBroken:
         assert not whole.fires("ledger_broken", self.STEPS)
 
 
+class TestMessagesLost:
+    """Messages that were gone before they were stored."""
+
+    STEPS = range(60, 241, 60)
+
+    def test_the_first_block_after_four_days_fires_at_once(self, ledger):
+        ledger.blocks.append(block(ledger.at(-4 * 24 * HOUR_S), (0, 99)))
+        ledger.blocks.append(block(ledger.at(30), (100, 5_099), lost=4_900))
+
+        assert ledger.fires("messages_lost", range(60, 61))
+
+    def test_marks_of_transactions_do_not(self, ledger):
+        ledger.blocks.append(block(ledger.at(30), (0, 99), messages=50))
+
+        assert not ledger.fires("messages_lost", self.STEPS)
+
+    def test_it_is_no_gap(self, ledger):
+        ledger.blocks.append(block(ledger.at(20), (0, 99)))
+        ledger.blocks.append(block(ledger.at(30), (100, 5_099), lost=4_900))
+
+        assert not ledger.fires("ledger_broken", self.STEPS)
+
+
+class TestTopicMadeAnew:
+    """A topic that was deleted and created again."""
+
+    def test_a_second_log_fires_at_once(self, ledger):
+        ledger.blocks.append(block(ledger.at(20), (0, 99)))
+        ledger.blocks.append(block(ledger.at(30), (0, 99), log="another"))
+
+        assert ledger.fires("topic_made_anew", range(60, 61))
+
+    def test_one_log_does_not(self, ledger):
+        ledger.blocks.append(block(ledger.at(20), (0, 99)))
+        ledger.blocks.append(block(ledger.at(30), (100, 199)))
+
+        assert not ledger.fires("topic_made_anew", range(60, 61))
+
+
 class TestRefusalsRising:
     """Refused rows of the last five minutes, beside the hour before."""
 

@@ -14,7 +14,10 @@ from tests import engine as engines
 from tests.dashboards.rules.fleets import BEGINS_S, ENDS_S, SCENARIOS, Scenario
 from tests.dashboards.rules.world import World, asks
 
-GLOBAL = {"freshness_lost", "ledger_broken", "refusals_rising", "dead_letters_lost"}
+GLOBAL = {
+    *("freshness_lost", "ledger_broken", "messages_lost", "topic_made_anew"),
+    *("refusals_rising", "dead_letters_lost"),
+}
 """Rules of the pipeline and not of a fleet: they have scenarios of their own."""
 CHANGES_END_S = 540
 """No power changes fast after that, and the fast rules are not asked any more."""

@@ -221,6 +221,8 @@ def block(
     partition: int = 0,
     samples: int = 100,
     rejected: int = 0,
+    messages: int = 100,
+    lost: int = 0,
     log: str = "log",
 ) -> dict[str, object]:
     """Return a row of the ledger."""
@@ -233,6 +235,8 @@ def block(
         "offset_to": offsets[1],
         "samples": samples,
         "rejected": rejected,
+        "messages": messages,
+        "lost": lost,
         "energy_j": 0.0,
         "stored_at": stored_at,
         "worker": "w",

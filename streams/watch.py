@@ -1,0 +1,135 @@
+"""What a worker checks every few seconds besides the messages: that the topic is the one it began with, and in order.
+
+Three faults would go unnoticed otherwise. A topic that was deleted and created again has offsets that mean something
+else. A changed configuration can have Kafka delete samples that are not stored, or reject them. And an added partition
+is read by nobody: Kafka does not tell a restarted static member that it leads the group, so no member watches for
+added partitions (KIP-814).
+"""
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+import structlog
+
+from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
+from schema.topics import MADE_ANEW, REJECTED, SAMPLES
+
+_EVERY_S: Final = 10.0
+_JOIN_AGAIN_S: Final = 30.0
+"""A partition that nobody reads is asked for again after so long: each time stops reading for a moment."""
+
+log = structlog.get_logger()
+
+
+class OtherLogError(GigawattError):
+    """The topic was made anew: its offsets mean something else now."""
+
+
+class SameLog:
+    """Asks whether the topic is still the same, for each commit: over one connection, by whichever thread."""
+
+    def __init__(self, kafka: str, log_id: str) -> None:
+        self._kafka = kafka
+        self._log_id = log_id
+        self._one_at_a_time = threading.Lock()
+        self._admin: KafkaAdmin | None = None
+
+    def ask(self) -> bool:
+        """Say whether it is. Raises `GigawattError` or the client's error while that cannot be known."""
+        with self._one_at_a_time:
+            admin, self._admin = self._admin or KafkaAdmin(self._kafka), None
+            try:
+                found = admin.log_id(SAMPLES)
+            except BaseException:
+                admin.close()
+                raise
+            self._admin = admin
+            return found == self._log_id
+
+
+class Keeper(Protocol):
+    """What is asked of the broker about the topic."""
+
+    def log_id(self, topic: str) -> str:
+        """Return the identity of the log behind a topic."""
+
+    def keep(self, name: str) -> dict[str, str]:
+        """Set back what of a topic's configuration would lose samples; return what it was."""
+
+    def unassigned(self, group: str, topic: str) -> set[int]:
+        """Return the partitions that no member of a group has."""
+
+
+class Configured:
+    """Keeps the configuration of the topic so that no sample is lost or misdated by it."""
+
+    def __init__(self) -> None:
+        self._unable = False
+
+    def set_again(self, admin: Keeper) -> None:
+        """Set it again where it is not so, and log it."""
+        try:
+            for topic in (SAMPLES, REJECTED):
+                if was := admin.keep(topic):
+                    settings = ", ".join(f"{key} was {value}" for key, value in was.items())
+                    log.warning("set the topic's configuration back", topic=topic, settings=settings)
+            self._unable = False
+        except GigawattError as error:
+            if not self._unable:
+                log.warning("cannot set the topic's configuration back", error=str(error)[:200])
+            self._unable = True
+
+
+class Watch:
+    """Looks every ten seconds. `rejoin` has the worker join its group again."""
+
+    def __init__(
+        self,
+        kafka: str,
+        log_id: str,
+        group: str,
+        rejoin: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kafka = kafka
+        self._log_id = log_id
+        self._group = group
+        self._rejoin = rejoin
+        self._clock = clock
+        self._configured = Configured()
+        self._unread: set[int] = set()
+        self._rejoined_s = -math.inf
+
+    async def run(self) -> None:
+        """Look until the worker ends; raise `OtherLogError`, which ends it, when the topic was made anew."""
+        while True:
+            with suppress(KafkaAwayError, TopicMissingError):
+                await self.act(*await asyncio.to_thread(self._look))
+            await asyncio.sleep(_EVERY_S)
+
+    async def act(self, log_id: str, unread: set[int]) -> None:
+        """Do what has to be done about what was found."""
+        if log_id != self._log_id:
+            log.error(f"{MADE_ANEW}; this worker ends, to be started again on it", topic=SAMPLES)  # noqa: G004
+            raise OtherLogError(f"{SAMPLES}: {MADE_ANEW}")
+        lasting, self._unread = self._unread & unread, unread
+        if lasting and self._clock() - self._rejoined_s >= _JOIN_AGAIN_S:
+            self._rejoined_s = self._clock()
+            log.warning("no worker reads these partitions: joining the group again", partitions=sorted(lasting))
+            await self._rejoin()
+
+    def _look(self) -> tuple[str, set[int]]:
+        with KafkaAdmin(self._kafka) as admin:
+            return self.look(admin)
+
+    def look(self, admin: Keeper) -> tuple[str, set[int]]:
+        """Return the identity of the log and the partitions that nobody reads; the configuration is set back."""
+        found = admin.log_id(SAMPLES)
+        self._configured.set_again(admin)
+        return found, admin.unassigned(self._group, SAMPLES)
