@@ -65,7 +65,7 @@ FROM
 INNER JOIN {_INVENTORY} AS inventory USING (fleet_key)
 LEFT JOIN {_REPORTED} AS reports USING (site, fleet, platform)
 LEFT JOIN {_THROTTLED_SHARE} AS throttling USING (site, fleet, platform)
-LEFT JOIN (SELECT site, fleet, platform, limits FROM budgets) AS budgeted USING (site, fleet, platform)
+LEFT JOIN budgets_at(at = $__toTime) AS budgeted USING (site, fleet, platform)
 ORDER BY greatest(silent_of_limit, ifNull(twice_of_limit, 0), ifNull(throttled_of_limit, 0)) DESC, site, fleet, platform
 """
 

@@ -23,17 +23,11 @@ _WHOLE: Final = """
 (
     SELECT
         time AS second, site, fleet, platform,
-        assumeNotNull(power_estimated_w) AS watts, ifNull(coverage, 1) AS reported, budget_w, drop_share
+        assumeNotNull(power_estimated_w) AS watts, ifNull(coverage, 1) AS reported, ifNull(budget_w, 0) AS budget_w,
+        limits['coverage_share'] AS share, limits['drop_share'] AS drop_share
     FROM fleet_power_windows
-    LEFT JOIN
-    (
-        SELECT
-            site, fleet, platform, budget_w,
-            limits['coverage_share'] AS share, limits['drop_share'] AS drop_share
-        FROM budgets
-    ) AS budgeted USING (site, fleet, platform)
     WHERE resolution_s = {resolution_s} AND time > {since} AND time <= $__toTime AND @chosen
-        AND chips_reporting > 0 AND ifNull(coverage, 1) >= if(share > 0, share, @coverage_share)
+        AND power_chips_reporting > 0 AND ifNull(coverage, 1) >= if(share > 0, share, @coverage_share)
 )
 """
 """Windows of a fleet of which enough chips reported, corrected for the rest."""
@@ -161,7 +155,7 @@ FROM
     FROM {_CHANGES}
     GROUP BY site, fleet, platform
 ) AS steepest
-LEFT JOIN (SELECT site, fleet, platform, budget_w, limits FROM budgets) AS budgeted USING (site, fleet, platform)
+LEFT JOIN budgets_at(at = $__toTime) AS budgeted USING (site, fleet, platform)
 ORDER BY rise_of_limit DESC, drop DESC, site, fleet, platform
 """
 

@@ -52,7 +52,7 @@ _SECONDS: Final = """(
     (
         SELECT
             *,
-            known / if(chips_expected > 0, toFloat64(chips_expected), max(known) OVER fleets) AS reported,
+            known / if(expected > 0, expected, max(known) OVER fleets) AS reported,
             sum(known) OVER fleets / greatest(sum(ended) OVER fleets, 1) AS interval_s
         FROM
         (
@@ -63,7 +63,14 @@ _SECONDS: Final = """(
             WHERE $__timeFilter(time) AND power_method != '' AND @chips_only
             GROUP BY time, site, fleet, platform
         ) AS sums
-        LEFT JOIN budgets USING (site, fleet, platform)
+        LEFT JOIN
+        (
+            SELECT
+                site, fleet, platform, limits,
+                ifNull(assumed.budget_w, 0) AS budget_w,
+                if(assumed.budget_w IS NULL, 0., toFloat64(power_chips_expected)) AS expected
+            FROM capacity_at(at = $__toTime) AS assumed
+        ) AS planned USING (site, fleet, platform)
         WINDOW fleets AS (PARTITION BY site, fleet, platform)
     )
     WHERE known > 0 AND reported >= @coverage_share
@@ -101,23 +108,24 @@ _CHANGES: Final = """(
 _MINUTES: Final = """(
     SELECT site, fleet, platform, limits, power_w, idle_w, power_capped_share, thermal_share, hardware_throttled_share
     FROM fleet_power_windows
-    LEFT JOIN budgets USING (site, fleet, platform)
     WHERE resolution_s = 60 AND time >= $__fromTime AND time <= $__toTime - INTERVAL 1 MINUTE
         AND power_w > 0 AND ifNull(coverage, 1) >= @coverage_share
 )"""
 
 _REPORTING: Final = """(
     SELECT
-        site, fleet, platform, limits, expected, told.chips AS chips, least(told.chips / expected, 1) AS share,
+        site, fleet, platform, limits, expected, told.chips AS chips, least(told.power_chips / expected, 1) AS share,
         if(told.cadence_s > 0, told.cadence_s, @slowest_s) + @settle_s AS settled_s
     FROM
     (
         SELECT site, fleet, platform, max(planned) AS expected, argMax(limits_told, length(limits_told)) AS limits
         FROM
         (
-            SELECT site, fleet, platform, toFloat64(chips_expected) AS planned, limits AS limits_told FROM budgets
+            SELECT site, fleet, platform, toFloat64(power_chips_expected) AS planned, limits AS limits_told
+            FROM capacity_at(at = $__toTime)
+            WHERE budget_w IS NOT NULL
             UNION ALL
-            SELECT site, fleet, platform, chips_expected, CAST(map(), 'Map(String, Float64)')
+            SELECT site, fleet, platform, power_chips_expected, CAST(map(), 'Map(String, Float64)')
             FROM fleet_power_windows
             WHERE resolution_s = 60 AND time >= $__toTime - INTERVAL 1 HOUR AND time <= $__toTime
         )
@@ -128,17 +136,17 @@ _REPORTING: Final = """(
     (
         SELECT
             site, fleet, platform, any(interval_s) AS cadence_s, minIf(time, ended > 0) AS first,
-            sumIf(
-                known,
-                time <= @horizon - (interval_s + @settle_s) AND time > @horizon - (interval_s + @settle_s + 60)
-            ) / 60 AS chips
+            sumIf(known, settled) / 60 AS chips,
+            sumIf(known, settled AND power_method != '') / 60 AS power_chips
         FROM
         (
             SELECT
-                time, site, fleet, platform, chip_seconds AS known, samples AS ended,
-                sum(chip_seconds) OVER fleets / greatest(sum(samples) OVER fleets, 1) AS interval_s
+                time, site, fleet, platform, power_method, chip_seconds AS known, samples AS ended,
+                sum(chip_seconds) OVER fleets / greatest(sum(samples) OVER fleets, 1) AS interval_s,
+                @horizon - (interval_s + @settle_s) AS until,
+                time > until - 60 AND time <= until AS settled
             FROM power_by_second
-            WHERE time > @horizon - 900 AND time <= @horizon AND power_method != '' AND @chips_only
+            WHERE time > @horizon - 900 AND time <= @horizon AND @chips_only
             WINDOW fleets AS (PARTITION BY site, fleet, platform)
         )
         GROUP BY site, fleet, platform

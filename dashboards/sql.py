@@ -10,16 +10,13 @@ relative to the dashboard's time range, so that last week's range shows what was
     @resolution    which resolution_s to read for the range: seconds up to five hours, then minutes, hours from three
                    weeks on
     @series        the name of a line: site / fleet / platform
-    @newest        a table: one row per chosen site, fleet and platform with the newest complete second, the budget,
-                   the expected chips and the limits; where nothing was reported lately, or there is no budget, null
-                   stands for it
+    @newest        a table: fleets_at of the end of the range, for the chosen groups, with all limits
     @lines         a table: fleet_power_windows over the range, at @resolution, of the chosen groups, each of them up
                    to its newest complete second
-    @together      a table: one row per window of @lines in which all groups are complete, with the sums of all; power
-                   is null where more of the chips are in groups that tell nothing than may be missing
+    @together      a table: a row for each point of the chart and each group of @lines and @newest, with null where
+                   nothing is known of the group; up to where all that still report are complete
+    @moments       a table: one row per window of @lines of which enough is known, with the sum of all
     @sums          a table: power_by_second, _minute or _hour over the range, at @resolution, of the chosen chips
-    @reach_s       so many seconds does a sample reach back at most
-    @old_s         a group of which the newest complete second is older, in seconds, is not heard of any more
     @settled_s     within so many seconds of the end of the range @newest looks
 """
 
@@ -48,110 +45,95 @@ _WITH_MODEL: Final = (
     "toStartOfHour($__fromTime) AND time <= $__toTime AND model IN (${model:singlequote})), $model)"
 )
 
-# Complete is a second of which enough chips have reported, and hardly any fewer than of the seconds before it: then no
-# more are to come. The newest of these is shown. Where there is none, it is the newest of those of which the most have:
-# chips that fell silent are not waited for.
 _NEWEST: Final = """
-SELECT
-    site, fleet, platform,
-    max(budget_w) AS budget_w,
-    max(chips_expected) AS chips_expected,
-    argMax(set_limits, length(set_limits)) AS longest,
-    if(notEmpty(longest), longest, @default_limits) AS limits,
-    argMax(second, (least(round(second.6, 2), enough), whole, second.1)) AS newest,
-    if(newest.6 < 0, NULL, newest.1) AS time,
-    newest.2 AS power_w, newest.3 AS power_estimated_w, newest.4 AS power_error_w, newest.5 AS chips_reporting,
-    newest.7 AS modelled_share, newest.8 AS utilization, newest.9 AS tensor_utilization,
-    newest.10 AS idle_w, newest.11 AS idle_chips
-FROM
-(
-    SELECT
-        *, max(share) OVER (PARTITION BY site, fleet, platform) AS set_share,
-        if(set_share > 0, set_share, @coverage_share) AS enough
-    FROM
-    (
-        SELECT
-            site, fleet, platform, NULL AS budget_w, chips_expected, 0 AS share,
-            CAST(map(), 'Map(String, Float64)') AS set_limits,
-            chips_reporting >= 0.98 * max(chips_reporting) OVER (
-                PARTITION BY site, fleet, platform ORDER BY time ROWS BETWEEN 15 PRECEDING AND CURRENT ROW
-            ) AS whole,
-            (time, toNullable(power_w), power_estimated_w, power_error_w, chips_reporting, ifNull(coverage, 1),
-                modelled_share, utilization, tensor_utilization,
-                toNullable(idle_w), toNullable(idle_chips)) AS second
-        FROM fleet_power_windows
-        WHERE resolution_s = 1 AND time >= $__toTime - INTERVAL @settled_s SECOND AND time < $__toTime AND @chosen
-        UNION ALL
-        SELECT
-            site, fleet, platform, budget_w, toFloat64(chips_expected), limits['coverage_share'], limits, false,
-            (toDateTime(0, 'UTC'), NULL, NULL, NULL, 0., -1., NULL, NULL, NULL, NULL, NULL)
-        FROM budgets
-        WHERE @chosen
-    )
-)
-GROUP BY site, fleet, platform
+SELECT * REPLACE(if(notEmpty(limits), limits, @default_limits) AS limits)
+FROM fleets_at(at = $__toTime)
+WHERE @chosen
 """
 
 # A group is complete up to its newest complete second; one that has long been silent, in all that it has.
 _LINES: Final = """
 SELECT
     windows.time AS time, site, fleet, platform, power_w, power_estimated_w, power_error_w, chips_reporting,
-    chips_expected, coverage, utilization, tensor_utilization, modelled_share, idle_w, idle_chips, energy_j, settled
+    power_chips_reporting, power_chips_expected, coverage, utilization, tensor_utilization, modelled_share, idle_w,
+    idle_chips, energy_j, budget_w, settled
 FROM fleet_power_windows AS windows
 LEFT JOIN
 (
     SELECT site, fleet, platform, assumeNotNull(time) AS settled FROM @newest WHERE time IS NOT NULL
 ) AS newest USING (site, fleet, platform)
 WHERE resolution_s = @resolution AND $__timeFilter(windows.time) AND @chosen
-    AND (settled = toDateTime(0) OR windows.time <= settled)
+    AND (settled = toDateTime(0) OR windows.time + @resolution <= settled + 1)
 """
 
-# Where groups are missing that were there before, with more of the chips than may be missing, the sum is not known: a
-# gap in what is told must not look like a drop of the load. Nor is it known just before groups begin: the first sample
-# of a device that tells means of a minute reaches back to before the others. A group without a budget that is silent
-# for a quarter of an hour has left. Errors of one platform's groups are alike and add up, those of different platforms
-# are independent.
+# All groups have a row at each point, so that one that is silent leaves a gap of its own. A point at which a group that
+# still reports is not complete yet is left out: what is missing there is on its way. Of a group that nobody planned, as
+# many chips are missed as it had.
 _TOGETHER: Final = """
 SELECT
-    time,
-    max(planned_now) OVER (ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND @reach_s FOLLOWING)
-        + max(expected_now - planned_now) OVER (ORDER BY time RANGE BETWEEN 900 PRECEDING AND @reach_s FOLLOWING)
-        AS chips_expected,
-    expected_now >= @coverage_share * chips_expected AS known,
-    if(known, estimated_w, NULL) AS power_w,
-    if(known, budgeted_estimated_w, NULL) AS budgeted_w,
-    error_w AS power_error_w,
-    chips_reporting,
-    reported_w,
-    modelled_w
+    points.time AS time, points.site AS site, points.fleet AS fleet, points.platform AS platform,
+    known.power_w AS power_w, known.error_w AS error_w, known.modelled_share AS modelled_share,
+    known.reported_w AS reported_w,
+    changes.budget_w AS budget_w,
+    last_value(known.power_w) OVER before AS last_w,
+    ifNull(known.reporting, 0) AS reporting,
+    ifNull(known.expected, if(changes.budget_w IS NULL, ifNull(last_value(known.expected) OVER before, 0),
+        toFloat64(changes.chips_expected))) AS expected
+FROM
+(
+    SELECT time, site, fleet, platform
+    FROM (SELECT DISTINCT $__timeInterval(lines.time) AS time FROM @lines AS lines) AS times
+    CROSS JOIN
+    (
+        SELECT site, fleet, platform FROM @lines UNION DISTINCT SELECT site, fleet, platform FROM @newest
+    ) AS fleets
+) AS points
+LEFT JOIN
+(
+    SELECT
+        $__timeInterval(lines.time) AS time, site, fleet, platform,
+        avg(power_estimated_w) AS power_w, avg(power_error_w) AS error_w, toNullable(avg(lines.power_w)) AS reported_w,
+        sum(lines.power_w * lines.modelled_share) / sum(lines.power_w) AS modelled_share,
+        toNullable(avg(power_chips_reporting)) AS reporting, toNullable(avg(power_chips_expected)) AS expected
+    FROM @lines AS lines
+    GROUP BY time, site, fleet, platform
+) AS known USING (time, site, fleet, platform)
+ASOF LEFT JOIN budget_changes AS changes
+    ON points.site = changes.site AND points.fleet = changes.fleet AND points.platform = changes.platform
+        AND points.time >= changes.since
+WHERE points.time <= ifNull((SELECT min(time) FROM @newest WHERE heard), $__toTime)
+WINDOW before AS (
+    PARTITION BY points.site, points.fleet, points.platform ORDER BY points.time
+    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+"""
+
+# Moments at which as many of the planned chips report as rules ask for: the least power that was met is that of no gap.
+_MOMENTS: Final = """
+SELECT time, power_w, budgeted_w
 FROM
 (
     SELECT
-        time,
-        sum(estimated_w) AS estimated_w, sum(budgeted_estimated_w) AS budgeted_estimated_w,
-        sqrt(sum(pow(error_w, 2))) AS error_w, sum(chips_reporting) AS chips_reporting,
-        sum(expected_now) AS expected_now, sum(planned_now) AS planned_now,
-        sum(reported_w) AS reported_w, sum(modelled_w) AS modelled_w
+        time, 1 AS one, sum(power_estimated_w) AS power_w,
+        sumIf(power_estimated_w, lines.budget_w IS NOT NULL) AS budgeted_w,
+        sumIf(chips_reporting, lines.budget_w IS NOT NULL) AS reporting
+    FROM @lines AS lines
+    GROUP BY time
+) AS sums
+ASOF LEFT JOIN
+(
+    SELECT 1 AS one, since, sum(sum(more)) OVER (ORDER BY since) AS planned
     FROM
     (
         SELECT
-            time, platform,
-            sum(power_estimated_w) AS estimated_w,
-            sumIf(power_estimated_w, (site, fleet, platform) IN (SELECT site, fleet, platform FROM budgets))
-                AS budgeted_estimated_w,
-            sum(power_error_w) AS error_w,
-            sum(lines.chips_reporting) AS chips_reporting,
-            sum(lines.chips_expected) AS expected_now,
-            sumIf(lines.chips_expected, (site, fleet, platform) IN (SELECT site, fleet, platform FROM budgets))
-                AS planned_now,
-            sum(power_w) AS reported_w,
-            sum(power_w * modelled_share) AS modelled_w
-        FROM @lines AS lines
-        WHERE time <= ifNull((SELECT min(time) FROM @newest), $__toTime)
-        GROUP BY time, platform
+            since, if(budget_w IS NULL, 0, toInt64(chips_expected)) AS chips,
+            chips - lagInFrame(chips) OVER (
+                PARTITION BY site, fleet, platform ORDER BY since ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS more
+        FROM budget_changes
+        WHERE @chosen
     )
-    GROUP BY time
-)
+    GROUP BY since
+) AS plan ON sums.one = plan.one AND sums.time >= plan.since
+WHERE reporting >= @coverage_share * planned AND time <= ifNull((SELECT min(time) FROM @newest WHERE heard), $__toTime)
 """
 
 # The condition on the resolution is of constants: what does not hold is not read.
@@ -166,7 +148,7 @@ _SUM_COLUMNS: Final = """time, site, fleet, platform, model, power_method, energ
         utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, idle_j, idle_chip_seconds"""
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
-    {"newest": _NEWEST, "lines": _LINES, "together": _TOGETHER, "sums": _SUMS},
+    {"newest": _NEWEST, "lines": _LINES, "together": _TOGETHER, "moments": _MOMENTS, "sums": _SUMS},
 )
 """In the order in which they build upon each other."""
 
@@ -177,9 +159,7 @@ FRAGMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "resolution": "if($__interval_s >= 3600, 3600, if($__interval_s >= 30, 60, 1))",
         "series": "concat(site, ' / ', fleet, ' / ', platform)",
         "sum_columns": _SUM_COLUMNS,
-        "old_s": "100",
         "settled_s": "180",
-        "reach_s": "60",
         "coverage_share": str(DEFAULTS["coverage_share"]),
         "default_limits": "map(" + ", ".join(f"'{name}', {value}" for name, value in DEFAULTS.items()) + ")",
     }

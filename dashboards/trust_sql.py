@@ -183,7 +183,7 @@ LEFT JOIN
         site,
         min({FRAGMENTS["meter_low"]}) AS low,
         max({FRAGMENTS["meter_high"]}) AS high
-    FROM budgets
+    FROM budgets_at(at = $__toTime)
     GROUP BY site
 ) AS limited USING (site)
 WHERE site IN

@@ -51,12 +51,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Chip:
-    """One model: power figures (None where nobody has stated one), chips in a host, nominal device memory."""
+    """One model: power figures (None where nobody has stated one), chips in a host, nominal device memory.
+
+    `states_power` is for models of which every chip states its power. Of others some do not, by their nature: the
+    second die of a board, a partition after the first, a device whose driver shows none.
+    """
 
     model: str
     platform: str
     chips_per_host: int
     memory_bytes: int | None = None
+    states_power: bool = False
     idle: Figure | None = None
     typical: Figure | None = None
     peak: Figure | None = None
@@ -122,6 +127,7 @@ def _chip(model: str, entry: Mapping[str, Any]) -> Chip:
         platform=entry["platform"],
         chips_per_host=entry["chips_per_host"],
         memory_bytes=None if memory_gib is None else memory_gib * _GIB,
+        states_power=entry.get("states_power", False),
         curve=Curve(**entry["curve"]) if "curve" in entry else None,
         **{name: Figure(**entry[name]) for name in ("idle", "typical", "peak") if name in entry},
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -20,6 +21,7 @@ from schema.errors import GigawattError
 from schema.fleet import Budget, RackHost
 
 _NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORDS = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (version UInt32, name String, checksum String, applied_at DateTime('UTC') DEFAULT now())
@@ -120,10 +122,40 @@ def migrate(
     return todo
 
 
-def set_budgets(client: Client, budgets: Sequence[Budget], racks: Sequence[RackHost] = ()) -> None:
-    """Make these the budgets and the racks: they take the place of all that were set before, together."""
-    now = datetime.now(UTC)
+def set_budgets(
+    client: Client, budgets: Sequence[Budget], racks: Sequence[RackHost] = (), now: datetime | None = None
+) -> None:
+    """Make these the budgets and the racks from now on, in the place of all that were set before.
+
+    The first budget of a fleet also holds for the time before, unless the fleet was reported by then. The same file
+    again changes nothing.
+    """
+    if not budgets or _in_force(client, budgets, racks):
+        return
+    now = now or datetime.now(UTC)
+    known = _groups(client, "budget_loads") | _groups(client, "label_rulings")
+    rows: list[list[Any]] = [[now, *one, now if one[:3] in known else _ALWAYS, True] for one in budgets]
+    gone = _groups(client, "budgets") - {one[:3] for one in budgets}
+    rows += [[now, *group, 0.0, 0, {}, now, False] for group in sorted(gone)]
     # The budgets last: it is their time that says which racks count.
-    for table, columns, rows in (("rack_loads", RackHost._fields, racks), ("budget_loads", Budget._fields, budgets)):
-        if rows:
-            client.insert(table, [[now, *row] for row in rows], column_names=["loaded_at", *columns])
+    if racks:
+        client.insert("rack_loads", [[now, *one] for one in racks], column_names=["loaded_at", *RackHost._fields])
+    client.insert("budget_loads", rows, column_names=["loaded_at", *Budget._fields, "since", "planned"])
+
+
+def _in_force(client: Client, budgets: Sequence[Budget], racks: Sequence[RackHost]) -> bool:
+    """Say whether exactly these are the budgets and racks already."""
+    loaded = client.query("SELECT site, fleet, platform, budget_w, chips_expected, limits FROM budgets").result_rows
+    placed = client.query("SELECT site, rack, host FROM rack_hosts").result_rows
+    same = _by_group([Budget(*row) for row in loaded]) == _by_group(budgets)
+    return same and {RackHost(*row) for row in placed} == set(racks)
+
+
+def _by_group(budgets: Sequence[Budget]) -> dict[tuple[str, str, str], tuple[float, int, dict[str, float]]]:
+    return {one[:3]: (one.budget_w, one.chips_expected, dict(one.limits)) for one in budgets}
+
+
+def _groups(client: Client, table: str) -> set[tuple[str, str, str]]:
+    """Return the fleets that a table names."""
+    rows = client.query(f"SELECT DISTINCT site, fleet, platform FROM {table}").result_rows  # noqa: S608  ours
+    return {(str(site), str(fleet), str(platform)) for site, fleet, platform in rows}

@@ -28,6 +28,7 @@ _POWER: Final = (
     *("power_error_w", "utilization", "tensor_utilization", "p50_chip_w", "p95_chip_w", "p99_chip_w", "max_chip_w"),
     "modelled_share",
 )
+_OF_POWER: Final = ("power_chips_reporting", "power_chips_expected", "budget_w")
 _RECONCILED: Final = (
     *("time", "site", "kind", "meter", "hosts", "chips_expected", "chips_w", "coverage", "chips_estimated_w"),
     *("metered_w", "meter_coverage", "ratio"),
@@ -57,6 +58,7 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "power_by_second": _MORE_SUMS,
     "power_by_minute": _MORE_SUMS,
     "power_by_hour": _MORE_SUMS,
+    "fleet_power": _OF_POWER,
     "chip_samples": ("batch_time",),
     "budgets": ("limits",),
     "ingest_blocks": (
@@ -74,9 +76,17 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "rejected_rows": ("log",),
     "fleet_power_windows": (
-        *("resolution_s", *_POWER, "energy_j", "idle_w", "idle_chips"),
+        *("resolution_s", *_POWER, *_OF_POWER, "limits", "energy_j", "idle_w", "idle_chips"),
         *("power_capped_share", "thermal_share", "hardware_throttled_share"),
     ),
+    "capacity_at": (*_GROUP, "budget_w", "chips_expected", "power_chips_expected", "limits"),
+    "fleets_at": (
+        *(*_GROUP, "budget_w", "limits", "chips_expected", "power_chips_expected", "cadence_s", "time", "age_s"),
+        *("heard", "chips_reporting", "power_chips_reporting", "power_w", "power_estimated_w", "power_error_w"),
+        *("coverage", "modelled_share", "utilization", "tensor_utilization", "idle_w", "idle_chips"),
+    ),
+    "budget_changes": (*_GROUP, "since", "budget_w", "chips_expected"),
+    "budgets_at": (*_GROUP, "budget_w", "chips_expected", "limits"),
     "capacity_changes": ("time", *_GROUP, "text"),
     "chip_names": ("series", *_CHIP, "host_key", "first_seen", "last_seen"),
     "series_samples": (
@@ -105,7 +115,7 @@ PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 INTERNAL: Final = (
     *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
     *("metered_hosts", "metered_series", "block_cuts", "dead_letter_failures", "label_rulings"),
-    *("schema_migrations", "chip_claims"),
+    *("schema_migrations", "chip_claims", "always_planned", "inventory_steps"),
 )
 """What is no one else's: how the published views are made may change."""
 

@@ -4,7 +4,8 @@ A chip is told at its first sample. After that its time of last being seen is re
 a bounded number of rows a commit allows, those longest unrenewed first: of many chips a 150th with each commit, which
 is all of them within two and a half minutes where they are sampled every second. Whichever was not renewed for longer
 is told with its next sample, whatever the number: rules call a chip silent after five minutes.
-Rows only ever widen the span from first to last seen, so telling a chip twice changes nothing.
+Rows only ever widen the span from first to last seen, so telling a chip twice changes nothing. With them goes whether
+the chip is expected to state its power: where its model always does, and once it did.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from schema import wire
+from schema.chips import catalogue
 from schema.samples import Bools, Ints, Rows
 from streams.accepted import Accepted
 from streams.decoded import Decoded
@@ -31,10 +33,11 @@ OVERDUE_MS: Final = 170_000
 class Told:
     """Chips to be told of, in order of their series: for each the number of one of its samples, and the span of all.
 
-    `host` and `chip` are their names.
+    `first_ms` is where the first interval begins, `power` says which state their power, `host` and `chip` are names.
     """
 
     sample: Rows
+    power: Bools
     first_ms: Ints
     last_ms: Ints
     host: pa.Array
@@ -47,26 +50,34 @@ def told(accepted: Accepted, decoded: Decoded, samples: Rows) -> Told | None:
         return None
     samples = samples[np.argsort(accepted.series[samples], kind="stable")]
     series, ts_ms = accepted.series[samples], accepted.samples.ts_ms[samples]
+    began_ms = ts_ms - accepted.samples.interval_ms[samples]
     begins = np.ones(len(series), bool)
     begins[1:] = series[1:] != series[:-1]
     starts = np.flatnonzero(begins)
     one = samples[starts]
     return Told(
-        one, np.minimum.reduceat(ts_ms, starts), np.maximum.reduceat(ts_ms, starts), **_names(accepted, decoded, one)
+        one,
+        np.logical_or.reduceat(accepted.method[samples] > 0, starts),
+        np.minimum.reduceat(began_ms, starts),
+        np.maximum.reduceat(ts_ms, starts),
+        **_names(accepted, decoded, one),
     )
 
 
 def rows(accepted: Accepted, chips: Told) -> pa.Table:
     """Return rows of `chip_series`."""
+    group = accepted.group[chips.sample]
+    always = np.array([one.model in catalogue() and catalogue()[one.model].states_power for one in accepted.groups])
     return pa.table(
         {
             "series": pa.array(accepted.series[chips.sample]),
-            **accepted.group_columns(accepted.group[chips.sample]),
+            **accepted.group_columns(group),
             "host": chips.host,
             "chip": chips.chip,
             "first_seen": _time(chips.first_ms),
             "last_seen": _time(chips.last_ms),
             "host_key": pa.array(accepted.host_key[chips.sample]),
+            "power_expected": pa.array((chips.power | always[group]).astype(np.uint8)),
         }
     )
 

@@ -11,7 +11,6 @@ from schema.fleet_limits import DEFAULTS
 
 _HEADROOM: Final[Steps] = ((None, "red"), (0.0, "orange"), (DEFAULTS["headroom_share"], "green"))
 _COVERAGE: Final[Steps] = ((None, "red"), (DEFAULTS["coverage_share"], "yellow"), (0.99, "green"))
-_ERROR: Final[Steps] = ((None, "green"), (0.05, "yellow"), (0.2, "orange"))
 _BLUE: Final[Steps] = ((None, "blue"),)
 _NOW_AGE: Final[Steps] = ((None, "text"), (DEFAULTS["freshness_s"], "red"))
 _TWICE: Final[Steps] = ((None, "text"), (1.0, "red"))
@@ -46,48 +45,24 @@ def _now() -> Row:
         "Now: of each fleet the newest second that is complete",
         [
             stat(
-                1, "Power", "Power of the chosen fleets, corrected for chips that do not report. A fleet of which "
-                "nothing is known for three minutes is not in it; where it has a budget, coverage shows that. Age is "
-                "that of the newest complete second of any of them: red means that this is what the power was. Chips "
-                "that are reported twice count twice in the power.",
-                sql.POWER, unit="watt", width=6, links=[_TO_DYNAMICS],
+                1, "All chosen fleets", "Power is corrected for chips that do not report; that of a fleet that fell "
+                "silent within three minutes is the last that was known. Left is of the budgets of fleets whose power "
+                f"is known; orange is below {DEFAULTS['headroom_share']:.0%} of them, red above the budget. Coverage "
+                "is of the chips that are expected to state their power, and a fleet that is not heard of has none of "
+                f"them; red is below {DEFAULTS['coverage_share']:.0%}. ± is one standard deviation: fleets of one "
+                "platform err alike, platforms independently. Chips that are reported twice count twice in the power.",
+                sql.NOW, unit="watt", width=24, links=[_TO_DYNAMICS, _TO_TRUST],
                 fields=[
                     field("power_w", title="power", decimals=2),
-                    field("age_s", title="age", unit="s", decimals=0, steps=_NOW_AGE),
-                    field("twice", title="chips reported twice", unit="none", decimals=0, steps=_TWICE),
-                ],
-            ),
-            stat(
-                2, "Budget", "Sum of the budgets in the fleet file, for chips alone.",
-                sql.BUDGET, unit="watt", width=3, links=[_TO_DYNAMICS],
-                fields=[field("budget_w", title="budget", decimals=2)], no_value="no budget",
-            ),
-            stat(
-                3, "Headroom", "What is left of the budgets of those fleets that report. Orange is below "
-                f"{DEFAULTS['headroom_share']:.0%} of it, red above the budget.",
-                sql.HEADROOM_NOW, unit="watt", width=5, links=[_TO_DYNAMICS], background=True, steps=_HEADROOM,
-                fields=[
-                    field("headroom_w", title="left", decimals=2, steps=((None, "red"), (0.0, "text"))),
-                    field("headroom", title="of the budget", unit="percentunit", decimals=1, steps=_HEADROOM),
-                ],
-            ),
-            stat(
-                4, "Coverage", "Of how many of the expected chips the power is known; of a fleet that was not heard of "
-                "for more than a minute and a half, of none. Red is below "
-                f"{DEFAULTS['coverage_share']:.0%}.",
-                sql.COVERAGE_NOW, unit="percentunit", width=5, links=[_TO_TRUST], steps=_COVERAGE,
-                fields=[
-                    field("coverage", decimals=1, steps=_COVERAGE),
-                    field("missing_chips", title="chips missing", unit="none", decimals=0, steps=((None, "text"),)),
-                ],
-            ),
-            stat(
-                5, "Known to within", "One standard deviation of the power: errors that sensors state, of models and "
-                "percentages, and of missing chips. Fleets of one platform err alike, platforms independently.",
-                sql.ERROR_NOW, unit="watt", width=5, links=[_TO_TRUST],
-                fields=[
                     field("error_w", title="±", decimals=2),
-                    field("error_share", title="± share", unit="percentunit", decimals=1, steps=_ERROR),
+                    field("unbudgeted_w", title="of it without a budget", decimals=2),
+                    field("budget_total_w", title="budget", decimals=2),
+                    field("headroom_w", title="left", decimals=2, steps=((None, "red"), (0.0, "text"))),
+                    field("headroom", title="left of the budget", unit="percentunit", decimals=1, steps=_HEADROOM),
+                    field("coverage", unit="percentunit", decimals=1, steps=_COVERAGE),
+                    field("missing_chips", title="chips missing", unit="none", decimals=0, steps=((None, "text"),)),
+                    field("twice", title="chips reported twice", unit="none", decimals=0, steps=_TWICE),
+                    field("newest_age_s", title="age", unit="s", decimals=0, steps=_NOW_AGE),
                 ],
             ),
         ],
@@ -100,22 +75,25 @@ def _over_time() -> Row:
         "Against the budget",
         [
             timeseries(
-                6, "Power against budget", "Power with its error band (one standard deviation), the budget, and on "
-                "the right axis the coverage. It ends where the slowest of the chosen fleets is complete, and has a "
-                f"gap where more than {1 - DEFAULTS['coverage_share']:.0%} of the chips that reported before are in "
-                "fleets that tell nothing; those of a fleet without a budget, for a quarter of an hour.",
+                6, "Power against budget", "Power of the chosen fleets with its error band (one standard deviation), "
+                "what of it is of fleets with a budget where some have none, the budget of then, and on the right axis "
+                "the coverage. A fleet that fell silent is not in the power; the dashed line has its last known power, "
+                "too. It ends where all fleets that report are complete.",
                 sql.AGAINST_BUDGET, unit="watt", low=0, width=24, height=10, links=[_TO_DYNAMICS, _TO_CHIPS],
                 fields=[
                     field("power_w", title="power", color="blue", line_width=2),
                     field("high_w", title="power + error", color="super-light-blue", line_width=0, fill=30,
                           fill_below_to="low_w"),
                     field("low_w", title="power - error", color="super-light-blue", line_width=0),
+                    field("with_silent_w", title="with what silent fleets had", color="orange", dashed=True),
+                    field("budgeted_w", title="of fleets with a budget", color="purple"),
                     field("budget_w", title="budget", color="red", dashed=True),
                     field("coverage", unit="percentunit", color="green", right_axis=True, low=0, high=1),
                 ],
             ),
             timeseries(
-                7, "Power by fleet and platform", "Power of each fleet, up to its newest complete second.",
+                7, "Power by fleet and platform", "Power of each fleet, up to where all that report are complete. A "
+                "fleet that is silent leaves a gap.",
                 sql.BY_GROUP, unit="watt", low=0, width=9, height=11, by_series=True, stacked=True, fill=60,
                 links=[_TO_UTILIZATION, _TO_CHIPS],
             ),

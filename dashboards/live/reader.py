@@ -19,11 +19,11 @@ from dashboards.live.rows import (
     MOST,
     WINDOW_S,
     Doubtful,
+    Fleet,
     Flow,
     Key,
     Mean,
     MethodSum,
-    Others,
     Rows,
     Second,
 )
@@ -41,21 +41,28 @@ _PARAMETERS: Final = {
 }  # fmt: skip
 
 _NOW = "SELECT toFloat64(now64(3))"
-# The sums over all fleets stand in every row. A day is its whole hours and the minutes before them.
+_NEWEST = """
+SELECT
+    site, fleet, platform, budget_w, chips_expected, power_chips_expected, heard,
+    toUnixTimestamp(time), power_w, power_estimated_w, power_error_w, chips_reporting, power_chips_reporting, coverage,
+    utilization, tensor_utilization, modelled_share
+FROM fleets_at(at = toDateTime({at:UInt32}, 'UTC'))
+"""
+# Which fleets have a line, if not all. The sums over all of them stand in every row. A day is its whole hours and the
+# minutes before them.
 _FLEETS = """
 SELECT
-    site, fleet, platform, max(declared), sum(budget_w) AS budget, sum(joules) AS energy_j,
-    count() OVER () AS fleets, sum(budget) OVER (), sum(energy_j) OVER ()
+    site, fleet, platform, sum(joules) AS energy_j, count() OVER () AS fleets, sum(energy_j) OVER ()
 FROM
 (
-    SELECT site, fleet, platform, true AS declared, toFloat64(budget_w) AS budget_w, 0. AS joules FROM budgets
+    SELECT site, fleet, platform, true AS declared, 0. AS joules FROM budgets
     UNION ALL
-    SELECT site, fleet, platform, false, 0., sum(energy_j)
+    SELECT site, fleet, platform, false, sum(energy_j)
     FROM power_by_hour
     WHERE time >= toStartOfHour(now() - INTERVAL 23 HOUR) AND model NOT IN {meters:Array(String)}
     GROUP BY site, fleet, platform
     UNION ALL
-    SELECT site, fleet, platform, false, 0., sum(energy_j)
+    SELECT site, fleet, platform, false, sum(energy_j)
     FROM power_by_minute
     WHERE time >= now() - INTERVAL 24 HOUR AND time < toStartOfHour(now() - INTERVAL 23 HOUR)
         AND model NOT IN {meters:Array(String)}
@@ -68,20 +75,6 @@ LIMIT {most:UInt32}
 # In place of @shown: nothing to leave out, or all but the fleets that have a line.
 _EVERY = "true"
 _LARGEST = f"(site, fleet, platform) IN (SELECT site, fleet, platform FROM ({_FLEETS}))"  # noqa: S608  a query of ours
-_EXPECTED = "SELECT site, fleet, platform, toFloat64(chips_expected) FROM expected_chips WHERE @shown"
-_EXPECTED_OF_OTHERS = "SELECT sum(toFloat64(chips_expected)) FROM expected_chips WHERE NOT @shown"
-# Without the percentiles: the engine then leaves the histograms unread.
-_SECONDS = """
-SELECT site, fleet, platform, toUInt32(time), power_w, power_estimated_w, power_error_w, chips_reporting,
-    chips_expected, coverage, utilization, tensor_utilization, modelled_share
-FROM fleet_power WHERE time >= now() - {window_s:UInt32} AND time <= now() AND @shown ORDER BY time
-"""
-_SECONDS_OF_OTHERS = """
-SELECT toUInt32(time), sum(energy_j), sumIf(chip_seconds, power_method != '')
-FROM power_by_second
-WHERE time >= now() - {window_s:UInt32} AND time <= now() AND model NOT IN {meters:Array(String)} AND NOT @shown
-GROUP BY time ORDER BY time
-"""
 _METHODS = """
 SELECT site, fleet, platform, power_method, sum(energy_j), sum(chip_seconds), sum(samples)
 FROM power_by_second
@@ -171,61 +164,42 @@ class SummaryReader:
 def read_rows(client: Client) -> Rows:
     """Read all rows of the summary. Raises the client's `ClickHouseError`."""
 
-    def ask(sql: str) -> Sequence[Sequence[Any]]:
+    def ask(sql: str, **parameters: int) -> Sequence[Sequence[Any]]:
         query = sql.replace("@shown", shown)
-        rows: Sequence[Sequence[Any]] = client.query(query, parameters=_PARAMETERS).result_rows
+        rows: Sequence[Sequence[Any]] = client.query(query, parameters={**_PARAMETERS, **parameters}).result_rows
         return rows
 
     shown = _EVERY
     fleets = ask(_FLEETS)
-    if fleets and fleets[0][6] > len(fleets):
+    if fleets and fleets[0][4] > len(fleets):
         shown = _LARGEST
-    seconds: dict[Key, list[Second]] = {}
-    for site, fleet, platform, *values in ask(_SECONDS):
-        seconds.setdefault(Key(site, fleet, platform), []).append(Second(*values))
+    now = ask(_NOW)[0][0]
     methods: dict[Key, list[MethodSum]] = {}
     for site, fleet, platform, *values in ask(_METHODS):
         methods.setdefault(Key(site, fleet, platform), []).append(MethodSum(*values))
     history: dict[Key, list[Mean]] = {}
     for site, fleet, platform, *values in ask(_HISTORY):
         history.setdefault(Key(site, fleet, platform), []).append(Mean(*values))
-    budgets = {Key(*row[:3]): row[4] for row in fleets if row[3]}
-    energy_day_j = {Key(*row[:3]): row[5] for row in fleets}
-    silent = (budgets.keys() | energy_day_j.keys()) - seconds.keys()
     samples_per_second, newest_ts, *delays_s, workers = ask(_FLOW)[0]
     p50_s, p99_s = (None if delay_s is None or math.isnan(delay_s) else delay_s for delay_s in delays_s)
+    newest = {Key(*row[:3]): _fleet(*row[3:]) for row in ask(_NEWEST, at=int(now))}
+    lines = {Key(*row[:3]) for row in fleets}
     return Rows(
-        now=ask(_NOW)[0][0],
-        budgets=budgets,
-        # Where all report, their seconds tell it; else it may cost a look at the whole inventory.
-        expected={Key(*row[:3]): row[3] for row in ask(_EXPECTED)} if silent else {},
-        seconds=seconds,
+        now=now,
+        fleets=newest,
+        lines=list(lines if shown == _LARGEST else lines | newest.keys()),
         methods=methods,
         history=history,
         flow=Flow(samples_per_second, newest_ts, p50_s, p99_s, workers),
         refused_rows={reason: int(count) for reason, count in ask(_REFUSED)},
-        energy_day_j=energy_day_j,
+        energy_day_j=fleets[0][5] if fleets else 0.0,
         doubtful={Key(*row[:3]): Doubtful(*row[3:]) for row in ask(_DOUBTFUL)} if ask(_SUSPECTS) else {},
-        others=_others(fleets, ask),
     )
 
 
-def _others(fleets: Sequence[Sequence[Any]], ask: Callable[[str], Sequence[Sequence[Any]]]) -> Others:
-    """Read what the fleets without a line draw together."""
-    if not fleets or fleets[0][6] == len(fleets):
-        return Others()
-    seconds = [
-        Second(
-            time, power_w, power_estimated_w=None, power_error_w=None, chips_reporting=chips, chips_expected=0.0,
-            coverage=None, utilization=None, tensor_utilization=None, modelled_share=None,
-        )
-        for time, power_w, chips in ask(_SECONDS_OF_OTHERS)
-    ]  # fmt: skip
-    _, _, _, _, _, _, count, budget_w, energy_j = fleets[0]
-    return Others(
-        fleets=count - len(fleets),
-        budget_w=budget_w - math.fsum(row[4] for row in fleets),
-        chips_expected=ask(_EXPECTED_OF_OTHERS)[0][0],
-        energy_day_j=energy_j - math.fsum(row[5] for row in fleets),
-        seconds=seconds,
+def _fleet(
+    budget_w: float | None, expected: float, to_state: float, heard: int, time_s: int | None, *second: Any
+) -> Fleet:
+    return Fleet(
+        budget_w, expected, to_state, heard=bool(heard), second=None if time_s is None else Second(time_s, *second)
     )

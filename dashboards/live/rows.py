@@ -23,14 +23,14 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Second:
-    """One row of `fleet_power`; `time` is its start in epoch seconds. None is what nobody knows."""
+    """The newest complete second of a fleet; `time` is its start in epoch seconds. None is what nobody knows."""
 
     time: int
     power_w: float
     power_estimated_w: float | None
     power_error_w: float | None
     chips_reporting: float
-    chips_expected: float
+    power_chips_reporting: float
     coverage: float | None
     utilization: float | None
     tensor_utilization: float | None
@@ -40,6 +40,20 @@ class Second:
     def corrected_w(self) -> float:
         """Watts corrected for missing chips; as reported where that is not known."""
         return self.power_w if self.power_estimated_w is None else self.power_estimated_w
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A row of `fleets_at`: what is expected and budgeted, and the newest complete second, None of a silent fleet.
+
+    `heard` is whether the fleet still reports.
+    """
+
+    budget_w: float | None
+    chips_expected: float
+    power_chips_expected: float
+    heard: bool
+    second: Second | None
 
 
 class MethodSum(NamedTuple):
@@ -73,18 +87,6 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Others:
-    """What was read of the fleets for which there is no line, together."""
-
-    fleets: int = 0
-    budget_w: float = 0.0
-    chips_expected: float = 0.0
-    energy_day_j: float = 0.0
-    seconds: list[Second] = field(default_factory=list)
-    """Without an error and without utilization."""
-
-
-@dataclass(frozen=True)
 class Doubtful:
     """Chips of a fleet that were reported twice within `DOUBTFUL_S`, and by whom: the first hosts, and the methods."""
 
@@ -98,17 +100,15 @@ class Rows:
     """All that was read; `now` is the store's clock, in epoch seconds."""
 
     now: float
-    budgets: dict[Key, float] = field(default_factory=dict)
-    """Watts."""
-    expected: dict[Key, float] = field(default_factory=dict)
-    """Chips: as planned, or of the last day where nothing is. Needed of those that have no seconds."""
-    seconds: dict[Key, list[Second]] = field(default_factory=dict)
+    fleets: dict[Key, Fleet] = field(default_factory=dict)
+    """All that are expected, or were reported within `WINDOW_S`."""
+    lines: list[Key] = field(default_factory=list)
+    """Which of them have a line."""
     methods: dict[Key, list[MethodSum]] = field(default_factory=dict)
     history: dict[Key, list[Mean]] = field(default_factory=dict)
     flow: Flow = Flow()
     refused_rows: dict[str, int] = field(default_factory=dict)
     """By reason, of the last hour."""
-    energy_day_j: dict[Key, float] = field(default_factory=dict)
-    """Of each fleet that said anything in the last day."""
-    others: Others = Others()
+    energy_day_j: float = 0.0
+    """Of all fleets, in the last day."""
     doubtful: dict[Key, Doubtful] = field(default_factory=dict)

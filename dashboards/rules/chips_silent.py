@@ -20,7 +20,7 @@ RULE: Final = Rule(
         if(alive < known * @coverage_share, 0, (1 - alive / known) / @silent_share) AS value,
         known - alive AS shown
     FROM @inventory AS inventory
-    LEFT JOIN budgets USING (site, fleet, platform)
+    LEFT JOIN budgets_at(at = $__toTime) AS budgets USING (site, fleet, platform)
     """,
     unit="count",
     back_s=300,

@@ -19,7 +19,8 @@ RULE: Final = Rule(
     sql="""
     SELECT
         greatest(delay_s, silent_s - 2 * pause_s) AS shown,
-        shown / (SELECT if(count() = 0, @default_freshness_s, min(@freshness_s)) FROM budgets) AS value
+        shown / (SELECT if(count() = 0, @default_freshness_s, min(@freshness_s)) FROM budgets_at(at = $__toTime))
+            AS value
     FROM
     (
         SELECT

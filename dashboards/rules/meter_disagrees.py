@@ -29,7 +29,7 @@ RULE: Final = Rule(
     LEFT JOIN
     (
         SELECT site, min(@meter_low) AS low, max(@meter_high) AS high
-        FROM budgets
+        FROM budgets_at(at = $__toTime)
         GROUP BY site
     ) AS site_limits USING (site)
     GROUP BY

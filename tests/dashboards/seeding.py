@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import xxhash
 from clickhouse_connect.driver.client import Client
@@ -69,6 +70,18 @@ def _sums(row: Window) -> dict[str, object]:
         "idle_j": row.idle_chips * row.idle_chip_w * row.resolution_s,
         "idle_chip_seconds": row.idle_chips * row.resolution_s,
     }  # fmt: skip
+
+
+def inventory(client: Client, group: Group, chips: int, first: int, last: int) -> None:
+    """Store that so many chips of a group were seen from one time to another, in epoch seconds."""
+    labels = (group.site, group.fleet, group.platform, group.model)
+    seen = [datetime.fromtimestamp(time_s, UTC) for time_s in (first, last)]
+    numbers = (xxhash.xxh64_intdigest(f"{labels}{n}".encode()) for n in range(chips))
+    client.insert(
+        "chip_series",
+        [[number, *labels, "host", f"chip-{n}", *seen] for n, number in enumerate(numbers)],
+        ["series", "site", "fleet", "platform", "model", "host", "chip", "first_seen", "last_seen"],
+    )
 
 
 def budgets(

@@ -4,13 +4,16 @@ import pytest
 
 from schema.published import CONTRACT, INTERNAL, PUBLISHED
 
-SAMPLE_RANGE = "(since = toDateTime(0, 'UTC'), until = toDateTime(60, 'UTC'))"
+SAMPLE_ARGUMENTS = {
+    "_between": "(since = toDateTime(0, 'UTC'), until = toDateTime(60, 'UTC'))",
+    "_at": "(at = toDateTime(60, 'UTC'))",
+}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_name_has_the_columns_that_are_said(client, name):
     """A migration that adds a column to a published view says so in schema/published.py."""
-    call = f"{name}{SAMPLE_RANGE}" if name.endswith("_between") else name
+    call = name + next((given for end, given in SAMPLE_ARGUMENTS.items() if name.endswith(end)), "")
     found = [column for column, *_ in client.query(f"DESCRIBE TABLE (SELECT * FROM {call})").result_rows]
 
     assert sorted(found) == sorted(PUBLISHED[name])

@@ -243,7 +243,7 @@ def test_history_of_a_chip_is_its_own(client, stored, now):
     }
     assert history("Temperature of the chip", "host-0/0") == history("Power of the chip", "") == {}
     assert columns(table(client, "Chip", now, chip="host-0/1"), "host", "chip", "first_seen") == [
-        ("host-0", "host-0/1", now - 40)
+        ("host-0", "host-0/1", now - 41)
     ]  # fmt: skip
 
 

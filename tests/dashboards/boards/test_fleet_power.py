@@ -2,14 +2,13 @@
 
 import math
 import time
-from datetime import UTC, datetime
 
 import pytest
 
 from dashboards.boards import fleet_power
 from tests.batches import batch
 from tests.dashboards.asking import as_json, ask, query, view
-from tests.dashboards.seeding import GPU, TPU, TRN, Window, budgets, windows
+from tests.dashboards.seeding import GPU, TPU, TRN, Window, budgets, inventory, windows
 
 # In the past, so that no row is of the future; not so far that seconds would have expired.
 T = int(time.time()) // 3600 * 3600 - 7200
@@ -28,6 +27,12 @@ def one(client, panel, of=None):
     return rows[0]
 
 
+def now(client, *names, of=None):
+    """Return figures of all chosen fleets, by name."""
+    row = one(client, "All chosen fleets", of)
+    return row[names[0]] if len(names) == 1 else {name: row[name] for name in names}
+
+
 @pytest.fixture
 def fleets(client):
     """GPUs at 50 kW, complete two seconds ago; TPUs at 20 kW of half the chips; Trainium complete a minute ago."""
@@ -38,8 +43,8 @@ def fleets(client):
             *steady(GPU, range(2, 600), error_w=3.0, chip_w=500.0),
             *steady(GPU, [1], chips=30.0, error_w=3.0, chip_w=500.0),
             *steady(TPU, range(2, 600), chips=50.0, chip_w=200.0, error_w=10.0),
-            *steady(TRN, range(61, 600), chips=50.0, chip_w=400.0, error_w=40.0),
-            *steady(TRN, range(1, 61), chips=20.0, chip_w=400.0, error_w=40.0),
+            *steady(TRN, range(61, 600), chips=50.0, chip_w=400.0, error_w=40.0, every_s=60.0),
+            *steady(TRN, range(1, 61), chips=20.0, chip_w=400.0, error_w=40.0, every_s=60.0),
         ],
     )
     return client
@@ -47,7 +52,11 @@ def fleets(client):
 
 def test_power_is_that_of_complete_seconds_corrected_for_missing_chips(fleets):
     """50 kW of GPUs, 10 kW of half the TPUs made 20, and 20 kW of Trainium, none of it a half second."""
-    assert one(fleets, "Power") == {"power_w": pytest.approx(90_000), "age_s": 1, "twice": 0}
+    assert one(fleets, "All chosen fleets") == {
+        "power_w": pytest.approx(90_000), "unbudgeted_w": 0, "error_w": pytest.approx(math.hypot(30, 500, 2000)),
+        "budget_total_w": 130_000, "headroom_w": pytest.approx(40_000), "headroom": pytest.approx(40 / 130),
+        "coverage": pytest.approx(0.8), "missing_chips": pytest.approx(50), "twice": 0, "newest_age_s": 1,
+    }  # fmt: skip
 
 
 def test_a_power_that_counts_chips_twice_says_so(client, stored):
@@ -58,7 +67,7 @@ def test_a_power_that_counts_chips_twice_says_so(client, stored):
     stored(*[batch(host=host, chip="GPU-0", **labels) for host in "ab"], batch(fleet="serve", ts=labels["ts"]))
     of = view(now_s)
 
-    assert one(client, "Power", of)["twice"] == 1
+    assert now(client, "twice", of=of) == 1
     states = {row["fleet"]: row["state"] for row in ask(client, BOARD, "Fleets and platforms", of)}
     assert states == {GPU.fleet: "doubtful", "serve": "as planned"}
 
@@ -66,14 +75,14 @@ def test_a_power_that_counts_chips_twice_says_so(client, stored):
 def test_chips_that_report_later_are_not_missing(client):
     """Of devices that tell means of a minute, host by host, the newest minute fills up by and by."""
     budgets(client, {TRN: (60_000, 100)})
-    filling = [Window(T - age, TRN, chips=min(100.0, age * 100 / 60)) for age in range(1, 170)]
+    filling = [Window(T - age, TRN, chips=min(100.0, age * 100 / 60), every_s=60.0) for age in range(1, 170)]
     windows(client, filling)
 
-    assert one(client, "Coverage") == {
+    assert now(client, "coverage", "missing_chips") == {
         "coverage": pytest.approx(1.0, abs=0.02),
         "missing_chips": pytest.approx(0, abs=2),
     }
-    assert one(client, "Power")["age_s"] in range(57, 60)
+    assert now(client, "newest_age_s") in range(57, 60)
 
 
 def test_chips_that_fell_silent_are_missing_after_some_seconds(client):
@@ -81,33 +90,41 @@ def test_chips_that_fell_silent_are_missing_after_some_seconds(client):
     budgets(client, {GPU: (60_000, 100)})
     windows(client, [*steady(GPU, range(20, 170)), *steady(GPU, range(2, 20), chips=92.0)])
 
-    assert one(client, "Coverage") == {"coverage": pytest.approx(0.92), "missing_chips": pytest.approx(8)}
-    assert one(client, "Power")["age_s"] == 1
+    assert now(client, "coverage", "missing_chips") == {
+        "coverage": pytest.approx(0.92),
+        "missing_chips": pytest.approx(8),
+    }
+    assert now(client, "newest_age_s") == 6
 
 
 def test_headroom_is_of_the_budgets_of_fleets_that_report(fleets):
     """A fleet of which nothing is known has no headroom that anybody could use."""
-    assert one(fleets, "Headroom") == {"headroom_w": pytest.approx(40_000), "headroom": pytest.approx(40 / 130)}
+    assert now(fleets, "headroom_w", "headroom") == {
+        "headroom_w": pytest.approx(40_000),
+        "headroom": pytest.approx(40 / 130),
+    }
 
     silent = {**ALL_OF_THEM, TPU.__class__("iowa", "reserve", "tpu", "tpu-v7", "model"): (1e6, 1000)}
     budgets(fleets, silent, loaded_at=1_700_000_100)
-    assert one(fleets, "Headroom")["headroom_w"] == pytest.approx(40_000)
-    assert one(fleets, "Budget") == {"budget_w": pytest.approx(1_130_000)}
-    assert one(fleets, "Coverage") == {"coverage": pytest.approx(200 / 1250), "missing_chips": pytest.approx(1050)}
+    assert now(fleets, "headroom_w") == pytest.approx(40_000)
+    assert now(fleets, "budget_total_w") == pytest.approx(1_130_000)
+    assert now(fleets, "coverage", "missing_chips") == {
+        "coverage": pytest.approx(200 / 1250),
+        "missing_chips": pytest.approx(1050),
+    }
 
 
 def test_coverage_counts_the_chips_that_report(fleets):
     """100 of 100, 50 of 100, and 50 of 50."""
-    assert one(fleets, "Coverage") == {"coverage": pytest.approx(0.8), "missing_chips": pytest.approx(50)}
+    assert now(fleets, "coverage", "missing_chips") == {
+        "coverage": pytest.approx(0.8),
+        "missing_chips": pytest.approx(50),
+    }
 
 
 def test_errors_of_platforms_are_independent(fleets):
     """GPUs' sensors err on their own, 3 W x sqrt(100); a model errs alike on all of its chips."""
-    error_w = math.hypot(30, 500, 2000)
-
-    assert one(fleets, "Known to within") == {
-        "error_w": pytest.approx(error_w), "error_share": pytest.approx(error_w / 90_000)
-    }  # fmt: skip
+    assert now(fleets, "error_w") == pytest.approx(math.hypot(30, 500, 2000))
 
 
 def test_table_says_how_old_how_measured_and_what_is_wrong(fleets):
@@ -149,30 +166,33 @@ def test_a_silent_fleet_is_a_line_without_watts(client):
 def test_fleets_that_are_not_heard_of_any_more_are_not_as_planned(client):
     """Their last power still stands there, and nobody takes it for covered."""
     budgets(client, {GPU: (60_000, 100), TPU: (60_000, 100)})
-    windows(client, [*steady(GPU, range(110, 170)), *steady(TPU, range(70, 170))])
+    windows(client, [*steady(GPU, range(70, 170)), *steady(TPU, range(70, 170), every_s=60.0)])
     rows = ask(client, BOARD, "Fleets and platforms", view(T))
 
     assert {row["platform"]: row["state"] for row in rows} == {"nvidia": "not heard of", "tpu": "as planned"}
-    assert one(client, "Coverage") == {"coverage": pytest.approx(0.5), "missing_chips": pytest.approx(100)}
-    assert one(client, "Power")["age_s"] == 69
+    assert now(client, "coverage", "missing_chips") == {
+        "coverage": pytest.approx(0.5),
+        "missing_chips": pytest.approx(100),
+    }
+    assert now(client, "newest_age_s") == 69
 
 
-def test_a_fleet_without_a_budget_that_left_is_missed_for_a_quarter_of_an_hour(client):
-    """Nobody says that it is to be there: it does not take the sum of the others for ever."""
+def test_a_fleet_without_a_budget_that_left_does_not_blank_the_others(client):
+    """Its last power is drawn apart, and its chips are missing."""
     budgets(client, {GPU: (60_000, 100)})
     of_the_hour = Window(T // 3_600 * 3_600, TPU, resolution_s=3_600)
     windows(client, [*steady(GPU, range(2, 1_800)), *steady(TPU, range(1_200, 1_800)), of_the_hour])
-    seen = datetime.fromtimestamp(T - 1_200, UTC)
-    client.insert(
-        "chip_series",
-        [[n, TPU.site, TPU.fleet, TPU.platform, TPU.model, "host", f"chip-{n}", seen, seen] for n in range(100)],
-        ["series", "site", "fleet", "platform", "model", "host", "chip", "first_seen", "last_seen"],
-    )
+    inventory(client, TPU, 100, T - 1_800, T - 1_200)
     rows = ask(client, BOARD, "Power against budget", view(T, 2_000))
+    before = [row for row in rows if row["time"] < T - 1_200]
+    after = [row for row in rows if row["time"] > T - 1_200]
 
-    assert {row["power_w"] for row in rows if row["time"] < T - 1_200} == {100_000.0}
-    assert {row["power_w"] for row in rows if T - 1_199 <= row["time"] < T - 303} == {None}
-    assert {row["power_w"] for row in rows if row["time"] > T - 297} == {50_000.0}
+    def shown(rows, *names):
+        return {tuple(row[name] for name in names) for row in rows}
+
+    assert shown(before, "power_w", "budgeted_w", "with_silent_w", "coverage") == {(100_000, 50_000, None, 1)}
+    assert shown(after, "power_w", "budgeted_w", "with_silent_w", "coverage") == {(50_000, None, 100_000, 0.5)}
+    assert shown(rows, "budget_w") == {(60_000,)}
 
 
 def test_nothing_stored_shows_nothing(client):
@@ -197,44 +217,47 @@ def test_line_has_its_band_and_ends_where_the_slowest_is_complete(fleets):
 
 
 def test_a_gap_of_a_fleet_is_a_gap_and_not_a_drop(client):
-    """For a minute GPUs tell nothing: the sum is then unknown, and coverage says why."""
+    """For a minute GPUs report nothing: a line of their own has what they had, and the coverage says why."""
     budgets(client, {GPU: (60_000, 100), TPU: (40_000, 100)})
     windows(client, [*steady(GPU, range(2, 200)), *steady(GPU, range(260, 400)), *steady(TPU, range(2, 400))])
     rows = ask(client, BOARD, "Power against budget", view(T))
     gap = [row for row in rows if T - 259 <= row["time"] <= T - 200]
 
-    assert {row["power_w"] for row in gap} == {None}
-    assert {row["coverage"] for row in gap} == {0.5}
-    assert {row["power_w"] for row in rows if row not in gap} == {100_000.0}
+    assert {(row["power_w"], row["with_silent_w"], row["coverage"]) for row in gap} == {(50_000, 100_000, 0.5)}
+    others = {(row["power_w"], row["with_silent_w"], row["coverage"]) for row in rows if row not in gap}
+    assert others == {(100_000, None, 1.0)}
+    of_gpus = [row for row in ask(client, BOARD, "Power by fleet and platform", view(T)) if "nvidia" in row["series"]]
+    assert {row["power_w"] for row in of_gpus if T - 259 <= row["time"] <= T - 200} == {None}
 
 
 def test_a_fleet_that_is_added_raises_the_sum(client):
-    """Before it was there, nothing was missing; of its last minute before that is not sure."""
+    """Before it was there, its chips were missing: it had a budget already."""
     budgets(client, {GPU: (60_000, 100), TPU: (40_000, 100)})
     windows(client, [*steady(GPU, range(2, 200)), *steady(TPU, range(2, 100))])
     rows = ask(client, BOARD, "Power against budget", view(T))
 
-    assert {row["power_w"] for row in rows if row["time"] < T - 159} == {50_000.0}
-    assert {row["power_w"] for row in rows if T - 159 <= row["time"] < T - 99} == {None}
+    before = {(row["power_w"], row["with_silent_w"], row["coverage"]) for row in rows if row["time"] < T - 99}
+    assert before == {(50_000, None, 0.5)}
     assert {row["power_w"] for row in rows if row["time"] >= T - 99} == {100_000.0}
 
 
 def test_what_a_first_sample_reaches_back_to_is_no_lower_load(client):
-    """A device that tells means of a minute knows of the time before the others began: the sum does not."""
+    """A device that reports means of a minute knows of the time before the others began: the coverage says so."""
     budgets(client, {GPU: (60_000, 100), TRN: (60_000, 100)})
-    windows(client, [*steady(GPU, range(2, 200)), *steady(TRN, range(2, 260))])
+    windows(client, [*steady(GPU, range(2, 200)), *steady(TRN, range(2, 260), every_s=60.0)])
     duration = ask(client, BOARD, "Load duration", view(T))
+    rows = ask(client, BOARD, "Power against budget", view(T))
 
     assert {row["power_w"] for row in duration} == {100_000.0}
-    assert {row["power_w"] for row in ask(client, BOARD, "Power against budget", view(T))} == {None, 100_000.0}
+    assert {(row["power_w"], row["coverage"]) for row in rows} == {(50_000.0, 0.5), (100_000.0, 1.0)}
 
 
-def test_lines_by_fleet_end_with_their_own_newest_complete_second(fleets):
-    """Half a second of GPUs is not drawn."""
+def test_lines_by_fleet_end_where_all_that_report_are_complete(fleets):
+    """A stack that goes on without Trainium would show a drop of the load."""
     rows = ask(fleets, BOARD, "Power by fleet and platform", view(T))
     newest = {row["series"]: row["time"] for row in rows}
 
-    assert newest["virginia / frontier / nvidia"] == T - 2
+    assert newest["virginia / frontier / nvidia"] == T - 61
     assert newest["oregon / research / trainium"] == T - 61
     assert {round(row["power_w"]) for row in rows} == {50_000, 20_000}
 
@@ -309,10 +332,10 @@ def test_variables_narrow_every_figure(fleets):
     """A site, a platform, or the fleets that have a model."""
     windows(fleets, [Window(T // 3600 * 3600, group, resolution_s=3600) for group in (GPU, TPU, TRN)])
 
-    assert one(fleets, "Power", view(T, site=["virginia"]))["power_w"] == pytest.approx(50_000)
-    assert one(fleets, "Power", view(T, platform=["tpu", "nvidia"]))["power_w"] == pytest.approx(70_000)
-    assert one(fleets, "Power", view(T, model=["trn2"]))["power_w"] == pytest.approx(20_000)
-    assert one(fleets, "Budget", view(T, model=["trn2"]))["budget_w"] == pytest.approx(30_000)
+    assert now(fleets, "power_w", of=view(T, site=["virginia"])) == pytest.approx(50_000)
+    assert now(fleets, "power_w", of=view(T, platform=["tpu", "nvidia"])) == pytest.approx(70_000)
+    assert now(fleets, "power_w", of=view(T, model=["trn2"])) == pytest.approx(20_000)
+    assert now(fleets, "budget_total_w", of=view(T, model=["trn2"])) == pytest.approx(30_000)
     rows = ask(fleets, BOARD, "Power against budget", view(T, fleet=["research"]))
     assert {round(row["power_w"]) for row in rows} == {20_000}
 
@@ -326,10 +349,10 @@ def test_a_day_is_read_minute_by_minute(client):
 
     assert len(rows) == pytest.approx(720, abs=2)
     assert {row["power_w"] for row in rows} == {40_000.0}
-    assert one(client, "Power", view(T, 86_400))["power_w"] == pytest.approx(50_000)
+    assert now(client, "power_w", of=view(T, 86_400)) == pytest.approx(50_000)
 
 
 def test_queries_ask_for_no_percentile():
     """Then the engine leaves the histograms unread, which is most of what these queries may cost."""
     assert not [panel["title"] for panel in BOARD["panels"] if "_chip_w" in str(panel.get("targets"))]
-    assert "fleet_power_windows" in query(BOARD, "Power")
+    assert "fleet_power_windows" in query(BOARD, "Power against budget")

@@ -20,7 +20,7 @@ from dashboards.live.summary import Summary, summarize
 from dashboards.live.terminal import one_line, show
 from dashboards.preview import Alert
 from local.screen import Screen
-from tests.dashboards.live.test_summary import NOW, rows, second
+from tests.dashboards.live.test_summary import NOW, fleet, rows, second
 from tests.texts import hidden_in, hostile
 
 
@@ -30,9 +30,8 @@ def summary_of(text: str) -> Summary:
     return summarize(
         dataclasses.replace(
             rows(),
-            budgets={key: 1.0},
-            expected={key: 1.0},
-            seconds={key: [second(NOW - 2, 99)]},
+            fleets={key: fleet(second(NOW - 2, 99), 1.0)},
+            lines=[key],
             methods={key: [MethodSum(text, 1.0, 1.0, 1.0)]},
             refused_rows={text: 1},
         )

@@ -3,16 +3,8 @@ import json
 
 import pytest
 
-from dashboards.live.rows import (
-    HISTORY_STEP_S,
-    Flow,
-    Key,
-    Mean,
-    MethodSum,
-    Rows,
-    Second,
-)
-from dashboards.live.summary import cadence, newest_complete, summarize
+from dashboards.live.rows import HISTORY_STEP_S, Fleet, Flow, Key, Mean, MethodSum, Rows, Second
+from dashboards.live.summary import Rest, summarize
 
 NOW = 1_000_000
 GPU = Key("virginia", "frontier", "nvidia")
@@ -23,18 +15,24 @@ def second(time, chips, *, expected=100.0, chip_w=1000.0):
     coverage = chips / expected
     return Second(
         time=time, power_w=chips * chip_w, power_estimated_w=chips * chip_w / min(coverage, 1.0), power_error_w=30.0,
-        chips_reporting=chips, chips_expected=expected, coverage=coverage, utilization=0.5, tensor_utilization=None,
+        chips_reporting=chips, power_chips_reporting=chips, coverage=coverage, utilization=0.5, tensor_utilization=None,
         modelled_share=0.0,
     )  # fmt: skip
 
 
-def rows(**seconds):
-    """Rows of two fleets: GPUs each second, Trainium once a minute."""
+def fleet(shown, budget_w, *, heard=True):
+    return Fleet(budget_w, 100.0, 100.0, heard=heard and shown is not None, second=shown)
+
+
+def rows(gpu=None, trn=None, *, unheard=()):
+    """Rows of two fleets: GPUs each second, Trainium once a minute; those of `unheard` do not report any more."""
     return Rows(
         now=NOW + 0.5,
-        budgets={GPU: 120_000.0, TRN: 60_000.0},
-        expected={GPU: 100.0, TRN: 100.0},
-        seconds={GPU: seconds.get("gpu", []), TRN: seconds.get("trn", [])},
+        fleets={
+            GPU: fleet(gpu, 120_000.0, heard=GPU not in unheard),
+            TRN: fleet(trn, 60_000.0, heard=TRN not in unheard),
+        },
+        lines=[GPU, TRN],
         methods={
             GPU: [MethodSum("counter", 9e6, 18_000.0, 18_000)],
             TRN: [MethodSum("percent", 3e6, 18_000.0, 300)],
@@ -43,49 +41,9 @@ def rows(**seconds):
     )
 
 
-def test_half_a_second_is_not_shown():
-    """The newest second of which only some samples are stored is passed over for the one before."""
-    seconds = [second(NOW - 3, 100), second(NOW - 2, 100), second(NOW - 1, 40)]
-
-    assert newest_complete(seconds, horizon=NOW, cadence_s=1).time == NOW - 2
-
-
-def test_minute_of_trainium_is_waited_for():
-    """Chips that report once a minute have their newest complete second a minute ago."""
-    seconds = [second(NOW - age, min(100, age * 100 / 60)) for age in range(1, 180)]
-
-    assert newest_complete(seconds, horizon=NOW, cadence_s=60).time == NOW - 59
-
-
-def test_chips_that_fell_silent_are_not_hidden():
-    """Where a part of the chips stays away, what they would have reported by now is waited for no longer."""
-    seconds = [second(NOW - age, 100 if age > 20 else 60) for age in range(1, 180)]
-    shown = newest_complete(seconds, horizon=NOW, cadence_s=1)
-
-    assert (shown.time, shown.chips_reporting) == (NOW - 7, 60)
-
-
-def test_stalled_workers_do_not_look_like_missing_chips():
-    """What is settled counts from the newest stored sample, not from the clock."""
-    seconds = [second(NOW - 40, 100), second(NOW - 39, 100), second(NOW - 38, 30)]
-
-    assert newest_complete(seconds, horizon=NOW - 37, cadence_s=1).time == NOW - 39
-
-
-def test_no_second_is_complete_where_there_is_none():
-    """Nothing comes of nothing."""
-    assert newest_complete([], horizon=NOW, cadence_s=1) is None
-
-
-def test_cadence_is_that_of_the_slowest_method():
-    """The mean interval follows from chip-seconds and samples, by method; without samples it is a second."""
-    assert cadence([MethodSum("counter", 1.0, 180.0, 180), MethodSum("percent", 1.0, 180.0, 3)]) == 60.0
-    assert cadence([]) == 1.0
-
-
 def test_line_says_headroom_age_and_methods():
     """Headroom is against the power corrected for missing chips; age counts from the end of the second."""
-    line = next(line for line in summarize(rows(gpu=[second(NOW - 2, 99)])).lines if line.platform == "nvidia")
+    line = next(line for line in summarize(rows(gpu=second(NOW - 2, 99))).lines if line.platform == "nvidia")
 
     assert line.headroom_w == pytest.approx(20_000)
     assert line.age_s == pytest.approx(1.5)
@@ -94,7 +52,7 @@ def test_line_says_headroom_age_and_methods():
 
 def test_budgeted_fleet_without_samples_is_a_silent_line():
     """A fleet that should report and does not is shown, without invented watts."""
-    summary = summarize(rows(gpu=[second(NOW - 2, 100)]))
+    summary = summarize(rows(gpu=second(NOW - 2, 100)))
     line = next(line for line in summary.lines if line.platform == "trainium")
 
     assert (line.second, line.headroom_w, line.chips_expected) == (None, None, 100.0)
@@ -102,42 +60,35 @@ def test_budgeted_fleet_without_samples_is_a_silent_line():
     assert summary.total.chips_expected == 200.0
 
 
-def test_a_line_is_old_once_two_samples_and_half_a_minute_are_missing():
-    """By its own cadence: a minute of Trainium that is two minutes old is of now."""
-
-    def old(**seconds):
-        return {line.platform: line.old for line in summarize(rows(**seconds)).lines}
-
-    assert old(gpu=[second(NOW - 30, 100)], trn=[second(NOW - 140, 100)]) == {"nvidia": False, "trainium": False}
-    assert old(gpu=[second(NOW - 34, 100)], trn=[second(NOW - 152, 100)]) == {"nvidia": True, "trainium": True}
-
-
 def test_total_of_what_is_old_has_its_last_power_and_no_chips():
-    total = summarize(rows(gpu=[second(NOW - 40, 100)], trn=[second(NOW - 60, 50)])).total
+    summary = summarize(rows(gpu=second(NOW - 40, 100), trn=second(NOW - 60, 50), unheard=[GPU]))
+    total = summary.total
 
+    assert [line.old for line in summary.lines] == [False, True]
     assert total.power_w == pytest.approx(200_000)
     assert (total.chips_reporting, total.old_lines, total.silent_lines) == (50, 1, 0)
+    assert total.coverage == 0.25
     assert total.age_s == pytest.approx(39.5)
 
 
-def test_where_nothing_is_stored_any_more_no_line_is_of_now():
-    """Trainium's last minute is no newer than the rest, though it would not be missed for a while yet."""
-    given = rows(gpu=[second(NOW - 40, 100)], trn=[second(NOW - 100, 100)])
-    stopped = dataclasses.replace(given, flow=Flow(newest_ts=NOW - 39.0))
+def test_the_power_of_fleets_without_a_budget_is_known_apart():
+    """The sum has it, and no budget does."""
+    given = rows(gpu=second(NOW - 2, 100))
+    mine = GPU._replace(fleet="mine")
+    both = dataclasses.replace(given, fleets={**given.fleets, mine: fleet(second(NOW - 2, 50), None)})
+    total = summarize(both).total
 
-    assert [line.old for line in summarize(stopped).lines] == [True, True]
-    assert summarize(stopped).total.chips_reporting == 0
+    assert (total.power_w, total.unbudgeted_w, total.budget_w) == (pytest.approx(200_000), 100_000, 180_000)
 
 
-def test_a_fleet_without_a_budget_that_fell_silent_is_missing():
-    """Its chips of the last day are expected."""
-    key = GPU._replace(fleet="mine")
-    given = rows(gpu=[second(NOW - 2, 100)])
-    left = dataclasses.replace(given, expected={**given.expected, key: 64.0}, energy_day_j={key: 1e6})
-    line = next(line for line in summarize(left).lines if line.fleet == "mine")
+def test_fleets_without_a_line_are_in_the_total():
+    given = dataclasses.replace(rows(gpu=second(NOW - 2, 100), trn=second(NOW - 60, 50)), lines=[GPU])
+    summary = summarize(given)
 
-    assert (line.second, line.budget_w, line.chips_expected) == (None, None, 64.0)
-    assert summarize(left).total.chips_expected == 264.0
+    assert [line.platform for line in summary.lines] == ["nvidia"]
+    assert summary.rest == Rest(1, pytest.approx(100_000), 50, 100, 60_000)
+    assert summary.total.power_w == pytest.approx(200_000)
+    assert (summary.total.chips_reporting, summary.total.coverage) == (150, 0.75)
 
 
 def test_total_of_silence_is_unknown():
@@ -148,11 +99,9 @@ def test_total_of_silence_is_unknown():
 
 def test_total_adds_platforms_as_independent_and_fleets_of_one_alike():
     """Errors of fleets of one platform add up; those of two platforms add in squares."""
-    both = summarize(rows(gpu=[second(NOW - 2, 100)], trn=[second(NOW - 60, 100)])).total
-    one = rows(gpu=[second(NOW - 2, 100)])
-    research = dataclasses.replace(
-        one, seconds={GPU: one.seconds[GPU], GPU._replace(fleet="research"): one.seconds[GPU]}
-    )
+    both = summarize(rows(gpu=second(NOW - 2, 100), trn=second(NOW - 60, 100))).total
+    one = rows(gpu=second(NOW - 2, 100))
+    research = dataclasses.replace(one, fleets={GPU: one.fleets[GPU], GPU._replace(fleet="research"): one.fleets[GPU]})
 
     assert both.power_w == pytest.approx(200_000)
     assert both.power_error_w == pytest.approx(30 * 2**0.5)
@@ -163,7 +112,7 @@ def test_history_ends_with_complete_seconds_and_counts_missing_chips_in():
     """A step that holds seconds which are not complete yet is left out; the total carries the last value on."""
     step = NOW // HISTORY_STEP_S * HISTORY_STEP_S
     means = [Mean(step - 3 * HISTORY_STEP_S, 900.0), Mean(step - 2 * HISTORY_STEP_S, 1000.0), Mean(step, 10.0)]
-    given = dataclasses.replace(rows(gpu=[second(NOW - 2, 50)]), history={GPU: means})
+    given = dataclasses.replace(rows(gpu=second(NOW - 2, 50)), history={GPU: means})
     summary = summarize(given)
     line = next(line for line in summary.lines if line.platform == "nvidia")
 
@@ -174,7 +123,7 @@ def test_history_ends_with_complete_seconds_and_counts_missing_chips_in():
 def test_total_is_unknown_where_one_line_is():
     """A fleet that was not there yet leaves no ramp in the total's history."""
     step = NOW // HISTORY_STEP_S * HISTORY_STEP_S
-    whole = rows(gpu=[second(NOW + 8, 100)], trn=[second(NOW + 8, 100)])
+    whole = rows(gpu=second(NOW + 8, 100), trn=second(NOW + 8, 100))
     early, late = Mean(step - 2 * HISTORY_STEP_S, 1000.0), Mean(step - HISTORY_STEP_S, 1000.0)
     given = dataclasses.replace(whole, now=NOW + 10.5, history={GPU: [early, late], TRN: [late]})
 
@@ -183,17 +132,17 @@ def test_total_is_unknown_where_one_line_is():
 
 def test_summary_is_plain_json():
     """The page gets plain values, with nulls for what nobody knows."""
-    given = summarize(rows(gpu=[second(NOW - 2, 100)])).as_json()
+    given = summarize(rows(gpu=second(NOW - 2, 100))).as_json()
 
     assert json.loads(json.dumps(given, allow_nan=False)) == given
     assert given["freshness_s"] == pytest.approx(1.5)
 
 
-def test_a_fleet_without_budget_that_falls_silent_is_still_there():
-    """What said something in the last day has a line, budget or not."""
+def test_a_fleet_that_reported_within_a_day_has_a_line():
+    """What said something has a line, budget or not, though nothing of it is expected any more."""
     lab = Key("home", "lab", "nvidia")
-    summary = summarize(dataclasses.replace(rows(), energy_day_j={lab: 7200.0, GPU: 3600.0}))
-    (line,) = (line for line in summary.lines if line.site == "home")
+    summary = summarize(dataclasses.replace(rows(), lines=[lab], energy_day_j=10_800.0))
+    (line,) = summary.lines
 
-    assert (line.second, line.budget_w) == (None, None)
+    assert (line.second, line.budget_w, line.chips_expected) == (None, None, 0)
     assert summary.energy_day_j == 10_800.0

@@ -21,7 +21,7 @@ def printed(summary, *, width=160, height=40):
 
 def test_table_has_a_line_for_each_fleet():
     """Power, budget, headroom and coverage stand beside each name; a silent fleet says so."""
-    text = printed(summarize(rows(gpu=[second(NOW - 2, 99)])))
+    text = printed(summarize(rows(gpu=second(NOW - 2, 99))))
     gpu, trn = (next(line for line in text.splitlines() if name in line) for name in ("nvidia", "trainium"))
 
     assert [*gpu.split()][5:9] == ["100.00", "kW", "30", "W"]
@@ -34,7 +34,7 @@ def test_table_has_a_line_for_each_fleet():
 @pytest.mark.parametrize("width", [60, 80, 100, 110, 130, 160])
 def test_no_figure_is_cut(width):
     """Columns for which there is no room are left out whole; those that matter most stay, a line each."""
-    text = printed(summarize(rows(gpu=[second(NOW - 2, 99)])), width=width)
+    text = printed(summarize(rows(gpu=second(NOW - 2, 99))), width=width)
     (gpu,) = (line for line in text.splitlines() if "virginia" in line and "nvidia" in line)
 
     assert "…" not in text
@@ -46,7 +46,7 @@ def test_no_figure_is_cut(width):
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_what_is_known_of_minutes_ago_does_not_look_like_now(width):
     """The last power stands there with its age, on a narrow screen too, and no chip reports."""
-    summary = summarize(rows(gpu=[second(NOW - 130, 100)]))
+    summary = summarize(rows(gpu=second(NOW - 130, 100), unheard=[GPU]))
     text = printed(summary, width=width)
     (gpu,) = (line for line in text.splitlines() if "virginia" in line and "nvidia" in line)
 
@@ -62,7 +62,7 @@ def test_what_is_known_of_minutes_ago_does_not_look_like_now(width):
 def test_a_fleet_that_counts_chips_twice_is_marked(width):
     """In its line, on a narrow screen too, with who reports them below the table, and in the sum."""
     twice = Doubtful(3, ["a-0", "b-0"], ["counter", "sensor"])
-    summary = summarize(dataclasses.replace(rows(gpu=[second(NOW - 2, 103)]), doubtful={GPU: twice}))
+    summary = summarize(dataclasses.replace(rows(gpu=second(NOW - 2, 103)), doubtful={GPU: twice}))
     text = printed(summary, width=width)
     (gpu,) = (line for line in text.splitlines() if line.startswith("virginia"))
 
@@ -78,7 +78,7 @@ def test_a_fleet_that_counts_chips_twice_is_marked(width):
 
 def test_doubtful_fleets_are_few_lines():
     """Those with most chips; the table has less room by as much."""
-    shown = summarize(rows(gpu=[second(NOW - 2, 100)]))
+    shown = summarize(rows(gpu=second(NOW - 2, 100)))
     many = [
         dataclasses.replace(line, site=f"site {number}", doubtful=Doubtful(number, ["a"], []))
         for number in range(1, 20)
@@ -103,7 +103,7 @@ def test_no_power_is_made_up_where_none_is_known():
 
 def test_table_stays_within_the_screen():
     """Where not all lines fit, the largest are shown and the others counted."""
-    shown = summarize(rows(gpu=[second(NOW - 2, 100)], trn=[second(NOW - 60, 50)]))
+    shown = summarize(rows(gpu=second(NOW - 2, 100), trn=second(NOW - 60, 50)))
     many = [dataclasses.replace(line, site=f"site {number}") for number in range(20) for line in shown.lines]
     full = dataclasses.replace(shown, lines=many)
 
@@ -112,7 +112,7 @@ def test_table_stays_within_the_screen():
 
 
 def test_fleets_without_a_line_are_counted_with_their_sums():
-    summary = summarize(rows(gpu=[second(NOW - 2, 100)]))
+    summary = summarize(rows(gpu=second(NOW - 2, 100)))
     text = printed(dataclasses.replace(summary, rest=Rest(9_800, 2e6, 9_700.0, 9_800.0, 0.0)))
 
     assert "and 9,800 smaller ones: 2.00 MW, 9,700 chips" in text
@@ -120,7 +120,7 @@ def test_fleets_without_a_line_are_counted_with_their_sums():
 
 def test_one_line_for_logs():
     """The same summary is one plain line."""
-    text = one_line(summarize(rows(gpu=[second(NOW - 2, 100)])))
+    text = one_line(summarize(rows(gpu=second(NOW - 2, 100))))
 
     assert "\n" not in text
     assert text.startswith("100.00 kW ± 30 W of 180.00 kW, 100 of 200 chips · 1 fleet silent, busy 50%; 100 samples/s")
