@@ -4,19 +4,22 @@ What tells one exporter from the next is a `Dialect`: a table of metrics, and sm
 a row is of and what its readings mean. The scraping, the dating of what was read and the samples are here, once.
 """
 
-import socket
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
+import structlog
 import xxhash
 
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import Estimate
 from producers.flags import SECONDS
+from producers.machine_name import machine_name
 from producers.metering import Meter, Rectangle, Watch, news
 from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
 from producers.scrape import Scraper, SlowPageError
@@ -44,8 +47,9 @@ class Dialect:
 
     `exporter` and `chip` are what its users call it and what it shows, `url` is its usual page, `got` says where to
     get it. `rules` gives each metric its reading; `described_by` names metrics that lend their labels only. `chip_of`
-    and `part_of` say which chip and which part of it a row is of, `arranged` puts a page's chips right where that
-    takes more than one row. `host_labels` and `job_labels` are tried in turn; a `pod` is told with its namespace.
+    says which chip a row is of, by what the hardware says, and `number_of` which of its machine's, where that says
+    nothing; `part_of` says which part of it. `arranged` puts a page's chips right where that takes more than one row.
+    `host_labels` and `job_labels` are tried in turn; a `pod` is told with its namespace.
 
     Watts are the sensor's reading `power_w`; the difference of the counter `energy_j` goes before it when `counter`;
     where neither is there, `estimate` may have something to say. `power_error_w` is one standard deviation of measured
@@ -62,6 +66,7 @@ class Dialect:
     chip_of: Callable[[Labels], str | None]
     model_of: Callable[[Reading], str]
     fields_of: Callable[[Reading], Fields]
+    number_of: Callable[[Labels], str | None] = lambda _: None
     part_of: Callable[[Labels], str] = lambda _: WHOLE
     arranged: Callable[[Chips], Chips] = lambda chips: chips
     described_by: Sequence[str] = ()
@@ -77,9 +82,53 @@ class Dialect:
         """Return a parser of the metrics that this exporter's pages are read for."""
         return TextParser((*self.rules, *self.described_by))
 
-    def chips(self, parser: TextParser, body: bytes) -> Chips:
+    def chips(self, parser: TextParser, body: bytes, naming: "Naming") -> Chips:
         """Return what a page says; raises `PrometheusTextError`."""
-        return self.arranged(readings(parser.rows(body), self.rules, self.chip_of, self.part_of))
+        rows = parser.rows(body)
+        naming.look({self.host_of(row.labels) for row in rows})
+
+        def name(labels: Labels) -> str | None:
+            if chip := self.chip_of(labels):
+                return chip
+            number = self.number_of(labels)
+            return number and f"{naming.machine(self.host_of(labels))}/{number}"
+
+        return self.arranged(readings(rows, self.rules, name, self.part_of))
+
+    def host_of(self, labels: Labels) -> str:
+        """Return what the exporter calls its machine; empty where it does not say it."""
+        return next((host for name in self.host_labels if (host := labels.get(name))), "")
+
+
+class Naming:
+    """What chips that have no name of their own are called after: the machine, by what was configured.
+
+    An exporter's own word for its machine is another one when its container is made anew, and every chip would be a new
+    one. It counts only where a page has several machines. Machines that were seen at once are told apart from then on.
+    """
+
+    def __init__(self, machine: str, url: str) -> None:
+        self._machine = machine
+        self._url = url
+        self._several = False
+        self._before = ""
+
+    def look(self, hosts: AbstractSet[str]) -> None:
+        """See how many machines a page has, and notice when the only one is called otherwise than before."""
+        named = hosts - {""}
+        if len(named) != 1:
+            self._several = self._several or len(named) > 1
+            return
+        (host,) = named
+        if self._before not in ("", host) and not self._several:
+            structlog.get_logger().warning(
+                f"{self._url} calls its machine otherwise now; chips keep their names", before=self._before, now=host
+            )
+        self._before = host
+
+    def machine(self, host: str) -> str:
+        """Return the machine that chips of this host are called after."""
+        return host if host and self._several else self._machine
 
 
 def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, ...]:
@@ -130,14 +179,16 @@ def job_of(reading: Reading, labels: Sequence[str]) -> str | None:
 
 
 class Exporter:
-    """One exporter, scraped again and again."""
+    """One exporter, scraped again and again; its port tells its machine from those of others at its address."""
 
-    def __init__(self, dialect: Dialect, scraper: Scraper, where: Where) -> None:
+    def __init__(self, dialect: Dialect, scraper: Scraper, where: Where, *, beside_others: bool = False) -> None:
         self.scraper = scraper
         self._dialect = dialect
         self._where = where
         self._parser = dialect.parser()
         self._meters: dict[str, tuple[Watch, Meter]] = {}
+        port = f":{urlsplit(scraper.url).port}" if beside_others else ""
+        self._naming = Naming((where.host or self._fallback_host()) + port, scraper.url)
         self._page = b""
         self.default_period_s = dialect.default_period_s
 
@@ -150,7 +201,7 @@ class Exporter:
                 watch.see_again(tick)
             return []
         try:
-            chips = self._dialect.chips(self._parser, body)
+            chips = self._dialect.chips(self._parser, body, self._naming)
         except PrometheusTextError as error:
             raise SourceError(f"{self.scraper.url} sent no whole page: {error}") from error
         if not chips:
@@ -206,7 +257,7 @@ class Exporter:
         self.scraper.close()
 
     def _fallback_host(self) -> str:
-        return socket.gethostname() if self.scraper.host in _LOOPBACK else self.scraper.host
+        return machine_name() if self.scraper.host in _LOOPBACK else self.scraper.host
 
 
 def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeout_s: float) -> Source:
@@ -214,7 +265,10 @@ def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeo
     if len(urls) > 1 and where.host is not None:
         raise GigawattError("--host names one machine: leave it out to take each exporter's own word")
     scrapers = [Scraper(url, timeout_s=timeout_s) for url in urls]
-    exporters = {scraper.url: Exporter(dialect, scraper, where) for scraper in scrapers}
+    hosts = Counter(scraper.host for scraper in scrapers)
+    exporters = {
+        scraper.url: Exporter(dialect, scraper, where, beside_others=hosts[scraper.host] > 1) for scraper in scrapers
+    }
     if len(exporters) < len(scrapers):
         raise GigawattError("one --url stands twice: it would be counted twice")
     if len(exporters) == 1:
@@ -236,7 +290,7 @@ def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Find
         return Finding(f"nothing listens on port {page.port}, where {dialect.exporter} would be: {dialect.got}")
     scraper = Scraper(page.geturl(), timeout_s=_LOOK_S)
     try:
-        chips = dialect.chips(dialect.parser(), scraper.read())
+        chips = dialect.chips(dialect.parser(), scraper.read(), Naming("", scraper.url))
     except SlowPageError:  # some exporters ask their chips first, which can take seconds
         return Finding(f"port {page.port} is slow to answer: taken for {dialect.exporter}", found)
     except (SourceError, PrometheusTextError) as error:

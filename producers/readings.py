@@ -1,11 +1,11 @@
 """What single chips showed at one read, and the batch of samples that one host's chips make of it."""
 
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from producers.batches import build, fit_label
+from producers.machine_name import machine_name
 from producers.metering import Meter, Rectangle, Watch, news
 from producers.source import Batch, Tick, Where
 from schema.limits import MAX_POWER_W
@@ -86,7 +86,7 @@ class HostMeters:
     """
 
     def __init__(self, where: Where, platform: str, *, power_error_w: float | None, doubted: bool = False) -> None:
-        self.host = fit_label(where.host or socket.gethostname())
+        self.host = fit_label(where.host or machine_name())
         self._where = where
         self._platform = platform
         self._power_error_w = power_error_w

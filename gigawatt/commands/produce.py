@@ -103,13 +103,18 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         *, site: str | None, fleet: str | None, host: str | None,
         period_s: float | None, once: bool, to: str | None, **options: Any,
     ) -> None:  # fmt: skip
-        from gigawatt.producing import produce  # noqa: PLC0415  with what load_lean has prepared
+        import structlog  # noqa: PLC0415  with what load_lean has prepared
+
+        from gigawatt.producing import produce  # noqa: PLC0415  the same
+        from producers.machine_name import PASSING_NAME, in_container  # noqa: PLC0415  the same
         from producers.source import Where  # noqa: PLC0415  the same
 
         keep_freed_memory()
         settings = Settings.read()
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
         source = module.open_source(where, **options)
+        if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
+            structlog.get_logger().warning(PASSING_NAME)
         produce(source, to or settings.kafka, name=name, period_s=period_s, once=once)
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]

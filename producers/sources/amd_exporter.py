@@ -76,19 +76,23 @@ _NO_SERIAL: Final = frozenset({"", "0", "n/a", "na", "none", "unknown"})
 
 
 def chip_of(labels: Labels) -> str | None:
-    """Return the GPU's serial number, which its partitions share; in a guest that has none, its UUID or its number.
-
-    None for a further partition of a GPU that cannot be told: its chip is counted where its first partition is.
-    """
+    """Return the GPU's serial number, which its partitions share; in a guest that has none, its UUID."""
     serial = labels.get("serial_number", "")
     if serial.lower() not in _NO_SERIAL:
         return serial
-    if labels.get("gpu_partition_id", "").lower() not in _FIRST:
-        return None
-    if uuid := labels.get("gpu_uuid"):
-        return uuid
-    host, gpu = labels.get("hostname"), labels.get("gpu_id")
-    return f"{host}/{gpu}" if host and gpu else None
+    return labels.get("gpu_uuid") if _is_first(labels) else None
+
+
+def number_of(labels: Labels) -> str | None:
+    """Return the GPU's number on its machine.
+
+    None for a further partition of a GPU that cannot be told: its chip is counted where its first partition is.
+    """
+    return labels.get("gpu_id") if _is_first(labels) else None
+
+
+def _is_first(labels: Labels) -> bool:
+    return labels.get("gpu_partition_id", "").lower() in _FIRST
 
 
 def model_of(reading: Reading) -> str:
@@ -150,6 +154,7 @@ def dialect(prefix: str = USUAL_PREFIX, model: str | None = None) -> Dialect:
         got="AMD's GPU operator runs one on every node, or github.com/ROCm/device-metrics-exporter by hand",
         rules={f"{start}{metric}": rule for start in dict.fromkeys((prefix, "")) for metric, rule in TABLE.items()},
         chip_of=chip_of,
+        number_of=number_of,
         part_of=lambda labels: labels.get("gpu_id", WHOLE),
         host_labels=("hostname",),
         job_labels=("job_id", "pod"),

@@ -57,11 +57,8 @@ TABLE: Final = {
 
 
 def chip_of(labels: Labels) -> str | None:
-    """Return the GPU's UUID; for an exporter that does not tell it, the host and the GPU's number."""
-    if uuid := labels.get("UUID") or labels.get("uuid"):
-        return uuid
-    host, gpu = labels.get("Hostname") or labels.get("hostname"), labels.get("gpu")
-    return f"{host}/{gpu}" if host and gpu else None
+    """Return the GPU's UUID, None for an exporter that does not tell it."""
+    return labels.get("UUID") or labels.get("uuid")
 
 
 def fields_of(reading: Reading) -> Fields:
@@ -92,6 +89,7 @@ DIALECT: Final = Dialect(
     got="NVIDIA's GPU operator runs one on every node, or github.com/NVIDIA/dcgm-exporter by hand",
     rules=TABLE,
     chip_of=chip_of,
+    number_of=lambda labels: labels.get("gpu"),
     part_of=lambda labels: labels.get("GPU_I_ID", WHOLE),
     model_of=lambda reading: model_of(reading.label("modelName")),
     fields_of=fields_of,

@@ -13,7 +13,6 @@ The password comes from GIGAWATT_METER_PASSWORD or --password-file; an account t
 
 import os
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,6 +24,7 @@ import structlog
 from producers.batches import fit_label
 from producers.discovery import Finding, Machine
 from producers.flags import SECONDS, FiniteRange
+from producers.machine_name import machine_name
 from producers.redfish.client import Login, LoginMethod, Redfish, base_url
 from producers.redfish.meter import Meter
 from producers.redfish.trust import Trust
@@ -177,7 +177,7 @@ def look(machine: Machine) -> Finding:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if not machine.listens(parts.hostname or "", port):
         return Finding(f"nothing answers at {parts.hostname} port {port}, where {_URL} has a power meter")
-    mine = [f"{name or socket.gethostname()}={address}" for name, address in addressed]
+    mine = [f"{name or machine_name()}={address}" for name, address in addressed]
     return Finding(f"a power meter at {parts.hostname}", {"urls": tuple(mine), "platform": platform})
 
 

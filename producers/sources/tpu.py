@@ -10,7 +10,6 @@ where a Python has it (--libtpu): without it the estimate rests on memory bandwi
 import importlib.util
 import os
 import re
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import CALIBRATION, Calibration, estimate, load_calibration
 from producers.flags import SECONDS
+from producers.machine_name import machine_name
 from producers.metering import Meter, Watch
 from producers.readings import summary
 from producers.source import Batch, SourceError, Tick, Where
@@ -161,7 +161,7 @@ class TpuSource:
         idle: bool = False,
     ) -> None:
         self._where = where
-        self._host = where.host or socket.gethostname()
+        self._host = where.host or machine_name()
         self._chip = chip
         self._cores = tpu_devices.cores_of(chip.model)
         self._chips_here = chips_here

@@ -14,7 +14,6 @@ where the reports bear neuron_k8s_info.
 import os
 import shlex
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import click
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.flags import FiniteRange
+from producers.machine_name import machine_name
 from producers.neuron.host import DRIVER, NeuronHost, Told
 from producers.neuron.monitor import HOW_TO_GET, Command, Monitor, Pipe
 from producers.neuron.power import BASE_SHARE, scale_of
@@ -116,7 +116,7 @@ class TrainiumSource:
 
     def __init__(self, where: Where, sysfs: Sysfs, monitor: Monitor | None, assumed: Assumed = Assumed()) -> None:
         self._where = where
-        self._name = where.host or socket.gethostname()
+        self._name = where.host or machine_name()
         self._host = NeuronHost(self._name, sysfs, monitor, once=where.once)
         self._assumed = assumed
         self._over = False

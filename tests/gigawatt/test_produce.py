@@ -141,7 +141,7 @@ def test_what_the_machine_has_is_found_and_read():
             "TPU_RUNTIME_METRICS_PORTS": runtime.address.rpartition(":")[2],
         }
         once = gigawatt("auto", "--only", "tpu", "--once", "--to", "-", env=environment)
-        command = [sys.executable, "-m", "gigawatt", "produce", "auto", "--only", "tpu", "--to", "-"]
+        command = [sys.executable, "-m", "gigawatt", "produce", "auto", "--only", "tpu", "--host", "here", "--to", "-"]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         ) as process:
@@ -167,6 +167,8 @@ def test_it_samples_until_it_is_told_to_stop(exporter, number):
         "dcgm",
         "--url",
         exporter.url,
+        "--host",
+        "here",
         "--period",
         "0.1",
         "--to",

@@ -2,12 +2,15 @@ import gzip
 import threading
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
+import structlog
 
 from producers.discovery import Machine
 from producers.estimate import Estimate
 from producers.exporter import Dialect, Exporter, job_of, look_for, open_exporters, options, share, whole
+from producers.machine_name import machine_name
 from producers.prometheus_text import Reading, Rule
 from producers.scrape import Scraper
 from producers.source import SourceError, Tick, Where
@@ -363,3 +366,44 @@ def test_an_exporter_that_names_chips_anew_at_each_page_is_not_remembered_for_ev
         at(source, second)
 
     assert len(source._meters) <= 4_096 + 2_000  # nothing else shows what is remembered
+
+
+class TestNamesOfChipsWithoutANumberOfTheirOwn:
+    """They are called after what was configured: an exporter's container has another name when it is made anew."""
+
+    NUMBERED = replace(DIALECT, chip_of=lambda _: None, number_of=lambda labels: labels.get("slot"))
+
+    def names(self, source, second, server, *pages):
+        server.body = b"".join(
+            f'toaster_watts{{slot="{slot}",kitchen="{kitchen}"}} {800 + second}\n'.encode() for kitchen, slot in pages
+        )
+        return [sample["chip"] for sample in at(source, second)]
+
+    def test_an_exporter_that_is_made_anew_has_the_same_chips(self, server, opened):
+        source = opened(self.NUMBERED)
+        with structlog.testing.capture_logs() as logs:
+            first = self.names(source, 0, server, ("pod-aaaaa", 0), ("pod-aaaaa", 1))
+            again = self.names(source, 1, server, ("pod-bbbbb", 0), ("pod-bbbbb", 1))
+            self.names(source, 2, server, ("pod-bbbbb", 0), ("pod-bbbbb", 1))
+
+        assert first == again == [f"{machine_name()}/0", f"{machine_name()}/1"]
+        assert [(log["before"], log["now"]) for log in logs] == [("pod-aaaaa", "pod-bbbbb")]
+
+    def test_the_name_that_was_given_goes_first(self, server, opened):
+        assert self.names(opened(self.NUMBERED, Where(host="node-7")), 0, server, ("pod-a", 0)) == ["node-7/0"]
+
+    def test_machines_on_one_page_are_told_apart_from_then_on(self, server, opened):
+        source = opened(self.NUMBERED)
+
+        assert self.names(source, 0, server, ("a", 0), ("b", 0)) == ["a/0", "b/0"]
+        assert self.names(source, 1, server, ("a", 0)) == ["a/0"]
+
+    def test_exporters_at_one_address_are_told_apart_by_their_ports(self, server):
+        with serving(Server()) as other:
+            server.body = other.body = b'toaster_watts{slot="0",kitchen="pod"} 800\n'
+            source = open_exporters(self.NUMBERED, Where(once=True), urls=[server.url, other.url], timeout_s=2)
+            names = {sample["chip"] for sample in at(source)}
+            source.close()
+
+        ports = {urlsplit(one.url).port for one in (server, other)}
+        assert names == {f"{machine_name()}:{port}/0" for port in ports}

@@ -3,7 +3,7 @@ import pytest
 from producers.discovery import Machine
 from producers.prometheus_text import Reading
 from producers.source import SourceError, Tick, Where
-from producers.sources.amd_exporter import OPTIONS, chip_of, look, model_of, open_source
+from producers.sources.amd_exporter import OPTIONS, chip_of, look, model_of, number_of, open_source
 from tests.producers.amd_page import page, partitioned, row
 from tests.producers.exporter import Exporter, serving
 
@@ -205,16 +205,26 @@ def test_two_dies_of_one_board_are_one_chip(exporter, source):
         ({"serial_number": "6924", "gpu_partition_id": "3"}, "6924"),
         ({"gpu_uuid": "17ff74b5"}, "17ff74b5"),  # a guest does not see the serial number
         ({"serial_number": "N/A", "gpu_uuid": "17ff74b5", "gpu_partition_id": "NA"}, "17ff74b5"),
-        ({"hostname": "node-5", "gpu_id": "2"}, "node-5/2"),
-        ({"hostname": "node-5", "gpu_id": "2", "gpu_partition_id": "0"}, "node-5/2"),
-        ({"hostname": "node-5", "gpu_id": "3", "gpu_partition_id": "1"}, None),
-        ({"hostname": "node-5"}, None),
+        ({"gpu_uuid": "17ff74b5", "gpu_partition_id": "1"}, None),
         ({}, None),
     ],
 )
 def test_a_chip_is_known_by_its_serial_number(labels, chip):
     """Partitions share it; a further partition without it is no chip of its own."""
     assert chip_of(labels) == chip
+
+
+@pytest.mark.parametrize(
+    ("labels", "number"),
+    [
+        ({"gpu_id": "2"}, "2"),
+        ({"gpu_id": "2", "gpu_partition_id": "0"}, "2"),
+        ({"gpu_id": "3", "gpu_partition_id": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_a_chip_without_a_serial_number_is_known_by_its_number(labels, number):
+    assert number_of(labels) == number
 
 
 @pytest.mark.parametrize(
