@@ -184,7 +184,7 @@ def test_every_joule_of_four_platforms_is_there_by_method(stack: Stack, tmp_path
         ]
         drew = {key: joules for platform in played for key, joules in platform.drew.items()}
     publish(stack, batches)
-    wait_for(stack.everything_is_stored, 60)
+    wait_for(stack.everything_is_stored, 120)
 
     for resolution in ("second", "minute", "hour"):
         rows = stack.rows(f"SELECT platform, power_method, sum(energy_j) FROM power_by_{resolution} GROUP BY 1, 2")
