@@ -27,6 +27,30 @@ settings.load_profile("gigawatt")
 
 __all__ = ["client", "engine", "kafka"]
 
+LONGEST = (
+    *(
+        "dashboards/rules/test_outages",
+        "local/clickhouse/test_outside",
+        "test_bad_input",
+        "dashboards/rules/test_pauses",
+    ),
+    *(
+        "dashboards/rules/test_starts",
+        "dashboards/check/test_checked_in",
+        "test_exactly_once",
+        "schema/test_reconciled",
+    ),
+    *("dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day", "dashboards/page/test_browser"),
+    *("dashboards/rules/test_scenarios", "bench/test_measure", "bench/test_attacks", "test_four_platforms"),
+)
+"""Files that take longer than half a minute, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: else one process is at it long after the others have ended."""
+    place = {f"tests/{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
