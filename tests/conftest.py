@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from kafka import KafkaAdminClient
 
 from local.broker import Broker
@@ -21,8 +21,8 @@ from tests import engine as engines
 from tests.local.broker.conftest import kafka
 from tests.stack import Stack
 
-# Machines that run tests are shared: how long one example takes says nothing.
-settings.register_profile("gigawatt", deadline=None)
+# Machines that run tests are shared: how long one example takes says nothing, nor how long it takes to make one.
+settings.register_profile("gigawatt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gigawatt")
 
 __all__ = ["client", "engine", "kafka"]

@@ -184,6 +184,7 @@ def test_a_source_that_hangs_again_and_again_delays_the_others_once():
         took_s = time.monotonic() - began_s
         assert took_s < SOON_S if second else took_s > 0.9 * NOW_S
         both.wait_s = SOON_S
+        until(lambda second=second: len(hung.ticks) == second + 1)  # its read has begun
         shift_s[0] += 1.5 * SOON_S
         event.set()
         until(lambda: not both._answers.empty())

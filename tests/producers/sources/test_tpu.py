@@ -529,7 +529,9 @@ def test_a_unix_socket_is_an_address(opened, tmp_path):
         assert len(at(opened(running.address), 0)) == 4
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(answers=any_answers)
 def test_nothing_that_a_service_sends_breaks_it(server, opened, answers):
     """Samples that the worker accepts, or the one error that a source may raise."""
