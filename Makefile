@@ -30,7 +30,7 @@ $(OLDEST): $(STAMP) requirements-oldest.lock
 	@touch $@
 
 test: setup lint $(OLDEST) ## format, lint, types, import rules, then every test
-	$(BIN)/pytest --numprocesses 3 --dist loadfile
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 fuzz: setup ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \

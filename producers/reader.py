@@ -21,9 +21,12 @@ class Answer:
 class Reader:
     """Reads `source` in a daemon thread, one read after the other, and hands each answer to `deliver` there."""
 
-    def __init__(self, source: Source, deliver: Callable[[Answer], None]) -> None:
+    def __init__(
+        self, source: Source, deliver: Callable[[Answer], None], *, elapsed: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._source = source
         self._deliver = deliver
+        self._elapsed = elapsed
         self._asked: queue.SimpleQueue[Tick | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="reader", daemon=True).start()
 
@@ -37,10 +40,10 @@ class Reader:
 
     def _run(self) -> None:
         while tick := self._asked.get():
-            began_s = time.perf_counter()
+            began_s = self._elapsed()
             try:
                 batches = self._source.read(tick)
             except Exception as error:  # noqa: BLE001  what it means is for whoever asked to say
-                self._deliver(Answer((), error, time.perf_counter() - began_s))
+                self._deliver(Answer((), error, self._elapsed() - began_s))
             else:
-                self._deliver(Answer(batches, None, time.perf_counter() - began_s))
+                self._deliver(Answer(batches, None, self._elapsed() - began_s))

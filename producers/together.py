@@ -109,7 +109,7 @@ class Together:
         with self._changing:
             if not self._closed:
                 member = _Member(name, source)
-                reader = Reader(source, lambda answer: self._answers.put((member, answer)))
+                reader = Reader(source, lambda answer: self._answers.put((member, answer)), elapsed=self._elapsed)
                 self._readers = {**self._readers, member: reader}
                 return
         source.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from kafka import KafkaAdminClient
 
 from local.broker import Broker
@@ -21,11 +21,35 @@ from tests import engine as engines
 from tests.local.broker.conftest import kafka
 from tests.stack import Stack
 
-# Machines that run tests are shared: how long one example takes says nothing.
-settings.register_profile("gigawatt", deadline=None)
+# Machines that run tests are shared: how long one example takes says nothing, nor how long it takes to make one.
+settings.register_profile("gigawatt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gigawatt")
 
 __all__ = ["client", "engine", "kafka"]
+
+LONGEST = (
+    *(
+        "dashboards/rules/test_outages",
+        "local/clickhouse/test_outside",
+        "test_bad_input",
+        "dashboards/rules/test_pauses",
+    ),
+    *(
+        "dashboards/rules/test_starts",
+        "dashboards/check/test_checked_in",
+        "test_exactly_once",
+        "schema/test_reconciled",
+    ),
+    *("dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day", "dashboards/page/test_browser"),
+    *("dashboards/rules/test_scenarios", "bench/test_measure", "bench/test_attacks", "test_four_platforms"),
+)
+"""Files that take longer than half a minute, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: else one process is at it long after the others have ended."""
+    place = {f"tests/{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,6 @@ def start(path: Path, port: int = 0) -> Engine:
 def stop(engine: Engine) -> None:
     """Stop it and wait until it is gone."""
     engine.process.terminate()
-    engine.process.wait(20)
+    engine.process.wait(60)
     if engine.process.stderr:
         engine.process.stderr.close()

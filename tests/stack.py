@@ -40,7 +40,7 @@ class Stack:
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         self.workers[name].send_signal(number)
-        self.workers.pop(name).wait(30)
+        self.workers.pop(name).wait(60)
 
     def stored(self) -> tuple[int, float]:
         samples, joules = self.client.query("SELECT sum(samples), sum(energy_j) FROM power_by_second").first_row
@@ -56,7 +56,7 @@ class Stack:
         """End all workers."""
         for worker in self.workers.values():
             worker.kill()
-            worker.wait(30)
+            worker.wait(60)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of ours to its end."""

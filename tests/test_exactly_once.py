@@ -107,7 +107,7 @@ def test_no_joule_is_lost_or_counted_twice(stack: Stack):
         if kill == 7:
             stack.kill("two", signal.SIGTERM)  # leaves
     load.join()
-    wait_for(stack.everything_is_stored, 90)
+    wait_for(stack.everything_is_stored, 120)
 
     samples, joules = stack.stored()
     assert samples == MESSAGES * CHIPS
@@ -116,9 +116,9 @@ def test_no_joule_is_lost_or_counted_twice(stack: Stack):
     assert audit.returncode == 0, audit.stdout + audit.stderr
 
     stack.kill("one", signal.SIGTERM)
-    wait_for(lambda: rewound(stack.kafka), 60)
+    wait_for(lambda: rewound(stack.kafka), 120)
     stack.start("one")
-    wait_for(lambda: behind(stack.kafka) == 0, 60)  # they were delivered again, and nothing may come of it
+    wait_for(lambda: behind(stack.kafka) == 0, 120)  # they were delivered again, and nothing may come of it
 
     again = stack.stored()
     assert again[0] == samples

@@ -73,7 +73,7 @@ class Amd:
     def __init__(self, start_ms: int) -> None:
         self._start_ms = start_ms
         self._gpus = [amd_machine.Gpu(number, energy=amd_machine.NOT_SUPPORTED) for number in range(3)]
-        self._source = amd.source_of(amd_machine.Machine(*self._gpus), where("amd-host"), timeout_s=5)
+        self._source = amd.source_of(amd_machine.Machine(*self._gpus), where("amd-host"), timeout_s=60)
         self.drew: Joules = {("amd", "sensor"): Fraction(0)}
 
     def second(self, number: int) -> Sequence[Batch]:
@@ -137,7 +137,7 @@ class Tpu:
         self._start_ms, self._server = start_ms, server
         self._source = tpu.open_source(
             where("tpu-host"), addresses=[server.address], model="tpu-v6e", libtpu="none", calibration=None, idle=False,
-            timeout_s=10, machine=empty_machine(directory),
+            timeout_s=60, machine=empty_machine(directory),
         )  # fmt: skip
         self.drew: Joules = {("tpu", "model"): Fraction(0)}
 
@@ -184,7 +184,7 @@ def test_every_joule_of_four_platforms_is_there_by_method(stack: Stack, tmp_path
         ]
         drew = {key: joules for platform in played for key, joules in platform.drew.items()}
     publish(stack, batches)
-    wait_for(stack.everything_is_stored, 60)
+    wait_for(stack.everything_is_stored, 120)
 
     for resolution in ("second", "minute", "hour"):
         rows = stack.rows(f"SELECT platform, power_method, sum(energy_j) FROM power_by_{resolution} GROUP BY 1, 2")

@@ -50,7 +50,7 @@ def test_a_recorded_exporter_shows_its_watts(exporter: str, recording: str, stac
 
     produced = stack.run("produce", "dcgm", "--url", exporter, "--site", "lab", "--fleet", "recorded", "--once")
     assert produced.returncode == 0, produced.stderr
-    wait_for(lambda: bool(stack.rows("SELECT 1 FROM ingest_blocks WHERE samples > 0")), 60)
+    wait_for(lambda: bool(stack.rows("SELECT 1 FROM ingest_blocks WHERE samples > 0")), 120)
 
     (power_w, chips), *_ = stack.rows(
         "SELECT sum(power_w), sum(chips_reporting) FROM fleet_power"

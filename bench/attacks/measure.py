@@ -10,7 +10,7 @@ import psutil
 
 from bench.attacks.attack import Attack, Target
 from bench.attacks.running import under_way
-from bench.attacks.watching import Watch, watching
+from bench.attacks.watching import EVERY_S, Watch, watching
 from bench.stack import stack, wait_for_samples
 from schema.clickhouse import connect
 
@@ -75,8 +75,15 @@ def measure_attacks(
     *,
     chips: int = CHIPS,
     warm_up_s: float = _WARM_UP_S,
+    usual_s: float = _USUAL_S,
+    normal_after_s: float = NORMAL_AFTER_S,
+    looks_after_s: float = _LOOKS_AFTER_S,
 ) -> list[AttackResult]:
-    """Run a stack and a fleet, and each attack on them for `seconds`. `done` gets what is measured so far."""
+    """Run a stack and a fleet, and each attack on them for `seconds`. `done` gets what is measured so far.
+
+    What is usual is measured for `usual_s` before all of them; what is normal again, `normal_after_s` after each, for
+    `looks_after_s`.
+    """
     results: list[AttackResult] = []
     with stack(1, said) as running:
         # So many messages a second that every partition has some.
@@ -88,28 +95,39 @@ def measure_attacks(
         target = Target(running.kafka, running.clickhouse, running.page)
         with watching(running.clickhouse, running.pids) as watch:
             began = time.monotonic()
-            time.sleep(_USUAL_S)
-            usual_mb, usual_s = watch.memory_mb(began, time.monotonic()), max(watch.ages(began, time.monotonic()))
+            time.sleep(usual_s)
+            while not watch.looks:  # a busy machine
+                time.sleep(EVERY_S)
+            usual_mb, usual_age_s = watch.memory_mb(began, time.monotonic()), max(watch.ages(began, time.monotonic()))
             for attack in attacks:
+                if results:
+                    _wait_for_calm(watch, usual_age_s)
                 said(f"{attack.name}: {attack.what}, for {seconds:.0f} s")
-                results.append(_measured(attack, target, seconds, watch, (usual_mb, usual_s)))
+                usual, after = (usual_mb, usual_age_s), (normal_after_s, looks_after_s)
+                results.append(_measured(attack, target, seconds, watch, usual, after=after))
                 said(f"{attack.name}: {', '.join(results[-1].broken) or 'holds'}")
                 done(results)
-                _wait_for_calm(watch, usual_s)
     return results
 
 
 def _measured(
-    attack: Attack, target: Target, seconds: float, watch: Watch, usual: tuple[dict[str, float], float]
+    attack: Attack,
+    target: Target,
+    seconds: float,
+    watch: Watch,
+    usual: tuple[dict[str, float], float],
+    *,
+    after: tuple[float, float],
 ) -> AttackResult:
     usual_mb, usual_s = usual
     with under_way(attack, target) as attacker:
         began, busy = time.monotonic(), _busy_s()
         time.sleep(seconds)
         ended, attackers, busy = time.monotonic(), sum(attacker.cpu_times()[:2]), _busy_s() - busy
-    time.sleep(NORMAL_AFTER_S)
+    normal_after_s, looks_after_s = after
+    time.sleep(normal_after_s)
     normal = time.monotonic()
-    time.sleep(_LOOKS_AFTER_S)
+    time.sleep(looks_after_s)
     over = time.monotonic()
     during = watch.ages(began, ended) or [over - began]
     cores = {**watch.cores(began, ended), "attacker": attackers / (ended - began)}

@@ -70,6 +70,8 @@ class Watch:
     def cores(self, since: float, until: float) -> dict[str, float]:
         """Return the CPU time of each role between two times, as a number of cores; below 0 for one that restarted."""
         between = [(at_s, found) for at_s, found in self.costs if since <= at_s <= until]
+        if not between:
+            return {}
         (first_s, first), (last_s, last) = between[0], between[-1]
         took_s = max(last_s - first_s, EVERY_S)
         return {role: (last[role].cpu_s - first[role].cpu_s) / took_s for role in last}

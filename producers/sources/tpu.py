@@ -92,15 +92,19 @@ OPTIONS: Final = (
 )
 
 
-def look(machine: Machine) -> Finding:
-    """Say whether this machine carries TPU chips, and whether anything tells of them now."""
+def look(machine: Machine, *, within_s: float = _LOOKS_S) -> Finding:
+    """Say whether this machine carries TPU chips, and whether anything tells of them now.
+
+    What listens where a runtime would has `within_s` to answer as one.
+    """
     tpus = tpu_devices.find(machine.root)
     model = _model_here(tpus, machine.environment)
     try:
         addresses = addresses_of(machine.environment)
     except GigawattError as error:
         return Finding(str(error))
-    served, instead = _served([address for address in addresses if machine.listens(*_host_port(address))])
+    listening = [address for address in addresses if machine.listens(*_host_port(address))]
+    served, instead = _served(listening, within_s)
     if model is None:
         hint = f", but a runtime answers at {served}: gigawatt produce tpu --model MODEL" if served else ""
         return Finding(f"no TPU that is known: neither sysfs nor TPU_ACCELERATOR_TYPE names one{hint}")
@@ -114,11 +118,11 @@ def look(machine: Machine) -> Finding:
     return Finding(f"{what}; a runtime tells of them at {at} once a workload holds them{amiss}", {})
 
 
-def _served(listening: Sequence[str]) -> tuple[str | None, str | None]:
+def _served(listening: Sequence[str], within_s: float) -> tuple[str | None, str | None]:
     """Return the first of these addresses at which a TPU runtime answers, else None and why what listens is none."""
     if not listening:
         return None, None  # without loading gRPC, which takes 10 MB
-    runtimes = _runtimes(listening, timeout_s=_LOOKS_S)
+    runtimes = _runtimes(listening, timeout_s=within_s)
     answers = ask_all(runtimes)
     for runtime in runtimes:
         runtime.close()

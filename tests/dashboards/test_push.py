@@ -8,7 +8,7 @@ from dashboards.grafana_http import GrafanaError, Patience
 from tests.dashboards.grafana_server import TOKEN, Fault, GrafanaServer, serving
 from tests.dashboards.wanted import CLICKHOUSE, MODELS, RULE, items
 
-QUICK = Patience(answer_s=0.3, attempts=3, wait_s=0.01, longest_wait_s=0.05)
+QUICK = Patience(answer_s=60.0, attempts=3, wait_s=0.01, longest_wait_s=0.05)
 
 
 @pytest.fixture

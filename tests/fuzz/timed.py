@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 SECONDS: Final = float(os.environ.get("GIGAWATT_FUZZ_SECONDS") or 8)
 FIRST_SEED: Final = int(os.environ.get("GIGAWATT_FUZZ_SEED") or 0)
 _ROUND: Final = 200
-_MADE_SMALLER_FOR_S: Final = 60.0
+MADE_SMALLER_FOR_S: Final = 60.0
 _SETTINGS: Final = settings(
     max_examples=_ROUND,
     deadline=None,
@@ -37,16 +37,19 @@ class _TimeIsOver(BaseException):
 class Fuzzer:
     """Runs a check on examples of a strategy until its time is over, and says what it did."""
 
-    def __init__(self, check: Callable[[Any], None], seconds: float = SECONDS) -> None:
+    def __init__(
+        self, check: Callable[[Any], None], seconds: float = SECONDS, *, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._check = check
-        self._end = time.monotonic() + seconds
+        self._now_s = now_s
+        self._end = now_s() + seconds
         self._failing: set[str] = set()
         self._last = Path(".hypothesis") / f"last-{check.__name__}"
         self.examples = 0
 
     def run(self, examples: st.SearchStrategy[Any]) -> None:
         """Raise what the check raises, with the smallest example that was found."""
-        began, number = time.monotonic(), FIRST_SEED
+        began, number = self._now_s(), FIRST_SEED
         self._last.parent.mkdir(exist_ok=True)
         name = self._check.__name__
         try:
@@ -59,7 +62,7 @@ class Fuzzer:
             say(f"{name}: seed {number} fails; again with GIGAWATT_FUZZ_SEED={number}")
             raise
         self._last.unlink(missing_ok=True)
-        took = time.monotonic() - began
+        took = self._now_s() - began
         say(
             f"{name}: {self.examples:,} examples in {took:.0f} s ({self.examples / took:,.0f} a second), "
             f"seeds {FIRST_SEED} to {number}"
@@ -71,7 +74,7 @@ class Fuzzer:
             (example,) = given_by_name.values()
             text = repr(example)
             # When the time is over, only what is known to fail is looked at again: Hypothesis wants to see it twice.
-            if time.monotonic() > self._end and text not in self._failing:
+            if self._now_s() > self._end and text not in self._failing:
                 if not self._failing:
                     raise _TimeIsOver
                 return
@@ -81,7 +84,7 @@ class Fuzzer:
                 self._check(example)
             except BaseException:
                 if not self._failing:
-                    self._end = time.monotonic() + _MADE_SMALLER_FOR_S
+                    self._end = self._now_s() + MADE_SMALLER_FOR_S
                 self._failing.add(text)
                 raise
 

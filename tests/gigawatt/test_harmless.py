@@ -101,7 +101,7 @@ def test_a_request_that_cannot_be_read_is_not_logged(tmp_path):
         connection.sendall(head.encode())
         answer = connection.recv(100)
     front.process.terminate()
-    _, logged = front.process.communicate(timeout=20)
+    _, logged = front.process.communicate(timeout=60)
 
     assert answer.startswith(b"HTTP/1.0 400 ")
     assert logged == "clickhouse stopping\n"

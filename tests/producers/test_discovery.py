@@ -36,14 +36,14 @@ def test_a_look_that_breaks_or_hangs_hides_no_other(tmp_path):
     let_go = threading.Event()
     broken, hung = source_file("amd", 0), source_file("nvidia", 0)
     broken.look = lambda _machine: 1 / 0
-    hung.look = lambda _machine: let_go.wait(30)
+    hung.look = lambda _machine: let_go.wait(60)
     candidates = {"broken": broken, "hung": hung, "well": source_file("tpu", 0)}
-    offers = look_around(candidates, empty_machine(tmp_path), within_s=0.2)
+    offers = look_around(candidates, empty_machine(tmp_path), within_s=1.0)
     let_go.set()
 
     says = {offer.name: offer.finding.says for offer in offers}
     assert says["broken"].startswith("the look failed: unexpected ZeroDivisionError: division by zero")
-    assert says["hung"] == "the look did not end within 0.2 s"
+    assert says["hung"] == "the look did not end within 1 s"
     assert says["well"] == "two chips"
     assert [offer.name for offer in offers if offer.finding.found] == ["well"]
 

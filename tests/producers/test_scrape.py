@@ -10,6 +10,11 @@ from producers.source import SourceError
 from schema.errors import GigawattError
 from tests.producers.exporter import Exporter, serving
 
+DRIPS = 3_000
+"""Each a fiftieth of a second: a minute, for who waits for the end."""
+SOON_S = 30.0
+"""A deadline that only a defect misses."""
+
 
 @pytest.fixture
 def exporter():
@@ -154,15 +159,15 @@ def test_a_slow_drip_is_given_up(exporter):
         handler.send_response(200)
         handler.send_header("Content-Length", "100000")
         handler.end_headers()
-        for _ in range(100):
+        for _ in range(DRIPS):
             handler.wfile.write(b"x")
             handler.wfile.flush()
             time.sleep(0.02)
 
     exporter.respond = respond
     began = time.monotonic()
-    fails(exporter, "did not finish within 0.2 s", timeout_s=0.2)
-    assert time.monotonic() - began < 1
+    fails(exporter, "did not finish within 1 s", timeout_s=1.0)
+    assert time.monotonic() - began < SOON_S
 
 
 def test_silence_is_given_up():
@@ -196,7 +201,7 @@ def drips(*pieces):
         *first, last = pieces
         for piece in first:
             handler.wfile.write(piece)
-        for _ in range(200):
+        for _ in range(DRIPS):
             handler.wfile.write(last)
             handler.wfile.flush()
             time.sleep(0.02)
@@ -222,7 +227,7 @@ def test_no_part_of_an_answer_may_drip_on(exporter, pieces):
     exporter.respond = drips(*pieces)
     began = time.monotonic()
     fails(exporter, r"did not (finish|answer) within 0\.3 s|packed|broke", timeout_s=0.3)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON_S
 
 
 @pytest.mark.parametrize(("named", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])

@@ -83,7 +83,7 @@ class TpuServer(services.RuntimeMetricServiceServicer):
         return messages.GetTpuRuntimeStatusResponse(host_name="stand-in")
 
     def _may_fail(self, context):
-        self.hang.wait(10)
+        self.hang.wait(60)
         if self.status is not None:
             context.abort(self.status, "as the test wishes")
 

@@ -34,7 +34,7 @@ async def _crowded():
     async with serving(8) as address:
         idle = [await asyncio.open_connection(*address) for _ in range(40)]
         answers = [await asked(address) for _ in range(20)]
-        gone = [await asyncio.wait_for(reader.read(1), 5) for reader, _ in idle]
+        gone = [await asyncio.wait_for(reader.read(1), 60) for reader, _ in idle]
         for _, writer in (*idle, *answers):
             writer.close()
         return [answer for answer, _ in answers], gone

@@ -111,7 +111,7 @@ def message(offset: int, second: int = 0, value: bytes | None = None) -> LogMess
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 

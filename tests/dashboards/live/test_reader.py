@@ -47,7 +47,7 @@ def test_how_old_the_newest_sample_is_is_known_for_three_minutes(mortal):
     insert_rows(client, "ingest_blocks", [block(now_ms - 99_000, (0, 9), newest_ms=now_ms - 100_000)])
     summary = SummaryReader(lambda: connect(mortal.url)).read()
 
-    assert 100 <= summary.freshness_s <= 110
+    assert 100 <= summary.freshness_s <= 160
     assert (summary.flow.samples_per_second, summary.flow.delay_p50_s, summary.flow.workers) == (0, None, 0)
 
 

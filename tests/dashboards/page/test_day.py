@@ -1,12 +1,11 @@
-"""A day of 100,000 chips: how long it takes to draw."""
+"""A day of 100,000 chips is drawn from sums: little is sent for it, and it takes as long as little does."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Response
 
 from dashboards.page.boards import load
 from schema.clickhouse import connect
@@ -16,8 +15,12 @@ from tests.dashboards.page.conftest import running
 from tests.dashboards.page.seeding import Seeded, a_day_before
 
 CHIPS = 100_000
-LONGEST_S = 2.0
-"""On a machine that has nothing else to do."""
+GOAL_S = 2.0
+"""For all panels, on a machine that has nothing else to do; -s shows what it takes here."""
+LONGEST_S = 20 * GOAL_S
+"""On any machine: a panel that is drawn from single samples has no answer at all by then."""
+MOST_BYTES = 4_000_000
+"""Of all answers that are drawn: what a screen can show, however many chips there are."""
 
 _CHOOSE = """async () => {
     const panels = [...document.querySelectorAll(".panel")].filter(panel => panel.offsetParent);
@@ -48,16 +51,22 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("uid", load())
-def test_a_day_is_drawn_within_two_seconds(browser: Browser, day: str, shots: Path, uid: str):
+def test_a_day_is_drawn_from_little(browser: Browser, day: str, shots: Path, uid: str):
     """All panels, from the click on the range to the last one's pixels; the best of three."""
     with tab(browser, day, shots) as one:
         one.open(f"/d/{uid}")
         one.whole()
-        taken_s = min(_chosen(one) for _ in range(3))
+        taken_s = min(_chosen(one) for _ in range(2))
+        answers: list[Response] = []
+        one.page.on("response", lambda one: one.url.endswith("/api/query") and answers.append(one))
+        taken_s = min(taken_s, _chosen(one))
+        sizes = [len(answer.body()) for answer in answers]
         one.shot(f"{uid}-day")
 
-    print(f"{uid}: a day in {taken_s:.2f} s")  # noqa: T201  a figure to be read with -s
-    assert taken_s < LONGEST_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    print(f"{uid}: a day in {taken_s:.2f} s, {sum(sizes):,} bytes")  # noqa: T201  figures to be read with -s
+    assert sizes
+    assert sum(sizes) < MOST_BYTES
+    assert taken_s < LONGEST_S
 
 
 def _chosen(one: Tab) -> float:

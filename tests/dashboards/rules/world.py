@@ -172,11 +172,14 @@ class World:
 
 
 def asks(client: Client) -> Query:
-    """Return a query of the client, as a preview takes it. One that fails ends the test: a rule would keep quiet."""
+    """Return a query of the client, as a preview takes it. One that fails ends the test: a rule would keep quiet.
+
+    Worlds are small, and tests of them run side by side: more than one thread a query would only wait for the others.
+    """
 
     def query(sql: str) -> Frame:
         try:
-            answer = client.query(sql)
+            answer = client.query(sql, settings={"max_threads": 1})
         except ClickHouseError as error:
             pytest.fail(str(error))  # no `Exception`, which a preview takes for a state of the rule
         return Frame(answer.column_names, answer.result_rows)

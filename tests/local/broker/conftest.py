@@ -11,7 +11,7 @@ from local.broker import Broker, Kind, prepare
 from local.broker.kafka import free_port
 from producers.child import dying_with_us
 
-READY_WITHIN_S = 40
+READY_WITHIN_S = 120
 
 
 @contextmanager

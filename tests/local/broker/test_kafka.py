@@ -42,15 +42,15 @@ def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     sent = [producer.send(topic, value, timestamp_ms=LONG_AGO_MS) for value in values]
     for future in sent:
-        future.get(timeout=20)
+        future.get(timeout=60)
     producer.close()
 
 
 def consume(bootstrap: str, topic: str, count: int) -> list:
-    """Read `count` records, or what there is of them after 20 s."""
+    """Read `count` records, or what there is of them after a minute."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(topic, 0)])
-    records, until = [], time.monotonic() + 20
+    records, until = [], time.monotonic() + 60
     while len(records) < count and time.monotonic() < until:
         for batch in consumer.poll(timeout_ms=500).values():
             records += batch
@@ -77,7 +77,7 @@ def test_a_message_of_seven_mebibytes_is_taken(kafka: Broker):
     topic, value = f"large-{uuid.uuid4()}", os.urandom(7 * 1024 * 1024)
     create_topic(kafka.bootstrap, topic)
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=8 * 1024 * 1024)
-    producer.send(topic, value).get(timeout=20)
+    producer.send(topic, value).get(timeout=60)
     producer.close()
 
     [record] = consume(kafka.bootstrap, topic, 1)

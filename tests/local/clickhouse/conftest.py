@@ -73,7 +73,7 @@ class Front:
         """End the process by a signal and give its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=60)
         if self.process.stderr:
             self.process.stderr.close()
         return code
@@ -102,7 +102,7 @@ def start(path: Path, *options: str, oldest: bool = False) -> Front:
     return Front(process, path, int(match[1]))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition, which must come true in time."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

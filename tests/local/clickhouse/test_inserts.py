@@ -156,17 +156,14 @@ def unfinished_inserts(front, table: str, many: int) -> Iterator[None]:
 def test_an_insert_that_is_here_waits_for_none_of_which_more_is_to_come(front, client, table):
     with unfinished_inserts(front, table, 12):
         time.sleep(1)
-        began = time.monotonic()
-        client.insert(table, [[1, "x"]])
-        took_s = time.monotonic() - began
+        client.insert(table, [[1, "x"]])  # the others have no end that it could wait for
 
-    assert took_s < 5
     assert total(client, table) == (1, 1)
 
 
 def test_a_packed_insert_ends_when_its_client_goes_away(front, client, table):
-    """What it unpacks to would take a minute; nothing of it is left to do once nobody waits for it."""
-    zeros = pa.Codec("zstd").compress(bytes(64 << 20), asbytes=True) * 200
+    """What it unpacks to would take minutes; nothing of it is left to do once nobody waits for it."""
+    zeros = pa.Codec("zstd").compress(bytes(64 << 20), asbytes=True) * 600
     client.command(f"CREATE TABLE {table}_nowhere (a UInt64) ENGINE = Null")
     query = urlencode({**front.owner, "query": f"INSERT INTO {table}_nowhere FORMAT RowBinary"})
     head = (
@@ -176,8 +173,10 @@ def test_a_packed_insert_ends_when_its_client_goes_away(front, client, table):
     with socket.create_connection(("127.0.0.1", front.port)) as connection:
         connection.sendall(head.encode() + zeros)
         time.sleep(1)
-    time.sleep(2)
-    before = process.cpu_times().user
-    time.sleep(1)
 
-    assert process.cpu_times().user - before < 0.3
+    def rests() -> bool:
+        before = process.cpu_times().user
+        time.sleep(1)
+        return process.cpu_times().user - before < 0.3
+
+    wait_until(rests)

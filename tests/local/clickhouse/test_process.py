@@ -15,7 +15,7 @@ CREATE = "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"
 def refusal(*arguments):
     """Start a front that cannot run, and give its exit code and its words."""
     process = launch(*arguments)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=60)
     return process.returncode, words
 
 
@@ -34,9 +34,9 @@ def test_acknowledged_rows_outlive_the_process(fronts, tmp_path, number, code):
 
 def test_a_running_request_ends_before_the_process(fronts, tmp_path):
     """SIGTERM lets it finish."""
-    front = fronts(tmp_path / "data")
+    front = fronts(tmp_path / "data", "--grace", "60")
     answers = []
-    asking = threading.Thread(target=lambda: answers.append(front.ask("SELECT sleep(1)").data))
+    asking = threading.Thread(target=lambda: answers.append(front.ask("SELECT sleep(3)").data))
     asking.start()
     wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
 
@@ -82,7 +82,7 @@ def test_a_port_has_one_owner(tmp_path):
 def test_a_listener_is_taken_over(tmp_path):
     """Who hands it over keeps the port: who asks too early, or after a crash, waits for the engine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        early = socket.create_connection(listener.getsockname(), timeout=20)
+        early = socket.create_connection(listener.getsockname(), timeout=60)
         early.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
         descriptor = listener.fileno()
         for _ in range(2):
@@ -90,11 +90,11 @@ def test_a_listener_is_taken_over(tmp_path):
             answered = early.recv(100)
             early.close()
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
             assert answered.startswith(b"HTTP/1.1 200")
             with pytest.raises(OSError, match="in use"):
                 socket.create_server(listener.getsockname())
-            early = socket.create_connection(listener.getsockname(), timeout=20)
+            early = socket.create_connection(listener.getsockname(), timeout=60)
             early.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
         early.close()
 
@@ -103,7 +103,7 @@ def test_what_is_no_listener_is_refused(tmp_path):
     """In one line."""
     with socket.socket() as idle:
         process = launch(tmp_path / "data", "--listener", str(idle.fileno()), passes=(idle.fileno(),))
-        words = process.communicate(timeout=20)[1]
+        words = process.communicate(timeout=60)[1]
 
     assert words.endswith("is a socket that does not listen\n")
     assert refusal(tmp_path / "data", "--listener", "999")[1].count("\n") == 1
@@ -155,5 +155,5 @@ def test_a_reader_s_query_that_cannot_be_stopped_ends_the_process(fronts, tmp_pa
         wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
     line = front.process.stderr.readline()
 
-    assert front.process.wait(timeout=20) == 1
+    assert front.process.wait(timeout=60) == 1
     assert line.startswith("clickhouse ends itself: a query still runs 15 s after it was cancelled: SELECT arrayLev")

@@ -42,9 +42,9 @@ def pipe():
         os.close(end)
 
 
-def look(sysfs, monitor):
+def look(sysfs, monitor, waits_s=SOON_S):
     """Look once; return how many rectangles have power, and what is amiss."""
-    host = NeuronHost("node", sysfs, monitor, once=True, once_waits_s=SOON_S)
+    host = NeuronHost("node", sysfs, monitor, once=True, once_waits_s=waits_s)
     told = host.look(Tick(NOW_S * 1000, 1000))
     host.close()
     return sum(rectangle.window is not None for _, rectangle in told.rectangles), [*told.problems]
@@ -68,7 +68,7 @@ def test_a_monitor_that_cannot_be_ended_is_told_too(driver, tmp_path):
 
 
 def test_a_report_in_time_is_all_that_is_wanted(driver, pipe):
-    assert look(driver(10), pipe(line(runtime({0: 50.0})))) == (1, [])
+    assert look(driver(10), pipe(line(runtime({0: 50.0}))), waits_s=60.0) == (1, [])
 
 
 @pytest.mark.parametrize("ago_s", [120, 149, 10_000])

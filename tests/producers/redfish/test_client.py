@@ -51,7 +51,7 @@ def opened():
     clients = []
 
     def open_one(url, **options):
-        clients.append(Redfish(url, timeout_s=2, **options))
+        clients.append(Redfish(url, timeout_s=60, **options))
         return clients[-1]
 
     yield open_one

@@ -25,7 +25,7 @@ def machine(gpu):
 
 @pytest.fixture
 def source(machine):
-    opened = source_of(machine, Where("north", "train", "node-7"), timeout_s=5)
+    opened = source_of(machine, Where("north", "train", "node-7"), timeout_s=60)
     yield opened
     opened.close()
 
@@ -189,7 +189,7 @@ class TestPartitions:
         """Which shows the power of all; activity and memory may be its own, and are not told."""
         nothing = {"current_socket_power": 0, "average_socket_power": 0}
         first, second, other = Gpu(0), Gpu(0, partition=1, power=nothing), Gpu(5)
-        source = source_of(Machine(second, first, other), Where(), timeout_s=5)
+        source = source_of(Machine(second, first, other), Where(), timeout_s=60)
         told = {sample["chip"]: sample for sample in at(source, 0)}
         source.close()
 
@@ -201,7 +201,7 @@ class TestPartitions:
     def test_a_library_that_does_not_number_them_lists_the_first_first(self):
         """Before ROCm 6.3."""
         first, second = (Gpu(0, partition=NOT_SUPPORTED, market_name=name) for name in ("MI300X", "MI300A"))
-        source = source_of(Machine(first, second), Where(), timeout_s=5)
+        source = source_of(Machine(first, second), Where(), timeout_s=60)
         [sample] = at(source, 0)
         source.close()
 
@@ -211,7 +211,7 @@ class TestPartitions:
         """A virtual machine hides serial numbers; a further partition cannot be told whose it is."""
         hidden = "0x0000000000000000"
         gpus = [Gpu(0, serial=hidden), Gpu(0, serial=hidden, partition=1), Gpu(1, serial="N/A", partition="N/A")]
-        source = source_of(Machine(*gpus), Where(host="vm"), timeout_s=5)
+        source = source_of(Machine(*gpus), Where(host="vm"), timeout_s=60)
         told = at(source, 0)
         source.close()
 
@@ -258,13 +258,13 @@ class TestLosses:
     def test_a_gpu_that_hangs_does_not_cost_the_others(self, machine):
         """Its call never returns: the others are told in time."""
         hang = threading.Event()
-        source = source_of(machine, Where(), timeout_s=0.1)
-        machine.gpus[0].before_read = lambda: hang.wait(10)
+        source = source_of(machine, Where(), timeout_s=1.0)
+        machine.gpus[0].before_read = lambda: hang.wait(60)
         reason, [sample] = failing_at(source, 0)
         source.close()
         hang.set()
 
-        assert "did not answer within 0.1 s" in reason
+        assert "did not answer within 1 s" in reason
         assert sample["chip"] == "0x000000000000ABC1"
 
     def test_a_driver_without_gpus_says_so(self, source, machine):

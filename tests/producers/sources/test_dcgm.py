@@ -18,7 +18,7 @@ def exporter():
 
 @pytest.fixture
 def source(exporter):
-    opened = open_source(Where("north", "train"), urls=[exporter.url], timeout_s=2)
+    opened = open_source(Where("north", "train"), urls=[exporter.url], timeout_s=60)
     yield opened
     opened.close()
 
@@ -196,8 +196,8 @@ def test_hosts_are_told_apart(exporter):
     exporter.body = row("DCGM_FI_DEV_POWER_USAGE", 1, gpu=0, Hostname="a").encode()
     exporter.body += row("DCGM_FI_DEV_POWER_USAGE", 2, gpu=1, Hostname="b").encode()
     tick = Tick(START_MS, 1000)
-    said = open_source(Where(), urls=[exporter.url], timeout_s=2)
-    given = open_source(Where(host="c"), urls=[exporter.url], timeout_s=2)
+    said = open_source(Where(), urls=[exporter.url], timeout_s=60)
+    given = open_source(Where(host="c"), urls=[exporter.url], timeout_s=60)
 
     assert [batch.key for batch in said.read(tick)] == ["a", "b"]
     assert [batch.key for batch in given.read(tick)] == ["c"]
@@ -208,7 +208,7 @@ def test_hosts_are_told_apart(exporter):
 def test_an_exporter_that_fails_does_not_cost_the_others(exporter):
     """What could be read is with the error."""
     exporter.body = page(power=1)
-    source = open_source(Where(), urls=[exporter.url, "http://127.0.0.1:1/metrics"], timeout_s=2)
+    source = open_source(Where(), urls=[exporter.url, "http://127.0.0.1:1/metrics"], timeout_s=60)
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/metrics cannot be connected to") as raised:
         source.read(Tick(START_MS, 1000))
     source.close()
@@ -273,6 +273,6 @@ class TestRecordings:
         assert pages
         for text in pages:
             exporter.body = text.encode()
-            source = open_source(Where(), urls=[exporter.url], timeout_s=2)
+            source = open_source(Where(), urls=[exporter.url], timeout_s=60)
             assert all(0 < sample["power_w"] < 500 for sample in at(source, 0))
             source.close()

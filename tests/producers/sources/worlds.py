@@ -42,7 +42,7 @@ def dcgm(_directory):
 
     exporter.respond = respond
     with serving(exporter):
-        yield dcgm_source.open_source(Where(), urls=[exporter.url], timeout_s=5)
+        yield dcgm_source.open_source(Where(), urls=[exporter.url], timeout_s=60)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def tpu_gke(_directory):
         pod="pretrain-0",
     )
     with serving(Exporter(body)) as exporter:
-        yield tpu_gke_source.open_source(Where(), urls=[exporter.url], timeout_s=5, calibration=None)
+        yield tpu_gke_source.open_source(Where(), urls=[exporter.url], timeout_s=60, calibration=None)
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def amd_exporter(_directory):
 
     exporter.respond = respond
     with serving(exporter):
-        yield amd_exporter_source.open_source(Where(), urls=[exporter.url], timeout_s=5, prefix="amd_", model=None)
+        yield amd_exporter_source.open_source(Where(), urls=[exporter.url], timeout_s=60, prefix="amd_", model=None)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def nvml(_directory):
     gpus[1].busy = nvml_machine.NOT_SUPPORTED
     gpus[2].energy_mj = gpus[2].average_mw = gpus[2].instant_mw = nvml_machine.NOT_SUPPORTED
     machine = nvml_machine.Machine(*gpus)
-    yield nvml_source.source_of(machine, Where(host="node-7"), power_scope="gpu", timeout_s=5)
+    yield nvml_source.source_of(machine, Where(host="node-7"), power_scope="gpu", timeout_s=60)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def amd(_directory):
     for gpu in gpus:
         gpu.before_read = lambda gpu=gpu: gpu.run(250)
     gpus.append(amd_machine.Gpu(7, partition=1, power={"current_socket_power": 0}))
-    yield amd_source.source_of(amd_machine.Machine(*gpus), Where(host="node-7"), timeout_s=5)
+    yield amd_source.source_of(amd_machine.Machine(*gpus), Where(host="node-7"), timeout_s=60)
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def tpu(directory):
             libtpu="none",
             calibration=None,
             idle=False,
-            timeout_s=10,
+            timeout_s=60,
             machine=empty_machine(directory),
         )
 

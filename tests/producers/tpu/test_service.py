@@ -24,7 +24,7 @@ def answering(body, family=socket.AF_INET, at=("127.0.0.1", 0)):
             connection, _ = server.accept()
             with connection:
                 if body is None:
-                    done.wait(10)
+                    done.wait(60)
                 else:
                     connection.recv(1000)
                     connection.sendall(body)
@@ -33,7 +33,7 @@ def answering(body, family=socket.AF_INET, at=("127.0.0.1", 0)):
         thread.start()
         yield at if family != socket.AF_INET else f"127.0.0.1:{server.getsockname()[1]}"
         done.set()
-        thread.join(5)
+        thread.join(60)
 
 
 def _unix(path):
