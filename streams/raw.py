@@ -16,6 +16,9 @@ from streams.accepted import Accepted
 
 ROW_SAMPLES: Final = 4096
 """About how many samples a row holds; batches that are larger stay one row."""
+ROW_SPAN_MS: Final = 10_000
+"""Samples of a row end within the same ten seconds. A row stands under its earliest sample, by which it is found and
+expires: one that is late must not take the others with it."""
 
 _DENSE: Final = 4_000_000
 
@@ -62,21 +65,26 @@ def rows(accepted: Accepted) -> pa.Table:
 def _in_rows(accepted: Accepted) -> tuple[Accepted, Rows]:
     """Order samples by group, host and offset, and return where each row begins.
 
-    What is ordered are segments, stretches of one message and group. Those of one group that come to lie side by
-    side share a row until it is full.
+    What is ordered are segments, stretches of one message, group and ten seconds. Those of one group and ten seconds
+    that come to lie side by side share a row until it is full.
     """
+    span = accepted.samples.ts_ms // ROW_SPAN_MS
     new = np.ones(len(accepted), bool)
     new[1:] = (accepted.group[1:] != accepted.group[:-1]) | (accepted.message[1:] != accepted.message[:-1])
+    new[1:] |= span[1:] != span[:-1]
     begins = np.flatnonzero(new)
     sizes = np.diff(np.append(begins, len(accepted)))
     # The engine sorts rows anyway. Order matters only where small segments are to share rows with their neighbours, and
     # putting everything in order for a few of them would cost more than the rows they save.
     if sizes[sizes * 2 <= ROW_SAMPLES].sum() * 4 > len(accepted):
-        order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], accepted.group[begins]))
+        order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], span[begins], accepted.group[begins]))
+        span_of = span[begins[order]]
         accepted = accepted.take(_ranges(begins[order], sizes[order]))
         sizes = sizes[order]
         begins = np.cumsum(sizes) - sizes
-    return accepted, begins[_row_segments(sizes, accepted.group[begins])]
+    else:
+        span_of = span[begins]
+    return accepted, begins[_row_segments(sizes, accepted.group[begins], span_of)]
 
 
 def _ranges(starts: Ints, sizes: Ints) -> Rows:
@@ -85,11 +93,13 @@ def _ranges(starts: Ints, sizes: Ints) -> Rows:
     return rows
 
 
-def _row_segments(sizes: Ints, group: Ints) -> npt.NDArray[np.intp]:
-    """Return the first segment of each row: a new one for every group, and when the row would be too full."""
+def _row_segments(sizes: Ints, group: Ints, span: Ints) -> npt.NDArray[np.intp]:
+    """Return the first segment of each row: a new one for every group and span, and when the row would be too full."""
+    other = np.ones(len(sizes), bool)
+    other[1:] = (group[1:] != group[:-1]) | (span[1:] != span[:-1])
     first, filled = [], 0
-    for index, size in enumerate(sizes.tolist()):
-        if index == 0 or group[index] != group[index - 1] or filled + size > ROW_SAMPLES:
+    for index, (size, begins) in enumerate(zip(sizes.tolist(), other.tolist(), strict=True)):
+        if begins or filled + size > ROW_SAMPLES:
             first.append(index)
             filled = 0
         filled += size

@@ -32,18 +32,18 @@ def send(stack: Stack, partition: int, count: int = 1) -> None:
 def test_partitions_that_are_added_after_a_named_worker_was_restarted_are_read(stack: Stack):
     stack.start("one")
     send(stack, 0)
-    wait_for(lambda: stack.stored()[0] == 1, 60)
+    wait_for(lambda: stack.stored()[0] == 1, 120)
     stack.kill("one", signal.SIGTERM)
     stack.start("one")
     send(stack, 0)
-    wait_for(lambda: stack.stored()[0] == 2, 60)
+    wait_for(lambda: stack.stored()[0] == 2, 120)
 
     admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
     admin.create_partitions({SAMPLES: 14})
     admin.close()
     send(stack, 13, 3)
 
-    wait_for(lambda: stack.stored()[0] == 5, 40)
+    wait_for(lambda: stack.stored()[0] == 5, 120)
     assert stack.workers["one"].poll() is None
     with KafkaAdmin(stack.kafka) as ours:
         assert ours.unassigned("gigawatt", SAMPLES) == set()
@@ -84,14 +84,14 @@ def delete_before(stack: Stack, partition: int, offset: int) -> None:
 def test_messages_that_are_deleted_before_they_are_stored_are_reported(stack: Stack):
     stack.start("one")
     send(stack, 0, 3)
-    wait_for(lambda: stack.stored()[0] == 3, 60)
+    wait_for(lambda: stack.stored()[0] == 3, 120)
     stack.kill("one")
     send(stack, 0, 9)
     delete_before(stack, 0, 10)
     assert "7 messages lost" in stack.run("status").stdout
 
     stack.start("one")
-    wait_for(stack.everything_is_stored, 60)
+    wait_for(stack.everything_is_stored, 120)
     assert stack.stored()[0] == 5
     assert_lost(stack, 7)
 
@@ -106,7 +106,7 @@ def test_a_cut_whose_messages_are_deleted_is_closed_and_reported(stack: Stack):
     delete_before(stack, 0, 5)
 
     stack.start("one")
-    wait_for(stack.everything_is_stored, 60)
+    wait_for(stack.everything_is_stored, 120)
     assert stack.stored()[0] == 1
     assert_lost(stack, 5)
 
@@ -125,7 +125,7 @@ def test_samples_that_are_compacted_away_are_reported_and_the_policy_is_set_back
 
     wait_for(lambda: len(left()) < 6, 120)
     stack.start("one")
-    wait_for(stack.everything_is_stored, 60)
+    wait_for(stack.everything_is_stored, 120)
     kept = stack.stored()[0]
     assert kept < 6
     assert_lost(stack, 6 - kept)
@@ -146,7 +146,7 @@ def test_marks_of_transactions_are_no_loss(stack: Stack):
     assert [record.offset for record in read_log(stack.kafka, SAMPLES, {0: (0, 6)})] == [0, 2, 4]
 
     stack.start("one")
-    wait_for(lambda: stack.stored()[0] == 3, 60)
+    wait_for(lambda: stack.stored()[0] == 3, 120)
     assert lost_by_rule(stack) == 0
     assert LOST not in stack.run("status").stdout
 
@@ -155,13 +155,13 @@ def test_a_topic_that_is_made_anew_has_each_message_stored_once(stack: Stack):
     """Under offsets that the one before had, and beyond them; the worker ends with a status of its own."""
     stack.start("one")
     send(stack, 0, 2)
-    wait_for(lambda: stack.stored()[0] == 2, 60)
+    wait_for(lambda: stack.stored()[0] == 2, 120)
     made_anew(stack)
     send(stack, 0, 5)
 
     assert stack.workers.pop("one").wait(60) == EXIT_TOPIC_MADE_ANEW
     stack.start("one")
-    wait_for(lambda: stack.stored()[0] >= 7, 60)
+    wait_for(lambda: stack.stored()[0] >= 7, 120)
     time.sleep(2)
     assert stack.stored() == (7, 7.0)
     status, audit = stack.run("status"), stack.run("audit")

@@ -213,7 +213,7 @@ def test_every_chip_is_told_to_the_inventory_at_its_first_sample():
 
     rows = {row["chip"]: row for row in stored.series.to_pylist()}
     assert rows.keys() == {"c0", "c1"}
-    assert rows["c0"]["first_seen"].timestamp() * 1000 == NOW_MS - 1000
+    assert rows["c0"]["first_seen"].timestamp() * 1000 == NOW_MS - 2000
     assert rows["c0"]["last_seen"].timestamp() * 1000 == NOW_MS
 
 
