@@ -213,6 +213,8 @@ def topics(stack: Stack) -> set[str]:
 
 def configure(stack: Stack, name: str, value: str, topic: str = REJECTED) -> None:
     """Set a property of a topic, that of the dead letters unless another is named."""
+    with KafkaAdmin(stack.kafka) as ours:  # the broker knows of a new topic before it knows what can be set of it
+        wait_for(lambda: name in ours.config(topic), 120)
     admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs={name: value})])
     admin.close()
