@@ -21,7 +21,6 @@ from schema.topics import LOST, MADE_ANEW
 
 RELATIVE: Final = 1e-9
 Labels = tuple[str, ...]
-TABLES: Final = ("power_by_second", "power_by_minute", "power_by_hour")
 
 
 @dataclass(frozen=True)
@@ -193,15 +192,35 @@ def same(a_j: float, b_j: float) -> bool:
     return math.isclose(a_j, b_j, rel_tol=RELATIVE, abs_tol=1e-9)
 
 
-def read_sums(client: Client) -> dict[str, tuple[float, int]]:
-    """Return joules and samples of each resolution, and of the ledger, over all logs."""
-    tables = (*TABLES, "ingest_blocks")
-    parts = (f"SELECT '{table}' AS name, sum(energy_j), sum(samples) FROM {table}" for table in tables)  # noqa: S608  fixed names
-    rows = client.query(" UNION ALL ".join(parts)).result_rows
-    return {name: (float(energy_j), int(samples)) for name, energy_j, samples in rows}
+Sums = Mapping[str, Mapping[str, tuple[float, int]]]
+"""Joules and samples, by the time that they are of and by the table in which they stand."""
 
 
-def check_sums(read: Callable[[], dict[str, tuple[float, int]]], wait: Callable[[], None], attempts: int) -> Finding:
+def read_sums(client: Client) -> Sums:
+    """Return joules and samples as each resolution and the ledger have them, of the times in which these are kept.
+
+    Hours and the ledger are kept for ever, minutes for two years and seconds for 32 days: up to a day before that, the
+    same stands in all that are kept. Of all logs.
+    """
+    kept = ("true", *(f"time >= toStartOfHour(now() - INTERVAL {days} DAY)" for days in (729, 31)))
+    columns = ", ".join(f"sumIf(energy_j, {when}), sumIf(samples, {when})" for when in kept)
+    by_hour, by_minute, by_second = (
+        client.query(f"SELECT {columns} FROM {table}").result_rows[0]  # noqa: S608  fixed names
+        for table in ("power_by_hour", "power_by_minute", "power_by_second")
+    )
+    ((energy_j, samples),) = client.query("SELECT sum(energy_j), sum(samples) FROM ingest_blocks").result_rows
+    return {
+        "ever": {"ledger": (float(energy_j), int(samples)), "hours": _pair(by_hour, 0)},
+        "two years": {"minutes": _pair(by_minute, 1), "hours": _pair(by_hour, 1)},
+        "31 days": {"seconds": _pair(by_second, 2), "minutes": _pair(by_minute, 2), "hours": _pair(by_hour, 2)},
+    }
+
+
+def _pair(row: Sequence[Any], number: int) -> tuple[float, int]:
+    return float(row[2 * number]), int(row[2 * number + 1])
+
+
+def check_sums(read: Callable[[], Sums], wait: Callable[[], None], attempts: int) -> Finding:
     """Check that the same joules and samples stand at every resolution and in the ledger.
 
     A block in the making stands in some tables only, so a difference counts when the ledger is at rest, or when
@@ -209,13 +228,26 @@ def check_sums(read: Callable[[], dict[str, tuple[float, int]]], wait: Callable[
     """
     sums = read()
     for _ in range(attempts):
-        energy_j, samples = sums["ingest_blocks"]
-        if all(same(energy_j, found_j) and samples == found for found_j, found in sums.values()):
+        if not (wrong := _unequal(sums)):
+            energy_j, samples = sums["ever"]["ledger"]
             return Finding(True, "sums", f"{energy_j:.6f} J and {samples} samples at every resolution")  # noqa: FBT003
         wait()
         sums = read()
-    detail = ", ".join(f"{name} {energy_j!r} J {samples} samples" for name, (energy_j, samples) in sums.items())
-    return Finding(False, "sums", detail)  # noqa: FBT003  holds or not is what a finding says first
+    wrong = _unequal(sums)
+    return Finding(not wrong, "sums", "; ".join(wrong) or "equal at every resolution")
+
+
+def _unequal(sums: Sums) -> list[str]:
+    """Say of which times tables differ, and by what."""
+    wrong = []
+    for of, tables in sums.items():
+        (first_j, first), *others = tables.values()
+        if not all(same(first_j, energy_j) and first == samples for energy_j, samples in others):
+            found = ", ".join(
+                f"{name} {energy_j!r} J {samples} samples" for name, (energy_j, samples) in tables.items()
+            )
+            wrong.append(f"of {of}: {found}")
+    return wrong
 
 
 def unfinished(client: Client, log: str) -> list[Any]:

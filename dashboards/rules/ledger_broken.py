@@ -1,7 +1,8 @@
 """The ledger has a gap or an overlap: joules are missing, or counted twice.
 
-Each block of a partition must begin where the one before it ended. Blocks of the last hour; `gigawatt audit` proves it
-for all. Messages that the topic lost leave no gap: see `messages_lost`.
+Each block of a partition must begin where the one before it ended. Blocks of the last hour, the first of them against
+what was stored within a week before: an outage of some days leaves no gap unseen. `gigawatt audit` proves it for all.
+Messages that the topic lost leave no gap: see `messages_lost`.
 """
 
 from typing import Final
@@ -25,8 +26,17 @@ RULE: Final = Rule(
                 PARTITION BY log, topic, kafka_partition ORDER BY offset_from
                 ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
             ) AS expected
-        FROM ingest_blocks
-        WHERE stored_at > $__fromTime AND stored_at <= $__toTime
+        FROM
+        (
+            SELECT log, topic, kafka_partition, offset_from, offset_to
+            FROM ingest_blocks
+            WHERE stored_at > $__fromTime AND stored_at <= $__toTime
+            UNION ALL
+            SELECT log, topic, kafka_partition, max(offset_to), max(offset_to)
+            FROM ingest_blocks
+            WHERE stored_at > $__fromTime - INTERVAL 7 DAY AND stored_at <= $__fromTime
+            GROUP BY log, topic, kafka_partition
+        )
     )
     GROUP BY kafka_partition
     """,

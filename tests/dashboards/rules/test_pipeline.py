@@ -132,6 +132,15 @@ class TestLedgerBroken:
 
         assert whole.fires("ledger_broken", self.STEPS)
 
+    @pytest.mark.parametrize(("lost", "fires"), [(4_900, True), (0, False)])
+    def test_an_outage_of_four_days_hides_no_gap(self, whole, lost, fires):
+        """The first block after it is the only one of its hour."""
+        back = 4 * 86_400
+        for partition in (0, 1):
+            whole.blocks.append(block(whole.at(back), (600 + lost, 699 + lost), partition=partition))
+
+        assert whole.fires("ledger_broken", range(back + 60, back + 241, 60)) == fires
+
     def test_a_topic_that_was_made_anew_is_no_overlap(self, whole):
         whole.blocks.append(block(whole.at(60), (0, 99), log="another"))
 
