@@ -5,12 +5,13 @@ resident when idle.
 """
 
 import base64
+import itertools
 import json
 import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,7 @@ def write(properties: Path, values: Mapping[str, str]) -> None:
 
 def format_storage(command: Sequence[str], properties: Path, environ: Mapping[str, str]) -> None:
     """Have Kafka's own tool write the cluster's identity and its feature levels."""
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster = cluster_id(uuid.uuid4() for _ in itertools.count())
     tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
     try:
         done = subprocess.run(  # noqa: S603 - the Java and the jars that were just checked
@@ -158,6 +159,12 @@ def format_storage(command: Sequence[str], properties: Path, environ: Mapping[st
     if done.returncode:
         said = (done.stderr + done.stdout).strip().splitlines()
         raise GigawattError(f"Kafka cannot format {properties.parent}: {said[-1] if said else 'no reason'}")
+
+
+def cluster_id(random: Iterable[uuid.UUID]) -> str:
+    """Return the first of these as Kafka writes it: without a dash in front, which its tool takes for an option."""
+    written = (base64.urlsafe_b64encode(one.bytes).decode().rstrip("=") for one in random)
+    return next(text for text in written if not text.startswith("-"))
 
 
 def archive_flag(archive: Path, java: Java, command: Sequence[str], environ: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from dashboards.live.alert_lines import alert_lines
 from dashboards.live.console import Console
 from dashboards.live.rows import (
     Doubtful,
+    Fleet,
     Flow,
     Key,
     MethodSum,
@@ -141,9 +142,8 @@ def shown(given: dict[str, str]) -> None:
     second = Second(1_000, 5.0, 6.0, 1.0, 1, 2, 0.5, 0.5, None, 0.0)
     rows = Rows(
         now=1_010.0,
-        budgets={key: 10.0},
-        expected={key: 2.0},
-        seconds={key: [second]},
+        fleets={key: Fleet(10.0, 2.0, 2.0, heard=True, second=second)},
+        lines=[key],
         methods={key: [MethodSum(given["power_method"], 5.0, 1.0, 1)]},
         flow=Flow(newest_ts=1_009.0),
         refused_rows={given["job"]: 3},

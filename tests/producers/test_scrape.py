@@ -180,10 +180,10 @@ def test_silence_is_given_up():
 
 def test_nobody_there_is_a_failure():
     """The line says what to look after."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(SourceError, match="is the exporter running"):
-        Scraper(f"http://127.0.0.1:{port}").read()
+    with socket.socket() as taken:  # it does not listen, and nobody else can
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(SourceError, match="is the exporter running"):
+            Scraper(f"http://127.0.0.1:{taken.getsockname()[1]}").read()
 
 
 def test_compression_that_was_not_asked_for_is_not_unpacked(exporter):

@@ -41,11 +41,22 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]
     engines.stop(engine)
 
 
+class Address(str):  # noqa: SLOT000  it has one
+    """The address of a page, and the end of the newest sample that it has, in epoch milliseconds."""
+
+    newest_ms: int
+
+
 @pytest.fixture(scope="session")
-def then(seeded: engines.Engine) -> str:
-    """Give five minutes up to ten seconds after the newest sample, as addresses have a range."""
+def newest_ms(seeded: engines.Engine) -> int:
+    """Give the end of the newest sample, in epoch milliseconds."""
     with connect(seeded.url) as client:
-        newest_ms = int(client.query("SELECT toUnixTimestamp64Milli(max(newest_ts)) FROM ingest_blocks").first_row[0])
+        return int(client.query("SELECT toUnixTimestamp64Milli(max(newest_ts)) FROM ingest_blocks").first_row[0])
+
+
+@pytest.fixture(scope="session")
+def then(newest_ms: int) -> str:
+    """Give five minutes up to ten seconds after the newest sample, as addresses have a range."""
     return f"from={newest_ms - 290_000}&to={newest_ms + 10_000}"
 
 
@@ -99,7 +110,9 @@ def all_boards() -> dict[str, boards.Board]:
 
 
 @pytest.fixture(scope="session")
-def page(seeded: engines.Engine, all_boards: dict[str, boards.Board]) -> Iterator[str]:
+def page(seeded: engines.Engine, newest_ms: int, all_boards: dict[str, boards.Board]) -> Iterator[Address]:
     """Give the address of a page over the small fleet, read as the user who may only read."""
     with running(seeded.url.replace("http://", "http://grafana@"), found=all_boards) as address:
-        yield address
+        found = Address(address)
+        found.newest_ms = newest_ms
+        yield found

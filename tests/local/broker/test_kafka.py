@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from local.broker import Broker, Kind, prepare
 from local.broker.jars import Advance, Jar
 from local.broker.java import Java
-from local.broker.kafka import Retention, archive_flag, free_port, settings, write
+from local.broker.kafka import Retention, archive_flag, cluster_id, free_port, settings, write
 from local.broker.running import Place
 from schema.errors import GigawattError
 from tests.local.broker.conftest import running
@@ -182,3 +182,11 @@ def test_an_archive_of_classes_that_is_broken_is_thrown_away(tmp_path: Path, kaf
 
     assert flag == f"-XX:ArchiveClassesAtExit={broken}"
     assert not broken.exists()
+
+
+def test_a_cluster_s_name_begins_with_no_dash():
+    """One in 64 would, and Kafka's tool takes that for an option."""
+    random = [uuid.UUID(bytes=bytes([0xF8, *range(15)])), uuid.UUID(bytes=bytes([0x00, *range(15)]))]
+
+    assert cluster_id(iter(random[:1] * 3 + random[1:])) == cluster_id(iter(random[1:]))
+    assert not cluster_id(iter(random)).startswith("-")

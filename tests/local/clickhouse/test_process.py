@@ -12,6 +12,10 @@ from tests.local.clickhouse.conftest import launch, wait_until
 CREATE = "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"
 
 
+# Work for far more than the tests wait, which looks at no limit.
+ENDLESS = "SELECT ignore(concat(toString(number), repeat('ab', 1000)) ILIKE repeat('ba', 1000)) FROM numbers(65000)"
+
+
 def refusal(*arguments):
     """Start a front that cannot run, and give its exit code and its words."""
     process = launch(*arguments)
@@ -112,10 +116,9 @@ def test_what_is_no_listener_is_refused(tmp_path):
 def test_a_query_that_nothing_stops_ends_the_process_with_a_status_of_its_own(fronts, tmp_path):
     """By which a supervisor knows that it need only start it again."""
     front = fronts(tmp_path / "data")
-    sql = "SELECT ignore(concat(toString(number), repeat('ab', 1000)) ILIKE repeat('ba', 1000)) FROM numbers(65000)"
-    with front.hanging(sql, user="grafana"):
+    with front.hanging(ENDLESS, user="grafana"):
         wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
-    assert front.process.wait(timeout=40) == ENDED_ITSELF
+    assert front.process.wait(timeout=120) == ENDED_ITSELF
     words = front.process.stderr.read()
 
     assert words.startswith("clickhouse ends itself: a query still runs 15 s after ")
@@ -132,10 +135,6 @@ def test_memory_is_bounded(fronts, tmp_path):
     assert front.fetch("ping").data == b"Ok.\n"
 
 
-# Work for far more than the tests wait, which looks at no limit.
-ENDLESS = "SELECT arrayLevenshteinDistance(range(number + 600000), range(600000)) FROM numbers(1)"
-
-
 def test_the_process_ends_though_a_query_cannot(fronts, tmp_path):
     """Its work is done but for that query, so it ends well, before a supervisor would kill it."""
     front = fronts(tmp_path / "data", "--grace", "0.3")
@@ -146,14 +145,3 @@ def test_the_process_ends_though_a_query_cannot(fronts, tmp_path):
 
         assert front.stop() == 0
     assert fronts(tmp_path / "data").ask("SELECT sum(a) FROM t").data == b"1\n"
-
-
-def test_a_reader_s_query_that_cannot_be_stopped_ends_the_process(fronts, tmp_path):
-    """Some time after its client went away; a supervisor starts it again."""
-    front = fronts(tmp_path / "data")
-    with front.hanging(ENDLESS, user="grafana"):
-        wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
-    line = front.process.stderr.readline()
-
-    assert front.process.wait(timeout=60) == 1
-    assert line.startswith("clickhouse ends itself: a query still runs 15 s after it was cancelled: SELECT arrayLev")
