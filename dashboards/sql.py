@@ -13,8 +13,9 @@ relative to the dashboard's time range, so that last week's range shows what was
     @newest        a table: fleets_at of the end of the range, for the chosen groups, with all limits
     @lines         a table: fleet_power_windows over the range, at @resolution, of the chosen groups, each of them up
                    to its newest complete second
-    @together      a table: a row for each point of the chart and each group of @lines and @newest, with null where
-                   nothing is known of the group; up to where all that still report are complete
+    @ends          a table: one row, with the time up to which all groups that still report are complete, and the groups
+    @together      a table: a row for each point of the chart and each group, with null where nothing is known of it; up
+                   to where all that still report are complete
     @moments       a table: one row per window of @lines of which enough is known, with the sum of all
     @sums          a table: power_by_second, _minute or _hour over the range, at @resolution, of the chosen chips
     @settled_s     within so many seconds of the end of the range @newest looks
@@ -66,42 +67,57 @@ WHERE resolution_s = @resolution AND $__timeFilter(windows.time) AND @chosen
     AND (settled = toDateTime(0) OR windows.time + @resolution <= settled + 1)
 """
 
-# All groups have a row at each point, so that one that is silent leaves a gap of its own. A point at which a group that
-# still reports is not complete yet is left out: what is missing there is on its way. Of a group that nobody planned, as
-# many chips are missed as it had.
+# Where all that still report are complete: what is missing behind it is on its way. And which groups there are.
+_ENDS: Final = """
+SELECT (ifNull(minIf(time, heard), $__toTime), groupArray((site, fleet, platform))) AS until_and_groups
+FROM @newest
+"""
+
+# All groups have a row at each point, so that one that is silent leaves a gap of its own. Of a group that nobody
+# planned, as many chips are missed as it had.
 _TOGETHER: Final = """
+WITH (SELECT until_and_groups FROM @ends) AS reach
 SELECT
-    points.time AS time, points.site AS site, points.fleet AS fleet, points.platform AS platform,
-    known.power_w AS power_w, known.error_w AS error_w, known.modelled_share AS modelled_share,
-    known.reported_w AS reported_w,
+    points.time AS time, points.row.1 AS site, points.row.2 AS fleet, points.row.3 AS platform,
+    points.row.4 AS power_w, points.row.5 AS error_w, points.row.6 AS reported_w, points.row.7 AS modelled_share,
     changes.budget_w AS budget_w,
-    last_value(known.power_w) OVER before AS last_w,
-    ifNull(known.reporting, 0) AS reporting,
-    ifNull(known.expected, if(changes.budget_w IS NULL, ifNull(last_value(known.expected) OVER before, 0),
+    last_value(points.row.4) OVER before AS last_w,
+    ifNull(points.row.8, 0) AS reporting,
+    ifNull(points.row.9, if(changes.budget_w IS NULL, ifNull(last_value(points.row.9) OVER before, 0),
         toFloat64(changes.chips_expected))) AS expected
 FROM
 (
-    SELECT time, site, fleet, platform
-    FROM (SELECT DISTINCT $__timeInterval(lines.time) AS time FROM @lines AS lines) AS times
-    CROSS JOIN
+    SELECT time, row, row.1 AS site, row.2 AS fleet, row.3 AS platform
+    FROM
     (
-        SELECT site, fleet, platform FROM @lines UNION DISTINCT SELECT site, fleet, platform FROM @newest
-    ) AS fleets
+        SELECT
+            time,
+            groupArray((
+                site, fleet, platform, power_w, error_w, reported_w, modelled_share, reporting, expected
+            )) AS known,
+            arrayFilter(one -> NOT has(arrayMap(row -> (row.1, row.2, row.3), known), one), reach.2) AS silent,
+            arrayConcat(
+                known, arrayMap(one -> (one.1, one.2, one.3, NULL, NULL, NULL, NULL, NULL, NULL), silent)) AS rows
+        FROM
+        (
+            SELECT
+                $__timeInterval(windows.time) AS time, site, fleet, platform,
+                avg(power_estimated_w) AS power_w, avg(power_error_w) AS error_w,
+                toNullable(avg(windows.power_w)) AS reported_w,
+                sum(windows.power_w * windows.modelled_share) / sum(windows.power_w) AS modelled_share,
+                toNullable(avg(power_chips_reporting)) AS reporting, toNullable(avg(power_chips_expected)) AS expected
+            FROM fleet_power_windows AS windows
+            WHERE resolution_s = @resolution AND $__timeFilter(windows.time) AND @chosen
+                AND windows.time + @resolution <= reach.1 + 1
+            GROUP BY time, site, fleet, platform
+        )
+        GROUP BY time
+    )
+    ARRAY JOIN rows AS row
 ) AS points
-LEFT JOIN
-(
-    SELECT
-        $__timeInterval(lines.time) AS time, site, fleet, platform,
-        avg(power_estimated_w) AS power_w, avg(power_error_w) AS error_w, toNullable(avg(lines.power_w)) AS reported_w,
-        sum(lines.power_w * lines.modelled_share) / sum(lines.power_w) AS modelled_share,
-        toNullable(avg(power_chips_reporting)) AS reporting, toNullable(avg(power_chips_expected)) AS expected
-    FROM @lines AS lines
-    GROUP BY time, site, fleet, platform
-) AS known USING (time, site, fleet, platform)
 ASOF LEFT JOIN budget_changes AS changes
     ON points.site = changes.site AND points.fleet = changes.fleet AND points.platform = changes.platform
         AND points.time >= changes.since
-WHERE points.time <= ifNull((SELECT min(time) FROM @newest WHERE heard), $__toTime)
 WINDOW before AS (
     PARTITION BY points.site, points.fleet, points.platform ORDER BY points.time
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
@@ -109,14 +125,17 @@ WINDOW before AS (
 
 # Moments at which as many of the planned chips report as rules ask for: the least power that was met is that of no gap.
 _MOMENTS: Final = """
+WITH (SELECT until_and_groups FROM @ends) AS reach
 SELECT time, power_w, budgeted_w
 FROM
 (
     SELECT
-        time, 1 AS one, sum(power_estimated_w) AS power_w,
-        sumIf(power_estimated_w, lines.budget_w IS NOT NULL) AS budgeted_w,
-        sumIf(chips_reporting, lines.budget_w IS NOT NULL) AS reporting
-    FROM @lines AS lines
+        windows.time AS time, 1 AS one, sum(power_estimated_w) AS power_w,
+        sumIf(power_estimated_w, budget_w IS NOT NULL) AS budgeted_w,
+        sumIf(chips_reporting, budget_w IS NOT NULL) AS reporting
+    FROM fleet_power_windows AS windows
+    WHERE resolution_s = @resolution AND $__timeFilter(windows.time) AND @chosen
+        AND windows.time + @resolution <= reach.1 + 1
     GROUP BY time
 ) AS sums
 ASOF LEFT JOIN
@@ -133,7 +152,7 @@ ASOF LEFT JOIN
     )
     GROUP BY since
 ) AS plan ON sums.one = plan.one AND sums.time >= plan.since
-WHERE reporting >= @coverage_share * planned AND time <= ifNull((SELECT min(time) FROM @newest WHERE heard), $__toTime)
+WHERE reporting >= @coverage_share * planned
 """
 
 # The condition on the resolution is of constants: what does not hold is not read.
@@ -148,7 +167,7 @@ _SUM_COLUMNS: Final = """time, site, fleet, platform, model, power_method, energ
         utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, idle_j, idle_chip_seconds"""
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
-    {"newest": _NEWEST, "lines": _LINES, "together": _TOGETHER, "moments": _MOMENTS, "sums": _SUMS},
+    {"newest": _NEWEST, "lines": _LINES, "ends": _ENDS, "together": _TOGETHER, "moments": _MOMENTS, "sums": _SUMS},
 )
 """In the order in which they build upon each other."""
 

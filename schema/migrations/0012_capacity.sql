@@ -120,24 +120,22 @@ WINDOW fleets AS (PARTITION BY site, fleet, platform ORDER BY since ROWS BETWEEN
 CREATE VIEW capacity_at AS
 SELECT
     site, fleet, platform,
-    if(max(of_plan.1), toNullable(max(of_plan.2)), NULL) AS budget_w,
-    if(max(of_plan.1), max(of_plan.3), max(of_seen.1)) AS chips_expected,
-    greatest(chips_expected - max(of_seen.2), 0) AS power_chips_expected,
-    argMax(of_plan.4, of_plan.1) AS limits
+    if(max(plan.1), toNullable(max(plan.2)), NULL) AS budget_w,
+    if(max(plan.1), max(plan.3), max(seen)) AS chips_expected,
+    greatest(chips_expected - max(powerless), 0) AS power_chips_expected,
+    argMax(plan.4, plan.1) AS limits
 FROM
 (
     SELECT
-        site, fleet, platform,
-        (argMax(planned, since), argMax(loads.budget_w, since), toInt64(argMax(loads.chips_expected, since)),
-            argMax(loads.limits, since)) AS of_plan,
-        (toInt64(0), toInt64(0)) AS of_seen
-    FROM budget_loads AS loads
+        site, fleet, platform, argMax((planned, budget_w, toInt64(chips_expected), limits), since) AS plan,
+        toInt64(0) AS seen, toInt64(0) AS powerless
+    FROM budget_loads
     WHERE since <= {at:DateTime('UTC')}
     GROUP BY site, fleet, platform
     UNION ALL
     SELECT
         site, fleet, platform, (false, 0., toInt64(0), CAST(map(), 'Map(String, Float64)')),
-        (argMax(chips_seen, since), argMax(powerless_chips, since))
+        argMax(chips_seen, since), argMax(powerless_chips, since)
     FROM inventory_steps
     WHERE since <= {at:DateTime('UTC')}
     GROUP BY site, fleet, platform

@@ -11,8 +11,8 @@ def test_tables_are_put_before_the_query_once_and_in_order():
     sql = compose("SELECT a FROM @together WHERE b IN (SELECT b FROM @newest)")
 
     assert sql.startswith("WITH newest AS\n(")
-    assert [sql.count(f"{name} AS\n(") for name in ("newest", "lines", "together", "sums")] == [1, 1, 1, 0]
-    assert sql.index("newest AS") < sql.index("lines AS") < sql.index("together AS")
+    assert [sql.count(f"{name} AS\n(") for name in ("newest", "ends", "together", "sums")] == [1, 1, 1, 0]
+    assert sql.index("newest AS") < sql.index("ends AS") < sql.index("together AS")
     assert sql.endswith("SELECT a FROM together WHERE b IN (SELECT b FROM newest)")
 
 
