@@ -26,8 +26,8 @@ from streams.partition import Log, Partition
 from streams.process import Processor, Stored
 from streams.store import Cut
 
-_MAX_HELD_BYTES: Final = 64 * 2**20
-_MAX_COMMIT_WEIGHT: Final = 48 * 2**20
+MAX_HELD_BYTES: Final = 64 * 2**20
+MAX_COMMIT_WEIGHT: Final = 48 * 2**20
 _LOOK_AGAIN_S: Final = 0.05
 _RETRY_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 
@@ -59,7 +59,11 @@ class CommitStore(Protocol):
 
 
 class Ingest:
-    """Stores what is added. `now_s` is the wall clock, which says when a second is over."""
+    """Stores what is added. `now_s` is the wall clock, which says when a second is over.
+
+    Messages wait to be added while `max_held_bytes` are held back; a commit has one block at least, and more as long as
+    all of them weigh no more than `max_commit_weight`.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,8 @@ class Ingest:
         letters: Letters | None = None,
         now_s: Callable[[], float] = time.time,
         parallel: int = 2,
+        max_held_bytes: int = MAX_HELD_BYTES,
+        max_commit_weight: int = MAX_COMMIT_WEIGHT,
     ) -> None:
         self._store = store
         self._reader = reader
@@ -77,6 +83,8 @@ class Ingest:
         self._processor = processor or Processor()
         self._now_s = now_s
         self._parallel = parallel
+        self._max_held_bytes = max_held_bytes
+        self._max_commit_weight = max_commit_weight
         self._partitions: dict[int, Partition] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._away = False
@@ -111,7 +119,7 @@ class Ingest:
     async def add(self, message: LogMessage, acknowledge: Callable[[], None]) -> None:
         """Take in a message; waits while too much is held back."""
         self._log_ms = max(self._log_ms, message.appended_ms)
-        while self.held_bytes > _MAX_HELD_BYTES:  # noqa: ASYNC110  many things make room, and none is in a hurry
+        while self.held_bytes > self._max_held_bytes:  # noqa: ASYNC110  many things make room, and none is in a hurry
             await asyncio.sleep(_LOOK_AGAIN_S)
         partition = self._partitions.get(message.partition)
         if partition is not None:  # else of an assignment that is over; whoever has it now reads it again
@@ -151,7 +159,7 @@ class Ingest:
             if state.cutter is None or state.busy or not state.cutter.due(now_ms):
                 continue
             block = state.cutter.peek(now_ms)
-            if blocks and weight + block.weight > _MAX_COMMIT_WEIGHT:
+            if blocks and weight + block.weight > self._max_commit_weight:
                 break
             blocks.append(block)
             weight += block.weight

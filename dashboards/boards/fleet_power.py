@@ -86,7 +86,7 @@ def _over_time() -> Row:
                           fill_below_to="low_w"),
                     field("low_w", title="power - error", color="super-light-blue", line_width=0),
                     field("with_silent_w", title="with what silent fleets had", color="orange", dashed=True),
-                    field("budgeted_w", title="of fleets with a budget", color="purple"),
+                    field("budgeted_w", title="of fleets with a budget", color="purple", dashed=True),
                     field("budget_w", title="budget", color="red", dashed=True),
                     field("coverage", unit="percentunit", color="green", right_axis=True, low=0, high=1),
                 ],

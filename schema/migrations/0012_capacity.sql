@@ -148,7 +148,7 @@ SELECT site, fleet, platform, toUInt64(capacity.chips_expected) AS chips_expecte
 FROM gigawatt.capacity_at(at = now()) AS capacity
 WHERE capacity.chips_expected > 0;
 
--- As in 0005, without chips that state no power: a meter is not held against them.
+-- As in 0005, without chips that state no power, which no meter is held against; chips of one name in two fleets are two.
 CREATE OR REPLACE VIEW metered_series AS
 SELECT
     series, site, if(model = 'rack-meter', 'rack', 'host') AS kind, host AS meter, true AS is_meter, host,
@@ -161,7 +161,9 @@ UNION ALL
 SELECT series, site, kind, meter, false AS is_meter, host, '' AS chassis, chip, first_seen, last_seen
 FROM
 (
-    SELECT series, site, host, chip, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen
+    SELECT
+        series, site, host, concat(fleet, '\0', platform, '\0', s.chip) AS chip,
+        min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen
     FROM chip_series AS s
     WHERE model NOT IN ('host-meter', 'rack-meter') AND (site, host) IN (SELECT site, host FROM metered_hosts)
     GROUP BY series, site, host, chip

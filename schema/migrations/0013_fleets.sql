@@ -53,7 +53,7 @@ FROM
                 (
                     SELECT toInt64(toDateTime(max(newest_ts)))
                     FROM ingest_blocks
-                    WHERE stored_at > {at:DateTime('UTC')} - INTERVAL 1 HOUR AND stored_at <= {at:DateTime('UTC')}
+                    WHERE stored_at > {at:DateTime('UTC')} - INTERVAL 1 HOUR
                 ), 4294967295)) AS of_horizon_s,
             arrayMax(arrayMap(
                 (ended, chip_s) -> if(ended > 0, chip_s / ended, 0),

@@ -73,6 +73,15 @@ def test_where_nothing_is_stored_any_more_nobody_is_heard(client):
     assert fleets(client, "heard") == {"nvidia": (False,), "trainium": (False,)}
 
 
+def test_what_was_stored_later_is_no_silence_of_then(client):
+    """Whoever looks back, or reads recordings again, has all of it."""
+    windows(client, [Window(T - age, GPU) for age in range(2, 170)])
+    for stored_at, newest in ((T - 100, T - 101), (T + 5000, T - 1)):
+        insert_rows(client, "ingest_blocks", [block(stored_at * 1000, (0, 9), newest_ms=newest * 1000)])
+
+    assert fleets(client, "age_s, heard")["nvidia"] == (1, True)
+
+
 def test_a_silent_fleet_is_there_with_what_is_expected_of_it(client):
     found = fleets(client, "time, power_w, power_estimated_w, heard, budget_w, chips_expected, power_chips_expected")
 

@@ -174,6 +174,25 @@ def test_the_same_names_at_two_sites_are_two(client, stored):
     ]
 
 
+def test_the_same_names_in_two_fleets_are_two(client, stored):
+    """A rack holds hosts of several fleets, and their chips may be numbered alike."""
+    budgets = [Budget("north", "train", "nvidia", 1e6, 8)]
+    set_budgets(client, budgets, [RackHost("north", "rack", "host-?")])
+    for host, fleet in (("host-0", "train"), ("host-1", "serve")):
+        one = [samples(range(1, 61), host=host, fleet=fleet, chip=f"gpu/{n}", power_w=100.0) for n in range(4)]
+        stored(*one)
+    stored(meter(WHOLE, 1000.0, host="rack", kind="rack"))
+
+    assert reconciled(client) == [(0, "rack", 2, 8, 800.0, 1.0, 800.0, 1000.0, 1.0, 0.8)]
+
+
+def test_chips_that_state_no_power_by_their_nature_are_not_held_against_a_meter(client, stored):
+    stored(*chips(4, 100.0, model="mi250x"), samples(range(1, 61), chip="host-0/9", power_w=None, model="mi250x"))
+    stored(meter(WHOLE, 500.0))
+
+    assert reconciled(client) == [(0, "host-0", 1, 4, 400.0, 1.0, 400.0, 500.0, 1.0, 0.8)]
+
+
 def test_a_meter_is_no_chip_of_the_fleet(client, stored):
     """Its joules are in the sums, which the audit checks, and not in the fleet's megawatts, chips or expected chips."""
     stored(*chips(8, 100.0), meter(WHOLE, 1000.0), meter(WHOLE, 5000.0, host="rack", kind="rack", fleet="racks"))

@@ -214,6 +214,47 @@ def test_partitions_that_are_due_together_are_stored_together():
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("fit", "commits"), [(3, 1), (2, 2), (1, 3), (0, 3)])
+def test_a_commit_is_no_heavier_than_its_bound_but_for_one_block(fit: int, commits: int):
+    async def scenario():
+        store, acknowledged = MemoryStore(), []
+        ones = [LogMessage(number, 0, NOW_MS, encoding.encode(batch()), None) for number in range(3)]
+        ingest = Ingest(
+            store, MemoryLog(), now_s=lambda: NOW_MS / 1000 + 3600, parallel=1, max_commit_weight=fit * ones[0].weight
+        )
+        ingest.assign([0, 1, 2])
+        for one in ones:
+            await ingest.add(one, lambda one=one: acknowledged.append(one.partition))
+        await until(lambda: sorted(acknowledged) == [0, 1, 2])
+        await ingest.revoke()
+        assert len(store.commits) == commits
+
+    asyncio.run(scenario())
+
+
+def test_messages_wait_while_too_much_is_held_back():
+    """Nothing is over yet, so nothing is let go: the second one waits for the first to be stored."""
+
+    async def scenario():
+        store = MemoryStore(fails=1_000_000)
+        ingest = Ingest(store, MemoryLog(), now_s=lambda: NOW_MS / 1000 + 3600, max_held_bytes=message(0).nbytes)
+        ingest.assign([0])
+        for offset in (0, 1):
+            await ingest.add(message(offset), lambda: None)
+        waiting = asyncio.ensure_future(ingest.add(message(2), lambda: None))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        assert ingest.held_bytes == 2 * message(0).nbytes
+
+        store.fails = 0
+        await until(waiting.done)
+        await until(lambda: store.offsets == [0, 1, 2])
+        assert ingest.held_bytes == 0
+        await ingest.revoke()
+
+    asyncio.run(scenario())
+
+
 def test_while_the_store_is_away_nothing_is_lost_and_nothing_acknowledged():
     async def scenario():
         store = MemoryStore(fails=2)
