@@ -1,7 +1,9 @@
 """One measurement: a stack of its own, a simulated fleet, and what a sample costs on its way."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -99,7 +101,12 @@ def _freshness(client: Client, since: float) -> dict[str, float]:
 
 def _wire_bytes(folder: Path, samples: int) -> dict[str, float]:
     """Return the size of the log's segments per sample: messages as the producer compressed them."""
-    kept = sum(file.stat().st_size for file in folder.glob("state/**/chip.samples-*/*.log"))
+    kept = 0
+    for path, _, files in os.walk(folder / "state"):  # which passes over what goes away meanwhile
+        if Path(path).name.startswith("chip.samples-"):
+            for name in files:
+                with suppress(FileNotFoundError):
+                    kept += (Path(path) / name).stat().st_size if name.endswith(".log") else 0
     return {"wire": kept / samples} if kept else {}
 
 

@@ -1,6 +1,5 @@
 """The running of `gigawatt produce`: a source, a sampler and a sink, until told to stop."""
 
-import signal
 import sys
 import threading
 from typing import Final, Protocol, runtime_checkable
@@ -9,6 +8,7 @@ import structlog
 
 from gigawatt.options import STANDARD_OUTPUT
 from gigawatt.status_line import StatusLine
+from gigawatt.stopping import stop_on_signals
 from producers.sampler import Outcome, Sampler
 from producers.sink import NdjsonSink, OutputError, Sink
 from producers.source import Source
@@ -29,9 +29,7 @@ class Telling(Protocol):
 def produce(source: Source, to: str, *, name: str, period_s: float | None, once: bool) -> None:
     """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed."""
     log = structlog.get_logger()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
     period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
     sink = _open_sink(to, stop, once=once)
     if sink is None:

@@ -16,7 +16,8 @@ from dashboards.live.reader import SummaryReader
 from dashboards.live.terminal import one_line, show
 from dashboards.preview import told
 from gigawatt import options
-from gigawatt.looking import quiet_clients, stop_on_signals
+from gigawatt.looking import quiet_clients
+from gigawatt.stopping import stop_on_signals
 from producers.flags import FiniteRange
 from schema.clickhouse import connect
 from schema.errors import GigawattError

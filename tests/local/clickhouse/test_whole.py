@@ -15,10 +15,13 @@ def test_what_is_held_whole_is_bounded(either, fmt):
     with Memory(either.process.pid) as memory:
         answer = either.raw(f"{WIDE} FORMAT {fmt}", user="grafana")
 
-    assert answer.headers["X-ClickHouse-Exception-Code"] == "396", answer.data[:500]
-    assert answer.data.startswith(f"Code: 396. DB::Exception: The result is too large for the format {fmt}, ".encode())
-    assert b"in a format that is streamed (Native," in answer.data
-    assert answer.data.count(b"\n") == 1
+    code = answer.headers["X-ClickHouse-Exception-Code"]
+    assert code in ("396", "241"), answer.data[:500]  # 25.8 counts the text of some formats against a query's memory
+    if code == "396":
+        said = f"Code: 396. DB::Exception: The result is too large for the format {fmt}, "
+        assert answer.data.startswith(said.encode())
+        assert b"in a format that is streamed (Native," in answer.data
+        assert answer.data.count(b"\n") == 1
     assert memory.grown_mb < 700
 
 
