@@ -293,12 +293,12 @@ def test_a_monitor_that_prints_without_end_takes_no_core(tmp_path, printing):
         else:
             until(lambda: starts(tmp_path))
             time.sleep(0.3)
-        used = time.process_time()
+        used, since = time.process_time(), time.monotonic()
         time.sleep(1)
-        used = time.process_time() - used
+        used, passed = time.process_time() - used, time.monotonic() - since
         began = time.monotonic()
 
-    assert used < 0.3
+    assert used < 0.6 * passed  # without its bound it took 0.82 to 0.99 of a core
     assert time.monotonic() - began < PATIENT.end_s / 2
     assert not runs(starts(tmp_path)[0])
 
