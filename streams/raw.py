@@ -78,13 +78,10 @@ def _in_rows(accepted: Accepted) -> tuple[Accepted, Rows]:
     # putting everything in order for a few of them would cost more than the rows they save.
     if sizes[sizes * 2 <= ROW_SAMPLES].sum() * 4 > len(accepted):
         order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], span[begins], accepted.group[begins]))
-        span_of = span[begins[order]]
         accepted = accepted.take(_ranges(begins[order], sizes[order]))
         sizes = sizes[order]
         begins = np.cumsum(sizes) - sizes
-    else:
-        span_of = span[begins]
-    return accepted, begins[_row_segments(sizes, accepted.group[begins], span_of)]
+    return accepted, begins[_row_segments(sizes, accepted.group[begins], accepted.samples.ts_ms[begins] // ROW_SPAN_MS)]
 
 
 def _ranges(starts: Ints, sizes: Ints) -> Rows:
