@@ -6,20 +6,18 @@ a row is of and what its readings mean. The scraping, the dating of what was rea
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
-import structlog
 import xxhash
 
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import Estimate
 from producers.flags import SECONDS
-from producers.machine_name import machine_name
+from producers.machine_name import Naming, machine_name, place
 from producers.metering import Meter, Rectangle, Watch, news
 from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
 from producers.scrape import Scraper, SlowPageError
@@ -82,7 +80,7 @@ class Dialect:
         """Return a parser of the metrics that this exporter's pages are read for."""
         return TextParser((*self.rules, *self.described_by))
 
-    def chips(self, parser: TextParser, body: bytes, naming: "Naming") -> Chips:
+    def chips(self, parser: TextParser, body: bytes, naming: Naming) -> Chips:
         """Return what a page says; raises `PrometheusTextError`."""
         rows = parser.rows(body)
         naming.look({self.host_of(row.labels) for row in rows})
@@ -98,37 +96,6 @@ class Dialect:
     def host_of(self, labels: Labels) -> str:
         """Return what the exporter calls its machine; empty where it does not say it."""
         return next((host for name in self.host_labels if (host := labels.get(name))), "")
-
-
-class Naming:
-    """What chips that have no name of their own are called after: the machine, by what was configured.
-
-    An exporter's own word for its machine is another one when its container is made anew, and every chip would be a new
-    one. It counts only where a page has several machines. Machines that were seen at once are told apart from then on.
-    """
-
-    def __init__(self, machine: str, url: str) -> None:
-        self._machine = machine
-        self._url = url
-        self._several = False
-        self._before = ""
-
-    def look(self, hosts: AbstractSet[str]) -> None:
-        """See how many machines a page has, and notice when the only one is called otherwise than before."""
-        named = hosts - {""}
-        if len(named) != 1:
-            self._several = self._several or len(named) > 1
-            return
-        (host,) = named
-        if self._before not in ("", host) and not self._several:
-            structlog.get_logger().warning(
-                f"{self._url} calls its machine otherwise now; chips keep their names", before=self._before, now=host
-            )
-        self._before = host
-
-    def machine(self, host: str) -> str:
-        """Return the machine that chips of this host are called after."""
-        return host if host and self._several else self._machine
 
 
 def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, ...]:
@@ -179,7 +146,7 @@ def job_of(reading: Reading, labels: Sequence[str]) -> str | None:
 
 
 class Exporter:
-    """One exporter, scraped again and again; its port tells its machine from those of others at its address."""
+    """One exporter, scraped again and again; port and path tell its machine from those of others at its address."""
 
     def __init__(self, dialect: Dialect, scraper: Scraper, where: Where, *, beside_others: bool = False) -> None:
         self.scraper = scraper
@@ -187,8 +154,8 @@ class Exporter:
         self._where = where
         self._parser = dialect.parser()
         self._meters: dict[str, tuple[Watch, Meter]] = {}
-        port = f":{urlsplit(scraper.url).port}" if beside_others else ""
-        self._naming = Naming((where.host or self._fallback_host()) + port, scraper.url)
+        own = place(scraper.url) if beside_others else ""
+        self._naming = Naming((where.host or self._fallback_host()) + own, scraper.url)
         self._page = b""
         self.default_period_s = dialect.default_period_s
 
