@@ -16,7 +16,8 @@ relative to the dashboard's time range, so that last week's range shows what was
     @ends          a table: one row, with the time up to which all groups that still report are complete, and the groups
     @together      a table: a row for each point of the chart and each group, with null where nothing is known of it; up
                    to where all that still report are complete
-    @moments       a table: one row per window of @lines of which enough is known, with the sum of all
+    @moments       a table: one row per window at @resolution of which enough is known, with the sum of all groups, up
+                   to where all that still report are complete
     @sums          a table: power_by_second, _minute or _hour over the range, at @resolution, of the chosen chips
     @settled_s     within so many seconds of the end of the range @newest looks
 """

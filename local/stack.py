@@ -13,11 +13,10 @@ from urllib.parse import quote
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
-from local.clickhouse.watchdog import ENDED_ITSELF
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
 from schema.clickhouse import connect
-from schema.errors import EXIT_TOPIC_MADE_ANEW
+from schema.errors import EXIT_START_AGAIN
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, migrate, set_budgets
 from schema.passwords import password_of
@@ -147,7 +146,7 @@ async def _start_store(
             is_ready=lambda: answers(HOST, plan.clickhouse_port),
             stops_last=True,
             passes=(descriptor,),
-            starts_again_on=ENDED_ITSELF,
+            starts_again_on=EXIT_START_AGAIN,
         )
     )
     await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
@@ -186,7 +185,7 @@ def worker(plan: Plan, number: int) -> Child:
         sys.executable, "-m", "gigawatt", "worker", "--kafka", plan.kafka, "--clickhouse", plan.clickhouse,
         "--name", f"up-{number + 1}",
     )  # fmt: skip
-    return Child(f"worker-{number + 1}", argv, starts_again_on=EXIT_TOPIC_MADE_ANEW)
+    return Child(f"worker-{number + 1}", argv, starts_again_on=EXIT_START_AGAIN)
 
 
 def simulated_fleet(plan: Plan, chips: int) -> Child:

@@ -4,8 +4,9 @@ from typing import Final
 
 from schema.printable import told
 
-EXIT_TOPIC_MADE_ANEW: Final = 75
-"""Exit status of a worker that ends because its topic was deleted and created again, to be started on the new one."""
+EXIT_START_AGAIN: Final = 75
+"""Exit status of a process that ends itself to be started again, however often (EX_TEMPFAIL): a worker whose topic was
+deleted and created again, an engine that could not stop a query."""
 
 
 class GigawattError(Exception):

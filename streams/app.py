@@ -25,7 +25,7 @@ from clickhouse_connect.driver.client import Client
 from faust.types import TP, EventT, StreamT
 
 from schema import encoding
-from schema.errors import EXIT_TOPIC_MADE_ANEW
+from schema.errors import EXIT_START_AGAIN
 from schema.kafka import KafkaAdmin
 from schema.readback import count_marks, read_log
 from schema.settings import kafka_addresses
@@ -250,4 +250,4 @@ def run(app: faust.App, *, verbose: bool = False) -> None:
         if isinstance(app.crash_reason, OtherLogError):
             # After what Faust says of it: the last line is shown by `gigawatt up`.
             log.warning("the topic was deleted and created again; to be started again on the new one", topic=SAMPLES)
-            sys.exit(EXIT_TOPIC_MADE_ANEW)
+            sys.exit(EXIT_START_AGAIN)

@@ -18,7 +18,7 @@ from kafka.errors import MessageSizeTooLargeError
 
 from schema import wire
 from schema.encoding import encode
-from schema.errors import EXIT_TOPIC_MADE_ANEW
+from schema.errors import EXIT_START_AGAIN
 from schema.kafka import KafkaAdmin
 from schema.readback import LogRecord, read_log
 from schema.topics import REJECTED, SAMPLES
@@ -310,7 +310,7 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(stack: Stack):
         ours.ensure(12)
 
     wait_for(lambda: stack.workers["one"].poll() is not None, 120)
-    assert stack.workers.pop("one").returncode == EXIT_TOPIC_MADE_ANEW
+    assert stack.workers.pop("one").returncode == EXIT_START_AGAIN
     stack.start("one")
     send(stack, encode(batch(ts=now_ms(), power_w=7.0)))
     wait_for(lambda: stack.stored()[0] == 2, 120)

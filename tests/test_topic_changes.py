@@ -10,7 +10,7 @@ from kafka.structs import TopicPartition
 
 from dashboards.rule import load_rules
 from schema import encoding
-from schema.errors import EXIT_TOPIC_MADE_ANEW
+from schema.errors import EXIT_START_AGAIN
 from schema.kafka import KafkaAdmin
 from schema.readback import count_marks, read_log
 from schema.topics import LOST, MADE_ANEW, SAMPLES
@@ -159,7 +159,7 @@ def test_a_topic_that_is_made_anew_has_each_message_stored_once(stack: Stack):
     made_anew(stack)
     send(stack, 0, 5)
 
-    assert stack.workers.pop("one").wait(60) == EXIT_TOPIC_MADE_ANEW
+    assert stack.workers.pop("one").wait(60) == EXIT_START_AGAIN
     stack.start("one")
     wait_for(lambda: stack.stored()[0] >= 7, 120)
     time.sleep(2)

@@ -108,7 +108,7 @@ def summarize(rows: Rows) -> Summary:
     end = int(rows.now) // HISTORY_STEP_S * HISTORY_STEP_S
     newest = rows.flow.newest_ts
     lines = [_line(key, rows, end) for key in sorted(rows.lines)]
-    rest = [fleet for key, fleet in rows.fleets.items() if key not in set(rows.lines)]
+    rest = [rows.fleets[key] for key in rows.fleets.keys() - set(rows.lines)]
     return Summary(
         now=rows.now,
         lines=lines,

@@ -133,11 +133,11 @@ class Exchange:
         look = partial(insert_target, text, whole=self.body.ended)
         return await asyncio.get_running_loop().run_in_executor(self.reading, look)
 
-    def _session(self, request: Request) -> Session:
+    def _session(self, request: Request, user: User | None = None) -> Session:
         kept: tuple[bytes, ...] = ()
         if request.session_id:
             kept = self.sessions.statements(self.user.name, request.session_id, request.session_timeout_s)
-        return session_of(request, self.user, self.engine.setting_names, kept)
+        return session_of(request, user or self.user, self.engine.setting_names, kept)
 
     async def _insert(self, target: Insert, parts: list[bytes], lane: Lane) -> web.StreamResponse:
         token, settings = deduplication_token(self.request)
@@ -169,7 +169,7 @@ class Exchange:
             raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: Empty query.")
         plan = await self._run(self.lane, self._planned, text)
         asking = self.user if plan.stream or not plan.has_result else self.user.whole
-        session = replace(self, user=asking)._session(self.request)  # noqa: SLF001  itself
+        session = self._session(self.request, asking)
         sql = plan.sql
         run: Callable[..., Awaitable[Any]] = partial(self._run, self.lane)
         if plan.query:

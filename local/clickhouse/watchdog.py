@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from schema.errors import EXIT_START_AGAIN
 from schema.terminal import say
 
 LATE_S = 15.0
 """So long a statement may run on after its limit or its cancellation."""
-ENDED_ITSELF = 75
-"""The exit status of such an end (EX_TEMPFAIL): to start again is all that is needed, however often."""
 _LOOK_EVERY_S = 0.5
 _MARGIN_BYTES = 1_500_000_000  # code, the event loop, and the bodies of requests, of which the engine knows nothing
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -119,7 +118,7 @@ class Watchdog:
 
     def _give_up(self, why: str) -> None:
         say(f"clickhouse ends itself: {why}", err=True)
-        self._end(ENDED_ITSELF)
+        self._end(EXIT_START_AGAIN)
 
     def _keep_looking(self) -> None:
         while True:

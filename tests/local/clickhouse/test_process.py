@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from local.clickhouse.watchdog import ENDED_ITSELF
+from schema.errors import EXIT_START_AGAIN
 from tests.local.clickhouse.conftest import launch, wait_until
 
 CREATE = "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"
@@ -118,7 +118,7 @@ def test_a_query_that_nothing_stops_ends_the_process_with_a_status_of_its_own(fr
     front = fronts(tmp_path / "data")
     with front.hanging(ENDLESS, user="grafana"):
         wait_until(lambda: front.ask("SELECT count() FROM system.processes").data == b"2\n")
-    assert front.process.wait(timeout=120) == ENDED_ITSELF
+    assert front.process.wait(timeout=120) == EXIT_START_AGAIN
     words = front.process.stderr.read()
 
     assert words.startswith("clickhouse ends itself: a query still runs 15 s after ")

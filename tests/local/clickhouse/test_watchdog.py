@@ -2,7 +2,8 @@
 
 import pytest
 
-from local.clickhouse.watchdog import ENDED_ITSELF, LATE_S, Resident, Watchdog
+from local.clickhouse.watchdog import LATE_S, Resident, Watchdog
+from schema.errors import EXIT_START_AGAIN
 
 MARK = "-- mark"
 SQL = b"SELECT 1\n-- mark"
@@ -32,7 +33,7 @@ def watched():
 def test_a_call_beyond_its_limit_ends_the_process(watched, capsys):
     with watched.dog.watching(SQL, 60):
         assert watched.at(59 + LATE_S) == []
-        assert watched.at(60 + LATE_S) == [ENDED_ITSELF]
+        assert watched.at(60 + LATE_S) == [EXIT_START_AGAIN]
 
     said = capsys.readouterr().err
     assert said.startswith("clickhouse ends itself: a query still runs 15 s after its 60 s: SELECT 1")
@@ -46,7 +47,7 @@ def test_a_cancelled_call_ends_the_process(watched, capsys):
         watched.dog.cancelled(MARK)
         assert watched.at(LATE_S - 1) == []
         watched.dog.cancelled(MARK)
-        assert watched.at(LATE_S) == [ENDED_ITSELF]
+        assert watched.at(LATE_S) == [EXIT_START_AGAIN]
 
     assert "after it was cancelled" in capsys.readouterr().err
 
@@ -64,7 +65,7 @@ def test_memory_beyond_the_engine_s_bound_ends_the_process(watched, capsys):
     watched.resident = 5_400_000_000
     assert watched.at(1) == []
     watched.resident = 5_600_000_000
-    assert watched.at(2) == [ENDED_ITSELF]
+    assert watched.at(2) == [EXIT_START_AGAIN]
 
     assert capsys.readouterr().err == ("clickhouse ends itself: the process took 5.6 GB of memory, 5.5 GB may be\n")
 
