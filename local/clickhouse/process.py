@@ -1,18 +1,18 @@
 """The engine behind its listener, from its start to a clean end."""
 
 import asyncio
-import ctypes
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
 
 from local.clickhouse.config import User
 from local.clickhouse.engine import Engine
+from local.clickhouse.freed import giving_back_freed_memory
 from local.clickhouse.place import CONFIG, DATA, SCRATCH
 from local.clickhouse.server import Front
 from local.clickhouse.watchdog import Watchdog
@@ -27,8 +27,6 @@ _URL_MOST_BYTES = 1 << 20
 _READ_BYTES = 256 << 10
 # How long one of Python's threads keeps all others waiting, the event loop among them.
 _SWITCH_S = 0.001
-_M_MMAP_THRESHOLD = -3  # from malloc.h
-_BODY_BYTES = 64 << 10
 # What was cancelled after the grace, and the engine, end in less. A supervisor kills after 10 s.
 _CLOSING_S = 3.0
 _CONNECTIONS_MOST, _BACKLOG = 512, 128
@@ -51,7 +49,6 @@ async def serve(
     its directory.
     """
     sys.setswitchinterval(_SWITCH_S)
-    _give_back_freed_bodies()
     stop = asyncio.Event()
     _on_signals(stop)
     watchdog = Watchdog(memory_bytes, resident=resident)
@@ -60,7 +57,7 @@ async def serve(
     watchdog.start()
     front = Front(engine, user_table, name=name)
     try:
-        async with _accepting(front, engine, listener, grace_s):
+        async with giving_back_freed_memory(), _accepting(front, engine, listener, grace_s):
             host, port = listener.getsockname()[:2]
             _say(f"clickhouse ready on {host}:{port}")
             await stop.wait()
@@ -69,13 +66,6 @@ async def serve(
     finally:
         front.close()
         engine.close()
-
-
-def _give_back_freed_bodies() -> None:
-    """Have malloc give the memory of bodies back to the kernel at once: 200 endless ones left 250 MB behind."""
-    if sys.platform.startswith("linux"):
-        with suppress(AttributeError):  # another C library than glibc
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _BODY_BYTES)
 
 
 def _on_signals(stop: asyncio.Event) -> None:
