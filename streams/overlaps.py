@@ -97,7 +97,7 @@ class Overlaps:
             track.until_ms = None
 
     def find(self, tracks: Mapping[int, Track], message: Ints, place: Ints, ts_ms: Ints, interval_ms: Ints) -> Rows:
-        """Return which of n samples overlap another one of their chip by a quarter or more, and are to be told now.
+        """Return which of n samples overlap another one of their chip by more than a quarter, and are to be told now.
 
         `tracks` has that of each message with samples. Samples stand message by message; `message` [n] is the number of
         each one's, `place` [n] its row there.

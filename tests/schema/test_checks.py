@@ -97,6 +97,17 @@ def test_a_bad_row_does_not_touch_its_neighbours():
     assert [checks.REASONS[code] for code in codes] == ["", "bad_power", "", "missing_label"]
 
 
+@pytest.mark.parametrize("name", checks.RANGES)
+def test_the_ends_of_a_range_are_in_it(name):
+    """Beside one that is not, since a column that is in its range as a whole is not looked at row by row."""
+    low, high = checks.RANGES[name]
+    kind = int if name == "throttle" or name.endswith("_bytes") else float
+    found = reasons_of(batch(**{name: [kind(low), kind(high), kind(high * 1.5)]}))
+
+    assert found[:2] == ["", ""]
+    assert found[2] in {"bad_power", "bad_utilization", "bad_value"}
+
+
 def test_each_row_is_judged_by_its_own_append_time():
     rows = wire.columns([batch(ts=[NOW_MS, NOW_MS])])
 

@@ -38,6 +38,9 @@ class TestAdmissible:
 
         assert admissible([flood, sound], [], set(), left=9999) == {group("f0"): True, group("sound"): True}
 
+    def test_a_message_may_bring_so_many(self):
+        assert len(admissible([groups(NEW_OF_A_MESSAGE)], [], set(), left=9999)) == NEW_OF_A_MESSAGE
+
     def test_no_more_are_admitted_than_are_left(self):
         assert len(admissible([groups(5), groups(5, "g")], [], set(), left=7)) == 7
 
@@ -45,6 +48,11 @@ class TestAdmissible:
         flood = groups(NEW_OF_A_MESSAGE + 1) | {group("mine")}
 
         assert admissible([flood], [], {("north", "mine")}, left=0) == {group("mine"): False}
+
+    def test_a_declared_fleet_brings_so_many_models_of_its_own(self):
+        models = {group("mine", f"m{number}") for number in range(MODELS_OF_A_FLEET + 1)}
+
+        assert len(admissible([models], [], {("north", "mine")}, left=0)) == MODELS_OF_A_FLEET
 
     def test_a_declared_fleet_brings_models_of_the_catalogue_and_a_few_others(self):
         models = {group("mine", f"m{number}") for number in range(100)} | {group("mine", "h200"), group("mine", "trn2")}

@@ -88,12 +88,21 @@ class TestLog:
         assert not check_log([block(0, 0, commit_id="denied")], [record(0)], rulings).holds
 
 
-def sums(client: Client, ago_s: int, energy_j: float = 1000.0, resolutions: tuple[int, ...] = (1, 60, 3600)) -> None:
+def sums(
+    client: Client,
+    ago_s: int,
+    energy_j: float = 1000.0,
+    resolutions: tuple[int, ...] = (1, 60, 3600),
+    samples: int = 2,
+) -> None:
     """Store sums of so long ago at these resolutions."""
     at = int(time.time()) - ago_s
     client.insert(
         "power_sums",
-        [[one, at // one * one, "north", "train", "nvidia", "h100-sxm", "counter", energy_j, 2] for one in resolutions],
+        [
+            [one, at // one * one, "north", "train", "nvidia", "h100-sxm", "counter", energy_j, samples]
+            for one in resolutions
+        ],
         ["resolution_s", "time", "site", "fleet", "platform", "model", "power_method", "energy_j", "samples"],
     )
 
@@ -145,6 +154,13 @@ class TestSums:
         found = checked(client)
         assert not found.holds
         assert found.detail.startswith("of two years: minutes 1000.1 J 2 samples, hours 1000.0 J 2 samples")
+
+    def test_a_sample_more_fails_though_the_joules_are_the_same(self, client):
+        """A chip that draws nothing is one of them."""
+        sums(client, 100, samples=3)
+        ledger(client, 100, 0)
+
+        assert not checked(client).holds
 
     @pytest.mark.parametrize("blocks", [0, 2])
     def test_a_ledger_that_says_something_else_fails(self, client, blocks):

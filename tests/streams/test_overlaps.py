@@ -65,6 +65,13 @@ def test_what_overlaps_by_less_than_a_quarter_is_passed(worker):
     assert worker.commit(("a", 3.2, 1)) == [(0, 1), (0, 2)]
 
 
+def test_a_quarter_is_not_too_much_for_a_chip_of_two_rosters_either(worker):
+    worker.meets(c=[2])
+
+    assert worker.commit(("a", 1, 1), ("c", 1.75, 1)) == []
+    assert worker.commit(("c", 2.499, 1)) == [(0, 2)]
+
+
 def test_a_chip_is_told_again_after_a_while(worker):
     every = TOLD_EVERY_MS // 1000
     found = [worker.commit(("a", at, 1), ("a", at, 1)) for at in range(1, every + 2)]

@@ -92,11 +92,11 @@ def test_sums_are_kept_apart_by_group_and_power_method():
 
 
 def test_what_idle_chips_draw_is_summed_beside_the_rest():
-    """A chip whose utilization nobody states is not taken for idle."""
+    """A chip whose utilization nobody states is not taken for idle, nor one at the limit."""
     stored = process(
         batch(
             power_w=[100.0, 10.0, 20.0, None],
-            utilization=[0.9, 0.049, None, 0.0],
+            utilization=[0.05, 0.049, None, 0.0],
             power_method=["counter"] * 3 + [None],
         )
     )
@@ -229,10 +229,11 @@ def test_a_chip_is_the_same_series_in_every_batch_and_another_on_another_host():
 
 
 def test_late_samples_are_summed_where_they_belong_and_counted():
-    stored = process(batch(power_w=[5.0, 7.0], ts=[NOW_MS, NOW_MS - 600_000]))
+    """Late is what ended more than half a minute before the broker had it."""
+    stored = process(batch(power_w=[5.0, 7.0, 9.0], ts=[NOW_MS - 30_000, NOW_MS - 30_001, NOW_MS - 600_000]))
 
-    assert stored.totals[0].late_samples == 1
-    assert totals(stored) == (2, 0, 12.0)
+    assert stored.totals[0].late_samples == 2
+    assert totals(stored) == (3, 0, 21.0)
 
 
 def test_a_message_of_strange_types_costs_only_itself(strange_batch):

@@ -43,6 +43,17 @@ def test_seconds_that_are_stored_together_share_rows():
     assert [row[2] for row in spans(raw)] == [10]
 
 
+def test_a_row_is_full_at_its_bound():
+    """Segments are never cut: one that would not fit begins the next row."""
+    half = ROW_SAMPLES // 2
+    sent = [
+        batch(ts=NOW_MS, host=f"h{number}", chip=[f"{number}/{chip}" for chip in range(size)])
+        for number, size in enumerate((half, half, 1, half))
+    ]
+
+    assert [row[2] for row in spans(process(*sent).raw)] == [half + 1, ROW_SAMPLES]
+
+
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 60_000), st.sampled_from("ab")), min_size=1, max_size=30),
