@@ -144,6 +144,7 @@ def test_marks_of_transactions_are_no_loss(stack: Stack):
     producer.close()
     assert count_marks(stack.kafka, SAMPLES, 0, 0, 6) == 3
     assert [record.offset for record in read_log(stack.kafka, SAMPLES, {0: (0, 6)})] == [0, 2, 4]
+    assert [record.offset for record in read_log(stack.kafka, SAMPLES, {0: (2, 4)})] == [2]
 
     stack.start("one")
     wait_for(lambda: stack.stored()[0] == 3, 120)

@@ -11,6 +11,7 @@ from schema import encoding
 from streams.blocks import Block, Commit, LogMessage, Span, Stretch
 from streams.decoded import Refusal
 from streams.ingest import Ingest, _name
+from streams.letters import Letters
 from streams.process import Stored
 from streams.store import Cut
 from tests.batches import NOW_MS, batch
@@ -24,6 +25,7 @@ class MemoryStore:
     commits: dict[str, Stored] = field(default_factory=dict)
     fails: int = 0
     late: list[Refusal] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
 
     @property
     def blocks(self) -> list[Block]:
@@ -43,6 +45,7 @@ class MemoryStore:
         return {_name(span): self.cuts.setdefault(_name(span), Cut(span, commit.commit_id)) for span in spans}
 
     def members(self, commit_id: str) -> list[Span]:
+        self.looked_up.append(commit_id)
         return [cut.span for cut in self.cuts.values() if cut.commit_id == commit_id]
 
     def store(self, stored: Stored) -> None:
@@ -122,7 +125,8 @@ class Run:
     def __init__(self, store: MemoryStore, log: MemoryLog | None = None, now_s: float = NOW_MS / 1000 + 3600) -> None:
         self.log = log or MemoryLog()
         self.acknowledged: list[int] = []
-        self.ingest = Ingest(store, self.log, now_s=lambda: now_s)
+        letters = Letters(self.log, store.written, again_s=0.01)
+        self.ingest = Ingest(store, self.log, letters=letters, now_s=lambda: now_s)
 
     async def __aenter__(self) -> Self:
         self.ingest.assign([0])
@@ -340,6 +344,19 @@ def test_a_dead_letter_that_cannot_be_written_stops_nothing_and_is_noted_with_it
     asyncio.run(scenario())
 
 
+def test_a_dead_letter_is_owed_until_it_can_be_written():
+    async def scenario():
+        store, log = MemoryStore(), MemoryLog(takes_letters=False)
+        async with Run(store, log) as run:
+            await run.add(message(0, value=b"garbage"), message(1, second=1))
+            await until(lambda: store.offsets == [0, 1])
+            log.takes_letters = True
+            await until(lambda: [letter.offset for letter in store.late] == [0])
+        assert [letter.offset for letter in log.letters] == [0]
+
+    asyncio.run(scenario())
+
+
 def test_a_commit_that_is_done_again_notes_which_letters_were_written():
     """Whoever began it may have noted that it could not write them."""
 
@@ -348,6 +365,18 @@ def test_a_commit_that_is_done_again_notes_which_letters_were_written():
         store = MemoryStore(cuts={(0, 0): Cut(Span(0, 0, 0), "theirs")})
         async with Run(store, log):
             await until(lambda: [letter.offset for letter in store.late] == [0])
+
+    asyncio.run(scenario())
+
+
+def test_what_was_finished_at_the_start_is_acknowledged_and_not_done_again():
+    async def scenario():
+        log = MemoryLog(kept=[message(0), message(1)])
+        store = MemoryStore(cuts={(0, 0): Cut(Span(0, 0, 1), "theirs")})
+        async with Run(store, log) as run:
+            await run.add(message(0), message(1), message(2, second=1))
+            await until(lambda: store.offsets == [0, 1, 2] and run.acknowledged == [0, 1, 2])
+        assert store.looked_up == ["theirs"]
 
     asyncio.run(scenario())
 
