@@ -3,10 +3,12 @@
 A meter's samples are its own, under the model host-meter or rack-meter: fleet sums leave them out, and the view
 power_reconciled shows them beside the chips of the same host, or of the hosts that the fleet file puts into the rack.
 
-Read is the chassis that tells of power and stands in no other that does: its EnvironmentMetrics (PowerWatts), else its
-Power (PowerControl). What it says is taken for the mean of the time between two reads. An average that the service
-made itself is told where there is nothing else, once for each of its windows. Energy counters go into energy_j and are
-not made into watts: a step of a kilowatt hour is minutes of a host. A reading of 0 W is none: who answers draws power.
+Reads the outermost chassis that reports power: its EnvironmentMetrics (PowerWatts), else its Power (PowerControl), else
+the sum of what its power supplies take in, where all of them report it. What it says is taken for the mean of the time
+between two reads. An average that the service made itself is reported where it reports no other power of the chassis,
+once for each of its windows. Energy counters go into energy_j and are not made into watts: a step of a kilowatt hour is
+minutes of a host. A reading of 0 W is none: a service that answers draws power. A chassis or resource that cannot be
+read is said once and costs no other; it is tried again after a minute, and less often as it goes on.
 
 The password comes from GIGAWATT_METER_PASSWORD or --password-file; an account that may only read is enough.
 """
@@ -25,7 +27,8 @@ from producers.batches import fit_label
 from producers.discovery import Finding, Machine
 from producers.flags import SECONDS, FiniteRange
 from producers.machine_name import machine_name
-from producers.redfish.client import Login, LoginMethod, Redfish, base_url
+from producers.redfish.address import base_url
+from producers.redfish.client import Login, LoginMethod, Redfish
 from producers.redfish.meter import Meter
 from producers.redfish.trust import Trust
 from producers.source import Source, Where
