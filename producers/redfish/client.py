@@ -12,16 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
-import urllib3
-
+from producers.access import basic, refuse_in_the_clear
 from producers.redfish.address import base_url, path_of, place_of, redirected, service_at
 from producers.redfish.transport import Answer, ResourceError, Transport
-from producers.redfish.trust import SYSTEM, Trust
 from producers.redfish.values import link, thing
 from producers.source import SourceError
-from schema.errors import GigawattError
+from producers.trust import SYSTEM, Trust
 
 LoginMethod = Literal["session", "basic"]
 Resource = Mapping[str, Any]
@@ -38,7 +35,6 @@ _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _NOT_ALLOWED: Final = 405
 _TOKEN: Final = "X-Auth-Token"  # noqa: S105  the header's name
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class NoResourceError(ResourceError):
@@ -67,9 +63,8 @@ class Redfish:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = base_url(url)
-        parts = urlsplit(self.url)
-        if login and parts.scheme == "http" and not trust.insecure and parts.hostname not in _LOOPBACK:
-            raise GigawattError(f"{self.url} would be told the password in the clear: use https, or --insecure")
+        if login:
+            refuse_in_the_clear(self.url, "password", trust)
         self._transport = Transport(self.url, trust, timeout_s=timeout_s, elapsed=elapsed)
         self._login = login
         self._elapsed = elapsed
@@ -139,8 +134,7 @@ class Redfish:
     def _credentials(self, login: Login) -> dict[str, str]:
         if login.method == "session":
             return {_TOKEN: self._token or ""}
-        utf8 = f"{login.user}:{login.password}".encode()
-        return urllib3.make_headers(basic_auth=utf8.decode("latin-1"))  # which is how urllib3 makes bytes of it again
+        return basic(login.user, login.password)
 
     def _log_in(self, login: Login) -> None:
         self._log_out()

@@ -15,17 +15,15 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     IncompleteRead,
-    InsecureRequestWarning,
     NameResolutionError,
     NewConnectionError,
     ReadTimeoutError,
-    SSLError,
 )
 
-from producers.bounded import Deadline, TooMuchError, body_of, pool_manager
+from producers.bounded import Deadline, TooMuchError, body_of
 from producers.redfish.address import redirected
-from producers.redfish.trust import Trust, refusal
 from producers.source import SourceError
+from producers.trust import Trust, TrustedPool, refusal, tls_error
 
 _MAX_BODY_BYTES: Final = 4 * 2**20
 _MOST_REDIRECTS: Final = 5
@@ -63,11 +61,9 @@ class Transport:
     def __init__(
         self, base: str, trust: Trust, *, timeout_s: float, elapsed: Callable[[], float] = time.monotonic
     ) -> None:
-        if trust.insecure:
-            urllib3.disable_warnings(InsecureRequestWarning)  # said once by whoever opens it, not at every request
         self._base = base
         self._deadline = Deadline(elapsed)
-        self._pool = pool_manager(self._deadline, **trust.pool)
+        self._pool = TrustedPool(self._deadline, trust, secure=base.startswith("https:"))
         self._timeout_s = timeout_s
 
     def request(
@@ -89,13 +85,13 @@ class Transport:
 
     def close(self) -> None:
         """Close the connection."""
-        self._pool.clear()
+        self._pool.close()
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         url = f"{self._base}{path}"
         self._deadline.start(self._timeout_s)
         try:
-            answer = self._pool.request(
+            answer = self._pool.current().request(
                 method,
                 url,
                 body=body,
@@ -122,8 +118,8 @@ class Transport:
 
     def _failed(self, url: str, error: Exception) -> SourceError:
         """Say in words of the operator what urllib3, the TLS library or the socket reported."""
-        if isinstance(error, SSLError):
-            return SourceError(f"{self._base} {refusal(error)}")
+        if (refused := tls_error(error)) is not None:
+            return SourceError(f"{self._base} {refusal(refused)}")
         for kind, said in _SERVICE_SAID:
             if _is(error, kind):
                 return SourceError(f"{self._base} {said.format(timeout_s=self._timeout_s)}")

@@ -10,8 +10,8 @@ import trustme
 
 from producers.redfish.client import REFUSED_FOR_S, ROOT, Login, NoResourceError, Redfish
 from producers.redfish.transport import ResourceError
-from producers.redfish.trust import Trust
 from producers.source import SourceError
+from producers.trust import Trust
 from schema.errors import GigawattError
 from tests.producers.redfish_service import ACCOUNT, SESSIONS, Service, chassis, link, serving, watts
 
