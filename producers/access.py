@@ -4,6 +4,7 @@ Secrets come from files and from the environment alone, never from flags: whoeve
 are in no line about a server either. Files are read anew for each request, for tokens are renewed in place.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,6 @@ EXPORTER: Final = "GIGAWATT_EXPORTER"
 METER: Final = "GIGAWATT_METER"
 """What the settings of each kind of server begin with in the environment."""
 
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _MAX_SECRET_BYTES: Final = 64 * 2**10
 
 
@@ -89,9 +89,9 @@ class Access:
 
     @property
     def missing(self) -> str:
-        """What to do where a server says 401 or 403."""
+        """What to do where an exporter says 401 or 403."""
         if self.secret is None:
-            return "give --user or --token-file"
+            return f"give --user or --token-file, or set {EXPORTER}_USER or {EXPORTER}_TOKEN_FILE"
         return "check --user and the password" if self.user is not None else f"check the token in {self.secret.file}"
 
 
@@ -107,9 +107,16 @@ def basic(user: str, password: str) -> dict[str, str]:
 def refuse_in_the_clear(url: str, what: str, trust: Trust) -> None:
     """Raise `GigawattError` where a password or token would be sent over plain http beyond this machine."""
     parts = urlsplit(url)
-    if parts.scheme == "http" and not trust.insecure and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not trust.insecure and not _is_this_machine(parts.hostname or ""):
         address = f"{parts.scheme}://{parts.netloc}"
         raise GigawattError(f"{address} would be told the {what} in the clear: use https, or --insecure")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def options(prefix: str, *, token: bool = True) -> tuple[click.Option, ...]:

@@ -270,7 +270,7 @@ def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Find
     except SlowPageError:  # some exporters ask their chips first, which can take seconds
         return Finding(f"port {page.port} is slow to answer: taken for {dialect.exporter}", found)
     except NotLetInError as error:
-        return Finding(f"port {page.port} may be {dialect.exporter}: {error}, or set {EXPORTER}_USER or _TOKEN_FILE")
+        return Finding(f"port {page.port} may be {dialect.exporter}: {error}")
     except (GigawattError, PrometheusTextError) as error:
         return Finding(f"port {page.port} is not {dialect.exporter}: {error}")
     if not chips:

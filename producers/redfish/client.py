@@ -140,8 +140,10 @@ class Redfish:
         self._log_out()
         account = json.dumps({"UserName": login.user, "Password": login.password}).encode()
         answer = self._post(SESSIONS, account)
-        if answer.status in (_NOT_FOUND, _NOT_ALLOWED) and (elsewhere := self._sessions()) is not None:
-            answer = self._post(elsewhere, account)
+        if answer.status in (_NOT_FOUND, _NOT_ALLOWED):
+            with contextlib.suppress(ResourceError):
+                elsewhere = self._post(self._sessions() or f"{SESSIONS}/", account)
+                answer = answer if elsewhere.status in (_NOT_FOUND, _NOT_ALLOWED) else elsewhere
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise self._refused(login, now=True)
         token = answer.headers.get(_TOKEN)

@@ -1,5 +1,6 @@
 """What chassis a service has. One that cannot be read costs itself alone."""
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -81,14 +82,17 @@ def _members(service: Redfish, found: Survey) -> list[str]:
 
 
 def _collection(service: Redfish) -> Resource:
-    """Return the collection of chassis from its usual place, else from where the service's root says that it is."""
+    """Return the collection of chassis from its usual place, else from where the service's root says that it is.
+
+    Where that says nothing, it may be there with a slash at its end.
+    """
     try:
         return service.get(_CHASSIS)
     except NoResourceError as missing:
-        try:
+        path = None
+        with contextlib.suppress(ResourceError):
             path = link(service.get(ROOT).get("Chassis"))
-        except ResourceError:
+        try:
+            return service.get(path or f"{_CHASSIS}/")
+        except NoResourceError:
             raise missing from None
-        if path is None or path == _CHASSIS:
-            raise
-        return service.get(path)

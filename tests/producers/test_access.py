@@ -129,7 +129,7 @@ def test_a_secret_is_not_sent_in_the_clear(tmp_path, way):
     flags = {"token_file": file} if way == "token" else {"user": "me", "password_file": file}
     with pytest.raises(GigawattError, match=r"^http://10\.0\.0\.7:9400 would be told the \w+ in the clear: use https"):
         Scraper("10.0.0.7:9400", access=access_of(flags, EXPORTER))
-    for url in ("https://10.0.0.7:9400", "http://localhost:9400", "http://[::1]:9400"):
+    for url in ("https://10.0.0.7:9400", "http://localhost:9400", "http://[::1]:9400", "127.0.0.2:9400"):
         Scraper(url, access=access_of(flags, EXPORTER)).close()
     Scraper("http://10.0.0.7:9400", access=access_of({**flags, "insecure": True}, EXPORTER)).close()
 

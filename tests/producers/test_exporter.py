@@ -253,7 +253,7 @@ def test_a_look_asks_as_the_environment_says(server, tmp_path):
     assert found.options == {"urls": (server.url,), "token_file": file}
     assert not nobody.found
     assert nobody.says.endswith(
-        "401 Unauthorized: give --user or --token-file, or set GIGAWATT_EXPORTER_USER or _TOKEN_FILE"
+        "give --user or --token-file, or set GIGAWATT_EXPORTER_USER or GIGAWATT_EXPORTER_TOKEN_FILE"
     )
     assert "no password for user 'me'" in look_for(DIALECT, mistaken, server.url).says
 

@@ -248,11 +248,12 @@ def test_redirects_in_a_circle_end(plain, opened):
     assert len(plain.requests) == 6
 
 
-def test_sessions_are_where_the_root_says(service, ca_file, opened):
-    """Where the usual place has none; anyone may read the root."""
-    log_in, elsewhere = service.post, f"{ROOT}Sessions"
+@pytest.mark.parametrize("elsewhere", [f"{ROOT}Sessions", f"{SESSIONS}/"])
+def test_sessions_are_where_the_root_says(service, ca_file, opened, elsewhere):
+    """Where the usual place has none; anyone may read the root. Or they have a slash at their end."""
+    log_in = service.post
     service.allows = lambda headers, allows=service.allows: allows(headers) or service.requests[-1] == ("GET", ROOT)
-    service.resources[ROOT] = {"Links": {"Sessions": link(elsewhere)}}
+    service.resources[ROOT] = {"Links": {"Sessions": link(elsewhere)}} if elsewhere != f"{SESSIONS}/" else {}
 
     def post(handler):
         if handler.path == elsewhere:

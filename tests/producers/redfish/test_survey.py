@@ -67,11 +67,15 @@ def test_one_that_is_meant_needs_no_other(service, client):
 
 
 def test_the_collection_is_where_the_root_says(service, client):
-    """Where the usual place has none."""
-    service.resources[f"{CHASSIS}/"] = service.resources.pop(CHASSIS)
+    """Where the usual place has none; or, where that says nothing, with a slash at its end."""
+    elsewhere = f"{ROOT}/Enclosures/"
+    service.resources[elsewhere] = service.resources.pop(CHASSIS)
     with pytest.raises(ResourceError, match=r"has no /redfish/v1/Chassis$"):
         survey(client)
-    service.resources[f"{ROOT}/"] = {"Chassis": link(f"{CHASSIS}/")}
+    service.resources[f"{ROOT}/"] = {"Chassis": link(elsewhere)}
+    assert names(survey(client)) == list("ABCDEF")
+    del service.resources[f"{ROOT}/"]
+    service.resources[f"{CHASSIS}/"] = service.resources.pop(elsewhere)
 
     assert names(survey(client)) == list("ABCDEF")
 
