@@ -4,15 +4,18 @@ What tells one exporter from the next is a `Dialect`: a table of metrics, and sm
 a row is of and what its readings mean. The scraping, the dating of what was read and the samples are here, once.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
 import click
 import xxhash
 
+from producers.access import EXPORTER, AccessFlags, access_of, flags_of
+from producers.access import options as access_options
 from producers.batches import build, fit_label
 from producers.discovery import Finding, Machine
 from producers.estimate import Estimate
@@ -20,7 +23,7 @@ from producers.flags import SECONDS
 from producers.machine_name import Naming, machine_name, place
 from producers.metering import Meter, Rectangle, Watch, news
 from producers.prometheus_text import WHOLE, Labels, PrometheusTextError, Reading, Rule, TextParser, readings
-from producers.scrape import Scraper, SlowPageError
+from producers.scrape import NotLetInError, Scraper, SlowPageError
 from producers.source import Batch, Source, SourceError, Tick, Where
 from producers.together import Together
 from schema.errors import GigawattError
@@ -116,6 +119,7 @@ def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, 
             show_default=True,
             help="Seconds within which an exporter must have answered.",
         ),
+        *access_options(EXPORTER),
     )
 
 
@@ -227,11 +231,14 @@ class Exporter:
         return machine_name() if self.scraper.host in _LOOPBACK else self.scraper.host
 
 
-def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeout_s: float) -> Source:
+def open_exporters(
+    dialect: Dialect, where: Where, *, urls: Sequence[str], timeout_s: float, **flags: Unpack[AccessFlags]
+) -> Source:
     """Make the source of these exporters, read side by side; nothing is read yet."""
     if len(urls) > 1 and where.host is not None:
         raise GigawattError("--host names one machine: leave it out to take each exporter's own word")
-    scrapers = [Scraper(url, timeout_s=timeout_s) for url in urls]
+    access = access_of(flags, EXPORTER)
+    scrapers = [Scraper(url, access=access, timeout_s=timeout_s) for url in urls]
     hosts = Counter(scraper.host for scraper in scrapers)
     exporters = {
         scraper.url: Exporter(dialect, scraper, where, beside_others=hosts[scraper.host] > 1) for scraper in scrapers
@@ -252,18 +259,20 @@ def open_exporters(dialect: Dialect, where: Where, *, urls: Sequence[str], timeo
 def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Finding:
     """Say whether such an exporter serves its usual page (or `url`) on this machine; at most a second."""
     page = urlsplit(url or dialect.url)
-    found: Mapping[str, Any] = {} if url is None else {"urls": (url,)}
+    flags = flags_of(EXPORTER, machine.environment)
+    found: Mapping[str, Any] = {**({} if url is None else {"urls": (url,)}), **{k: v for k, v in flags.items() if v}}
     if not machine.listens(page.hostname or "", page.port or 0):
         return Finding(f"nothing listens on port {page.port}, where {dialect.exporter} would be: {dialect.got}")
-    scraper = Scraper(page.geturl(), timeout_s=_LOOK_S)
     try:
-        chips = dialect.chips(dialect.parser(), scraper.read(), Naming("", scraper.url))
+        access = access_of(flags, EXPORTER, machine.environment)
+        with contextlib.closing(Scraper(page.geturl(), access=access, timeout_s=_LOOK_S)) as scraper:
+            chips = dialect.chips(dialect.parser(), scraper.read(), Naming("", scraper.url))
     except SlowPageError:  # some exporters ask their chips first, which can take seconds
         return Finding(f"port {page.port} is slow to answer: taken for {dialect.exporter}", found)
-    except (SourceError, PrometheusTextError) as error:
+    except NotLetInError as error:
+        return Finding(f"port {page.port} may be {dialect.exporter}: {error}")
+    except (GigawattError, PrometheusTextError) as error:
         return Finding(f"port {page.port} is not {dialect.exporter}: {error}")
-    finally:
-        scraper.close()
     if not chips:
         return Finding(f"port {page.port} is not {dialect.exporter}, or shows no {dialect.chip}: {dialect.got}")
     return Finding(f"{dialect.exporter} on port {page.port}: {len(chips)} {dialect.chip}{'s'[: len(chips) > 1]}", found)

@@ -16,14 +16,17 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from producers.bounded import Deadline, TooMuchError, body_of, pool_manager
+from producers.access import NOBODY, Access
+from producers.bounded import Deadline, TooMuchError, body_of
 from producers.source import SourceError
+from producers.trust import TrustedPool, refusal, tls_error
 from schema.errors import GigawattError
 from schema.printable import bare
 
 MAX_BODY_BYTES: Final = 16 * 2**20
 """An exporter of sixteen chips with every field on sends about 1 MB."""
 _OK: Final = 200
+_NOT_LET_IN: Final = (401, 403)
 _SLOW: Final = (ConnectTimeoutError, ReadTimeoutError, TimeoutError)
 
 
@@ -31,16 +34,22 @@ class SlowPageError(SourceError):
     """Something is there, and did not answer in time."""
 
 
+class NotLetInError(SourceError):
+    """A page is there, and wants to know who asks."""
+
+
 class Scraper:
     """One page of one exporter, over a connection that is kept.
 
-    `timeout_s` bounds the whole read, from connecting to the last byte. No redirect is followed.
+    `timeout_s` bounds the whole read, from connecting to the last byte. No redirect is followed: what `access` says
+    reaches no other server.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        access: Access = NOBODY,
         timeout_s: float = 5.0,
         max_body_bytes: int = MAX_BODY_BYTES,
         elapsed: Callable[[], float] = time.monotonic,
@@ -50,16 +59,19 @@ class Scraper:
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
         self._deadline = Deadline(elapsed)
-        self._pool = pool_manager(self._deadline)
+        self._access = access
+        access.check(self.url)
+        self._pool = TrustedPool(self._deadline, access.trust, secure=self.url.startswith("https:"))
 
     def read(self) -> bytes:
         """Return the body; `SourceError` unless the exporter answered 200 with a whole body."""
+        who = self._access.headers()
         self._deadline.start(self._timeout_s)
         try:
-            answer = self._pool.request(
+            answer = self._pool.current().request(
                 "GET",
                 self.url,
-                headers={"Accept": "text/plain", "Accept-Encoding": "identity", "User-Agent": "gigawatt"},
+                headers={"Accept": "text/plain", "Accept-Encoding": "identity", "User-Agent": "gigawatt", **who},
                 timeout=urllib3.Timeout(total=self._timeout_s),
                 preload_content=False,
                 redirect=False,
@@ -67,6 +79,8 @@ class Scraper:
         except (HTTPError, OSError, ValueError) as error:
             raise self._unread(error) from error
         try:
+            if answer.status in _NOT_LET_IN:
+                raise NotLetInError(f"{self.url} {_refusal(answer)}: {self._access.missing}")
             if answer.status != _OK:
                 raise self._failed(_refusal(answer))
             body = self._body(answer)
@@ -81,7 +95,7 @@ class Scraper:
 
     def close(self) -> None:
         """Close the connection."""
-        self._pool.clear()
+        self._pool.close()
 
     def _body(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         try:
@@ -97,6 +111,8 @@ class Scraper:
         return body if framed else body[: body.rfind(b"\n") + 1]
 
     def _unread(self, error: Exception) -> SourceError:
+        if (refused := tls_error(error)) is not None:
+            return self._failed(refusal(refused))
         # For urllib3 a connection that was refused is a kind of timeout, too.
         if isinstance(error, _SLOW) and not isinstance(error, NewConnectionError):
             return SlowPageError(f"{self.url} did not answer within {self._timeout_s:g} s")
@@ -109,7 +125,7 @@ class Scraper:
 def checked_url(url: str) -> str:
     """Return the URL with its scheme and the usual path; GigawattError when it is none."""
     if "@" in url:  # whatever stands before it would stand in every line about this exporter
-        raise GigawattError("leave user and password out of the URL: exporters are read without")
+        raise GigawattError("leave user and password out of the URL: give --user and --password-file")
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"http://{url}")
     except LocationParseError as error:

@@ -12,13 +12,14 @@ import structlog
 
 from producers.neuron.minutes import MINUTE_MS, Rectangle, Span, Timeline
 from producers.neuron.monitor import Arrived, Monitor
-from producers.neuron.sysfs import NeuronPowerError, Sysfs, Window
+from producers.neuron.sysfs import DEVICE, NeuronPowerError, Sysfs, Window
 from producers.source import Tick
 from schema.limits import MAX_AHEAD_MS
 
 DRIVER: Final = "the driver is the package aws-neuronx-dkms"
 
 _ONCE_WAITS_S: Final = 10.0
+_MOST_NAMED: Final = 4
 _RECENT_MS: Final = 120_000
 """How old a window may be for a single read to tell it."""
 _STUCK_AFTER_MS: Final = 150_000
@@ -153,6 +154,8 @@ class NeuronHost:
             absent = window is None
         except NeuronPowerError as error:
             told.problems[str(error)] = None
+        if moved := self._sysfs.power_read_at.get(device.number):
+            self.notice(f"the driver has its power files at neuron{DEVICE}/{moved}: they are read there")
         missing = self._missing(device, window, absent=absent)
         if missing and self._monitor is None:  # and nothing else is there to be told
             told.problems[missing] = None
@@ -168,8 +171,11 @@ class NeuronHost:
 
     def _missing(self, device: Device, window: Window | None, *, absent: bool) -> str | None:
         """Say why the device has no power; None where it has, or is only known from reports of another machine."""
-        if absent and (device.model is not None or self._monitor is None):
-            path = self._sysfs.power_path(device.number)
+        if absent and (self._monitor is None or self._sysfs.shows(device.number)):
+            path, alike = self._sysfs.power_path(device.number), self._sysfs.like_power(device.number)
+            if len(alike) > 1:
+                named = ", ".join(alike[:_MOST_NAMED])
+                return f"{path} is not there, and several look like it ({named}): --power-file says which it is"
             return f"there is no {path}, so watts are unknown: --power-file says where it is"
         if window is not None and not window.end_ms and (self._once or self._monitor is None):
             return "the driver has closed no minute of power yet: watts are unknown until it has"

@@ -1,9 +1,9 @@
-"""A Redfish service, asked within bounds of time and size: resources as JSON objects, over one kept connection.
+"""A Redfish service as whoever may ask it: resources as JSON objects.
 
 Who may ask is told by HTTP Basic with every request, or by a session (DMTF DSP0266, "Authentication"): one login, then
-its token, a new one when the service says 401, and a logout at the end. Redirects are not followed, for a password or a
-token must not end up elsewhere. A login that was refused is not tried again for five minutes: controllers lock out
-whoever keeps trying.
+its token, a new one when the service says 401, and a logout at the end. A login that was refused is not tried again for
+five minutes: controllers lock out whoever keeps trying. A single resource that says 401 to who may read others costs
+that resource alone.
 """
 
 import contextlib
@@ -11,46 +11,33 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    IncompleteRead,
-    InsecureRequestWarning,
-    LocationParseError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
-
-from producers.bounded import Deadline, TooMuchError, body_of, pool_manager
-from producers.redfish.trust import SYSTEM, Trust, refusal
+from producers.access import basic, refuse_in_the_clear
+from producers.redfish.address import base_url, path_of, place_of, redirected, service_at
+from producers.redfish.transport import Answer, ResourceError, Transport
+from producers.redfish.values import link, thing
 from producers.source import SourceError
-from schema.errors import GigawattError
-from schema.printable import bare
+from producers.trust import SYSTEM, Trust
 
 LoginMethod = Literal["session", "basic"]
 Resource = Mapping[str, Any]
 
+ROOT: Final = "/redfish/v1/"
 SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
 REFUSED_FOR_S: Final = 300.0
-_MAX_BODY_BYTES: Final = 4 * 2**20
+_SHUT_FOR_S: Final = 3_600.0
+"""For so long a resource that said 401 to who may read others is not what a new login is tried for."""
 _OK: Final = 200
 _CREATED: Final = 201
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
+_NOT_ALLOWED: Final = 405
 _TOKEN: Final = "X-Auth-Token"  # noqa: S105  the header's name
-_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "gigawatt"}
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
-class NoResourceError(SourceError):
+class NoResourceError(ResourceError):
     """The service has no such resource (any more)."""
 
 
@@ -61,14 +48,6 @@ class Login:
     user: str
     password: str = field(repr=False)
     method: LoginMethod = "session"
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Redfish:
@@ -84,86 +63,111 @@ class Redfish:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = base_url(url)
-        parts = urlsplit(self.url)
-        if login and parts.scheme == "http" and not trust.insecure and parts.hostname not in _LOOPBACK:
-            raise GigawattError(f"{self.url} would be told the password in the clear: use https, or --insecure")
-        if trust.insecure:
-            urllib3.disable_warnings(InsecureRequestWarning)  # said once by whoever opens it, not at every request
-        self._deadline = Deadline(elapsed)
-        self._pool = pool_manager(self._deadline, **trust.pool)
+        if login:
+            refuse_in_the_clear(self.url, "password", trust)
+        self._transport = Transport(self.url, trust, timeout_s=timeout_s, elapsed=elapsed)
         self._login = login
-        self._timeout_s = timeout_s
         self._elapsed = elapsed
         self._token: str | None = None
         self._session: str | None = None
         self._refused_until_s = float("-inf")
+        self._shut_until_s: dict[str, float] = {}
+        self._readable: str | None = None
 
     def get(self, path: str) -> Resource:
         """Return the resource at that path.
 
-        Raises `NoResourceError` when there is none, `SourceError` unless the service answered with a JSON object.
+        Raises `NoResourceError` when there is none, `ResourceError` when it is no JSON object or was not sent, and
+        `SourceError` when the service cannot be asked at all.
         """
-        answer = self._authorized("GET", path)
+        answer = self._authorized(path)
         if answer.status == _NOT_FOUND:
-            raise NoResourceError(f"{self.url} has no {path}")
+            raise NoResourceError(self.url, f"has no {path}")
         if answer.status != _OK:
-            raise self._not_ok(answer, path)
+            raise self._not_ok(answer)
         try:
-            resource = json.loads(answer.body)
+            # One byte of a name that is no UTF-8 must not cost the watts beside it; a mark of byte order is none of it.
+            resource = json.loads(answer.body.decode(json.detect_encoding(answer.body), "replace"))
         except (ValueError, RecursionError) as error:
-            raise SourceError(f"{self.url}{path} sent no whole JSON: is it a Redfish service?") from error
+            raise ResourceError(answer.url, "sent no whole JSON: is it a Redfish service?") from error
         if not isinstance(resource, dict):
-            raise SourceError(f"{self.url}{path} sent no JSON object: is it a Redfish service?")
+            raise ResourceError(answer.url, "sent no JSON object: is it a Redfish service?")
         return resource
 
     def close(self) -> None:
         """Log out and close the connection."""
         self._log_out()
-        self._pool.clear()
+        self._transport.close()
 
-    def _authorized(self, method: str, path: str) -> _Answer:
+    def _authorized(self, path: str) -> Answer:
         """Ask, having logged in where that is needed: first of all, and again once when the session has ended."""
         login = self._login
         if login is None:
-            return self._request(method, path)
+            return self._transport.request("GET", path)
         if self._elapsed() < self._refused_until_s:
             raise self._refused(login)
-        by_session, had_token = login.method == "session", self._token is not None
-        if by_session and not had_token:
+        shut = self._elapsed() < self._shut_until_s.get(place_of(path), float("-inf"))
+        if shut and login.method == "basic":  # each refusal counts towards a lockout
+            raise self._not_ok(Answer(f"{self.url}{path}", _UNAUTHORIZED, "Unauthorized", {}, b""))
+        had_token = self._token is not None
+        if login.method == "session" and not had_token:
             self._log_in(login)
-        answer = self._request(method, path, self._credentials(login))
-        if answer.status == _UNAUTHORIZED and had_token:
+        answer = self._transport.request("GET", path, self._credentials(login))
+        if answer.status == _UNAUTHORIZED and had_token and not shut:
             self._log_in(login)
-            answer = self._request(method, path, self._credentials(login))
-        if answer.status == _UNAUTHORIZED:
-            raise self._refused(login, now=True)
+            answer = self._transport.request("GET", path, self._credentials(login))
+        if answer.status == _OK:
+            self._readable = path
+        elif answer.status == _UNAUTHORIZED and not shut:
+            if not self._may_read_another(path, login):
+                raise self._refused(login, now=True)
+            self._shut_until_s[place_of(path)] = self._elapsed() + _SHUT_FOR_S
         return answer
+
+    def _may_read_another(self, path: str, login: Login) -> bool:
+        """Whether what could be read last still can be: then a 401 is of that path alone, and not of the password."""
+        other = self._readable
+        if other is None or other == path:
+            return False
+        return self._transport.request("GET", other, self._credentials(login)).status != _UNAUTHORIZED
 
     def _credentials(self, login: Login) -> dict[str, str]:
         if login.method == "session":
             return {_TOKEN: self._token or ""}
-        utf8 = f"{login.user}:{login.password}".encode()
-        return urllib3.make_headers(basic_auth=utf8.decode("latin-1"))  # which is how urllib3 makes bytes of it again
+        return basic(login.user, login.password)
 
     def _log_in(self, login: Login) -> None:
         self._log_out()
         account = json.dumps({"UserName": login.user, "Password": login.password}).encode()
-        answer = self._request("POST", SESSIONS, {"Content-Type": "application/json"}, account)
+        answer = self._post(SESSIONS, account)
+        if answer.status in (_NOT_FOUND, _NOT_ALLOWED):
+            with contextlib.suppress(ResourceError):
+                elsewhere = self._post(self._sessions() or f"{SESSIONS}/", account)
+                answer = answer if elsewhere.status in (_NOT_FOUND, _NOT_ALLOWED) else elsewhere
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise self._refused(login, now=True)
-        if answer.status not in (_OK, _CREATED):
-            raise SourceError(f"{self._not_ok(answer, SESSIONS)}; where there are no sessions, use --login basic")
         token = answer.headers.get(_TOKEN)
+        if answer.status not in (_OK, _CREATED):
+            raise SourceError(f"{self._not_ok(answer)}; where there are no sessions, use --login basic")
         if not token:
             raise SourceError(f"{self.url} logged in and gave no {_TOKEN}: use --login basic")
-        self._token, self._session = token, path_of(answer.headers.get("Location"))
+        self._token, self._session = token, _session_of(answer)
+
+    def _post(self, path: str, account: bytes) -> Answer:
+        return self._transport.request("POST", path, {"Content-Type": "application/json"}, account)
+
+    def _sessions(self) -> str | None:
+        """Return where the service's root, which anyone may read, says that sessions are; None where it does not."""
+        answer = self._transport.request("GET", ROOT)
+        path = link(thing(_parsed(answer).get("Links")).get("Sessions"))
+        return path if path is not None and place_of(path) != SESSIONS else None
 
     def _log_out(self) -> None:
         token, session = self._token, self._session
         self._token = self._session = None
         if token is not None and session is not None:
             with contextlib.suppress(SourceError):  # services end idle sessions themselves
-                self._request("DELETE", session, {_TOKEN: token})
+                self._transport.request("DELETE", session, {_TOKEN: token})
 
     def _refused(self, login: Login, *, now: bool = False) -> SourceError:
         if now:
@@ -173,93 +177,23 @@ class Redfish:
             f"{REFUSED_FOR_S / 60:g} min, so as not to be locked out"
         )
 
-    def _not_ok(self, answer: _Answer, path: str) -> SourceError:
-        said = f"{self.url}{path} answered {answer.status} {answer.reason}".rstrip()
+    def _not_ok(self, answer: Answer) -> ResourceError:
+        said = f"answered {answer.status} {answer.reason}".rstrip()
         if 300 <= answer.status < 400:  # noqa: PLR2004  redirects
-            target = bare(answer.headers.get("Location", "?"))
-            return SourceError(f"{said}: give the address that it redirects to, {target}")
-        if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-            return SourceError(f"{said}: {'this user may not read it' if self._login else 'give a --user'}")
-        return SourceError(said)
-
-    def _request(
-        self, method: str, path: str, headers: Mapping[str, str] = MappingProxyType({}), body: bytes | None = None
-    ) -> _Answer:
-        self._deadline.start(self._timeout_s)
-        try:
-            answer = self._pool.request(
-                method,
-                f"{self.url}{path}",
-                body=body,
-                headers={**_HEADERS, **headers},
-                timeout=urllib3.Timeout(total=self._timeout_s),
-                preload_content=False,
-                redirect=False,
-            )
-        except (HTTPError, OSError, ValueError) as error:
-            raise SourceError(f"{self.url} {_why(error, self._timeout_s)}") from error
-        try:
-            whole = body_of(answer, self._deadline, _MAX_BODY_BYTES)
-        except TooMuchError as error:
-            answer.close()  # what is left of the body must not be taken for the next answer
-            raise SourceError(f"{self.url} {error}") from error
-        except (TimeoutError, ReadTimeoutError) as error:
-            answer.close()
-            raise SourceError(f"{self.url} did not finish within {self._timeout_s:g} s") from error
-        except (HTTPError, OSError, ValueError) as error:
-            answer.close()
-            raise SourceError(f"{self.url}{path} {_why(error, self._timeout_s)}") from error
-        answer.release_conn()
-        return _Answer(answer.status, answer.reason or "", answer.headers, whole)
+            other = service_at(answer.url, answer.headers.get("Location"))
+            said += f": give the address that it redirects to, {other}" if other else ", and does not say where to"
+        elif answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+            said += f": {'this user may not read it' if self._login else 'give a --user'}"
+        return ResourceError(answer.url, said)
 
 
-def base_url(url: str) -> str:
-    """Return scheme, host and port of a service's address, https where it has no scheme; `GigawattError` for no URL."""
-    if "@" in url:  # whatever stands before it would stand in every line about this service
-        raise GigawattError("leave user and password out of the URL: --user, and the password from the environment")
-    try:
-        parsed = urllib3.util.parse_url(url if "://" in url else f"https://{url}")
-    except LocationParseError as error:
-        raise GigawattError(f"not a URL: {bare(url)}") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise GigawattError(f"not an http or https URL: {bare(url)}")
-    if (parsed.path or "/").strip("/") not in ("", "redfish", "redfish/v1") or parsed.query or parsed.fragment:
-        raise GigawattError(
-            f"{bare(url)} names more than a service: give its address alone, such as https://{parsed.netloc}"
-        )
-    return f"{parsed.scheme}://{parsed.netloc}"
+def _parsed(answer: Answer) -> Resource:
+    with contextlib.suppress(ValueError, RecursionError):
+        return thing(json.loads(answer.body))
+    return {}
 
 
-def path_of(reference: object) -> str | None:
-    """Return the path and query that a link or a Location leads to on the same service; None for what is no link."""
-    if not isinstance(reference, str):
-        return None
-    try:
-        parts = urlsplit(reference)
-    except ValueError:
-        return None
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return path if path.startswith("/") and path.isascii() and path.isprintable() and " " not in path else None
-
-
-_SAID: Final = (
-    (NameResolutionError, "cannot be found: no such host"),
-    # For urllib3 this is a kind of timeout.
-    (NewConnectionError, "cannot be connected to: is the address right, and is it switched on?"),
-    ((ConnectTimeoutError, ReadTimeoutError, TimeoutError), "did not answer within {timeout_s:g} s"),
-    (IncompleteRead, "broke off in the middle of its answer"),
-)
-
-
-def _why(error: Exception, timeout_s: float) -> str:
-    """Say in words of the operator what urllib3, the TLS library or the socket reported."""
-    if isinstance(error, SSLError):
-        return refusal(error)
-    for kind, said in _SAID:
-        if isinstance(error, kind) or isinstance(error.__cause__, kind):
-            return said.format(timeout_s=timeout_s)
-    return f"cannot be read: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _session_of(answer: Answer) -> str | None:
+    """Return where the session is that a login made: in its Location, or in the session itself; None: unsaid."""
+    location = answer.headers.get("Location")
+    return redirected(answer.url, location) or path_of(location) or link(_parsed(answer))

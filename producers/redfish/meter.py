@@ -4,26 +4,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import structlog
+
 from producers.batches import build, fit_label
-from producers.redfish.client import NoResourceError, Redfish
-from producers.redfish.power import (
-    Chassis,
-    ChoiceError,
-    Shown,
-    chassis_of,
-    environment_of,
-    instead_of,
-    members_of,
-    named,
-    next_page_of,
-    outermost,
-    power_of,
-)
+from producers.redfish.chassis import Chassis, ChoiceError, instead_of, last_of, named, names_of, outermost
+from producers.redfish.client import Redfish
+from producers.redfish.looker import Look, Looker
+from producers.redfish.power import Shown
+from producers.redfish.survey import Survey, survey, unasked
+from producers.redfish.transport import ResourceError, SlowResourceError
+from producers.said import Reasons
 from producers.source import Batch, SourceError, Tick
 from schema.limits import MAX_POWER_W
 
-_CHASSIS: Final = "/redfish/v1/Chassis"
-_MOST_CHASSIS: Final = 1000
+_RETRY_MS: Final = 60_000
+_LONGEST_RETRY_MS: Final = 3_600_000
+"""What could not be read is tried again after a minute, and after twice as long each time, up to an hour."""
 
 
 def parts_of(name: str, watts: float) -> list[tuple[str, float]]:
@@ -62,27 +58,43 @@ class Meter:
         self._names = names
         self._accuracy = accuracy
         self._beside = beside
+        self._looker = Looker(service)
         self._chassis: list[Chassis] = []
+        self._unread: dict[str, ResourceError] = {}
+        self._slow: list[str] = []
+        self._missing = ""
+        self._retry_ms = _RETRY_MS
+        self._retry_at_ms = 0
+        self._said = Reasons()
+        self._log = structlog.get_logger()
         self._told_until_ms: dict[str, int] = {}
         self._since_ms: int | None = None
 
     def read(self, tick: Tick) -> list[Batch]:
         """Return the samples of the chassis; `SourceError` with them when one cannot be read or shows no power."""
         if not self._chassis:
-            self._chassis = self._discovered()
+            self._discover(tick)
         if self._since_ms is None:
             self._since_ms = 0 if self._once else tick.ts_ms - tick.interval_ms
         batches: list[Batch] = []
-        without = []
+        without = [self._missing] if self._missing else []
+        counted: dict[str, str] = {}
         for chassis in list(self._chassis):
             try:
-                shown = self._shown(chassis)
+                look = self._look(chassis)
             except SourceError as error:
                 raise SourceError(str(error), batches=batches) from error
-            if not shown.any_power:
+            shown = look.shown
+            twice = next((counted[part] for part in shown.parts if part in counted), None)
+            counted |= dict.fromkeys(shown.parts, chassis.name)
+            if twice is not None:
+                without.append(f"{chassis.name} beside {twice}: they have power supplies in common")
+            elif not shown.any_power:
                 without.append(f"{chassis.name}{instead_of(shown)}")
             elif (told := self._told(tick, chassis, shown, self._since_ms)) is not None:
                 batches.append(told)
+        if self._unread and tick.ts_ms >= self._retry_at_ms:
+            self._retry(tick)
         if without:
             raise SourceError(f"{self.service.url} shows no power of chassis {', '.join(without)}", batches=batches)
         return batches
@@ -91,35 +103,73 @@ class Meter:
         """Log out."""
         self.service.close()
 
-    def _discovered(self) -> list[Chassis]:
-        everyone = self._everyone()
+    def _discover(self, tick: Tick) -> None:
+        """Find out which chassis to read. Raises `SourceError` when that cannot be known."""
+        found = survey(self.service, self._names, slow=self._slow)
         try:
-            if self._names:
-                return named(everyone, self._names)
-            return [outermost(everyone, {one.path: self._shown(one) for one in everyone})]
+            chassis = self._named(found) if self._names else self._outermost(found)
         except ChoiceError as error:
-            raise SourceError(f"{self.service.url} {error}") from error
+            unread = [f"{last_of(path)} ({one.what})" for path, one in found.unread.items()]
+            beside = f"; it does not show {names_of(unread)}" if unread else ""
+            raise SourceError(f"{self.service.url} {error}{beside}") from error
+        finally:
+            self._slow = found.slow
+        self._chassis, self._unread = chassis, found.unread
+        self._retry_at_ms = tick.ts_ms + self._retry_ms
+        for one in found.unread.values():
+            self._say(one)
 
-    def _everyone(self) -> list[Chassis]:
-        found: dict[str, Chassis] = {}
-        page: str | None = _CHASSIS
-        while page is not None and len(found) < _MOST_CHASSIS:
-            collection = self.service.get(page)
-            new = [path for path in members_of(collection) if path not in found][: _MOST_CHASSIS - len(found)]
-            found |= {path: chassis_of(self.service.get(path), path) for path in new}
-            page = next_page_of(collection) if new else None
-        return list(found.values())
-
-    def _shown(self, chassis: Chassis) -> Shown:
-        shown = Shown()
-        for path, parsed in ((chassis.environment, environment_of), (chassis.power, power_of)):
-            if path is None or shown.power_w is not None:
+    def _outermost(self, found: Survey) -> list[Chassis]:
+        shown = {}
+        for one in sorted(found.chassis, key=lambda one: not one.paths.isdisjoint(self._slow)):
+            if found.enough:
+                found.unread[one.path] = unasked(self.service, one.path)
                 continue
+            look = self._look(one)
+            shown[one.place] = look.shown
+            if not look.shown.any_power:
+                found.unread |= look.failures
+        return [outermost(found.chassis, shown)]
+
+    def _named(self, found: Survey) -> list[Chassis]:
+        """Return those of the names that can be read; what is missing is an error beside their samples."""
+        chassis = named(found.chassis, self._names)
+        missing = [name for name in dict.fromkeys(self._names) if name not in {one.name for one in chassis}]
+        if missing and not (chassis and found.unread):
+            everyone = names_of([one.name for one in found.chassis])
+            raise ChoiceError(f"has no chassis {' or '.join(missing)}: it has {everyone}")
+        why = ", ".join(f"{last_of(path)} {one.what}" for path, one in found.unread.items())
+        self._missing = f"{' or '.join(missing)}: of those that are listed, {why}" if missing else ""
+        return chassis
+
+    def _look(self, chassis: Chassis) -> Look:
+        look = self._looker.look(chassis)
+        if look.gone and not look.shown.any_power:
+            self._chassis = []  # it may have become another one: look around again at the next read
+        if look.shown.any_power:
+            for error in look.failures.values():
+                self._say(error)
+        return look
+
+    def _retry(self, tick: Tick) -> None:
+        """Ask again for what could not be read; when any of it can be now, look around anew at the next read."""
+        self._retry_ms = min(2 * self._retry_ms, _LONGEST_RETRY_MS)
+        self._retry_at_ms = tick.ts_ms + self._retry_ms
+        for path in self._unread:
             try:
-                shown = shown.or_else(parsed(self.service.get(path)))
-            except NoResourceError:
-                self._chassis = []  # it may have become another one: look around again at the next read
-        return shown
+                self.service.get(path)
+            except SlowResourceError:
+                return
+            except ResourceError:
+                continue
+            except SourceError:
+                return
+            self._chassis, self._retry_ms = [], _RETRY_MS
+            return
+
+    def _say(self, error: ResourceError) -> None:
+        if self._said.is_new(str(error)):
+            self._log.warning("a part of a power meter cannot be read: going on without it", reason=str(error))
 
     def _told(self, tick: Tick, chassis: Chassis, shown: Shown, since_ms: int) -> Batch | None:
         """Return what a reading adds; None while the window of the service's own average has not gone by.

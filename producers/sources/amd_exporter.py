@@ -6,10 +6,11 @@ than 15 s. Power is the socket's sensor. A partitioned GPU is one GPU: its first
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Unpack
 
 import click
 
+from producers.access import AccessFlags
 from producers.amd.meaning import model_of as name_of
 from producers.discovery import Finding, Machine
 from producers.exporter import Dialect, Fields, look_for, open_exporters, options, share, whole
@@ -178,9 +179,17 @@ OPTIONS: Final = (
 )
 
 
-def open_source(where: Where, *, urls: Sequence[str], timeout_s: float, prefix: str, model: str | None) -> Source:
+def open_source(
+    where: Where,
+    *,
+    urls: Sequence[str],
+    timeout_s: float,
+    prefix: str,
+    model: str | None,
+    **access: Unpack[AccessFlags],
+) -> Source:
     """Make the source of these exporters; nothing is read yet."""
-    return open_exporters(dialect(prefix, model), where, urls=urls, timeout_s=timeout_s)
+    return open_exporters(dialect(prefix, model), where, urls=urls, timeout_s=timeout_s, **access)
 
 
 def look(machine: Machine) -> Finding:

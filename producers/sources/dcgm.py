@@ -7,8 +7,9 @@ otherwise. Power is the energy counter's difference; the sensor stands in where 
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Unpack
 
+from producers.access import AccessFlags
 from producers.discovery import Finding, Machine
 from producers.exporter import Dialect, Fields, look_for, open_exporters, options, share, whole
 from producers.nvidia import POWER_ERROR_W, model_of, throttle_of
@@ -102,9 +103,9 @@ DIALECT: Final = Dialect(
 OPTIONS: Final = options(DIALECT)
 
 
-def open_source(where: Where, *, urls: Sequence[str], timeout_s: float) -> Source:
+def open_source(where: Where, *, urls: Sequence[str], timeout_s: float, **access: Unpack[AccessFlags]) -> Source:
     """Make the source of these exporters; nothing is read yet."""
-    return open_exporters(DIALECT, where, urls=urls, timeout_s=timeout_s)
+    return open_exporters(DIALECT, where, urls=urls, timeout_s=timeout_s, **access)
 
 
 def look(machine: Machine) -> Finding:

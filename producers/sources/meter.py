@@ -3,10 +3,12 @@
 A meter's samples are its own, under the model host-meter or rack-meter: fleet sums leave them out, and the view
 power_reconciled shows them beside the chips of the same host, or of the hosts that the fleet file puts into the rack.
 
-Read is the chassis that tells of power and stands in no other that does: its EnvironmentMetrics (PowerWatts), else its
-Power (PowerControl). What it says is taken for the mean of the time between two reads. An average that the service
-made itself is told where there is nothing else, once for each of its windows. Energy counters go into energy_j and are
-not made into watts: a step of a kilowatt hour is minutes of a host. A reading of 0 W is none: who answers draws power.
+Reads the outermost chassis that reports power: its EnvironmentMetrics (PowerWatts), else its Power (PowerControl), else
+the sum of what its power supplies take in, where all of them report it. What it says is taken for the mean of the time
+between two reads. An average that the service made itself is reported where it reports no other power of the chassis,
+once for each of its windows. Energy counters go into energy_j and are not made into watts: a step of a kilowatt hour is
+minutes of a host. A reading of 0 W is none: a service that answers draws power. A chassis or resource that cannot be
+read is said once and costs no other; it is tried again after a minute, and less often as it goes on.
 
 The password comes from GIGAWATT_METER_PASSWORD or --password-file; an account that may only read is enough.
 """
@@ -14,24 +16,23 @@ The password comes from GIGAWATT_METER_PASSWORD or --password-file; an account t
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 from urllib.parse import urlsplit
 
 import click
-import structlog
 
+from producers.access import METER, AccessFlags, access_of
+from producers.access import options as access_options
 from producers.batches import fit_label
 from producers.discovery import Finding, Machine
 from producers.flags import SECONDS, FiniteRange
 from producers.machine_name import machine_name
-from producers.redfish.client import Login, LoginMethod, Redfish, base_url
+from producers.redfish.address import base_url
+from producers.redfish.client import Login, LoginMethod, Redfish
 from producers.redfish.meter import Meter
-from producers.redfish.trust import Trust
 from producers.source import Source, Where
 from producers.together import Together
 from schema.errors import GigawattError
-from schema.files import read_text
 from schema.samples import METER_MODELS, PLATFORMS
 
 PLATFORM: Final = "meter"
@@ -41,7 +42,6 @@ LABEL_HELP: Final = {"--host": "Name of the metered host or rack; needed where a
 MODELS: Final = dict(zip(("host", "rack"), METER_MODELS, strict=True))
 _URL: Final = "GIGAWATT_METER_URL"
 _PLATFORM: Final = "GIGAWATT_METER_PLATFORM"
-_PASSWORD: Final = "GIGAWATT_METER_PASSWORD"  # noqa: S105  where it is, not what it is
 _ONCE_WAITS_S: Final = 120.0
 """A slow controller with dozens of chassis answers a hundred requests before the first sample."""
 
@@ -75,12 +75,6 @@ OPTIONS: Final = (
         metavar="ID",
         help="Read this chassis; may be given several times, and they are added.  [default: the outermost with power]",
     ),
-    click.Option(["--user"], envvar="GIGAWATT_METER_USER", show_envvar=True, help="Who asks.  [default: nobody]"),
-    click.Option(
-        ["--password-file"],
-        type=click.Path(path_type=Path),
-        help=f"File that holds the password.  [default: the password is in {_PASSWORD}]",
-    ),
     click.Option(
         ["--login"],
         type=click.Choice(("session", "basic")),
@@ -88,15 +82,7 @@ OPTIONS: Final = (
         show_default=True,
         help="Log in once and out at the end, or tell the password with every request.",
     ),
-    click.Option(
-        ["--ca", "ca_file"],
-        type=click.Path(path_type=Path),
-        envvar="GIGAWATT_METER_CA",
-        show_envvar=True,
-        help="Trust certificates signed by those in this file (PEM); or the very ones in it, whatever name they bear:"
-        " a controller signs for itself.",
-    ),
-    click.Option(["--insecure"], is_flag=True, help="Believe any certificate, and send passwords over plain http."),
+    *access_options(METER, token=False),
     click.Option(
         ["--accuracy"],
         type=FiniteRange(min=0, max=1),
@@ -122,28 +108,24 @@ def open_source(
     platform: str | None,
     meters: str = "host",
     names: Sequence[str] = (),
-    user: str | None = None,
-    password_file: Path | None = None,
     login: LoginMethod = "session",
-    ca_file: Path | None = None,
-    insecure: bool = False,
     accuracy: float = 0.02,
     timeout_s: float = 5.0,
     environment: Mapping[str, str] = os.environ,
+    **flags: Unpack[AccessFlags],
 ) -> Source:
     """Make the source of these services, read side by side; nothing is read yet."""
     if platform is None:
         raise GigawattError(f"say with --platform whose chips are metered, one of {', '.join(PLATFORMS)}")
     targets = _targets(urls, where.host)
-    who = None if user is None else Login(user, _password(user, password_file, environment), login)
-    if insecure:
-        told = ", and told the password" if who else ""
-        structlog.get_logger().warning(f"--insecure: whoever answers for a meter is believed{told}")
-    trust = Trust(ca_file, insecure)
+    access = access_of(flags, METER, environment)
+    who = None
+    if access.user is not None and access.secret is not None:
+        who = Login(access.user, access.secret.read(), login)
     labels = {"site": where.site, "fleet": where.fleet, "platform": platform, "model": MODELS[meters]}
     opened: dict[str, Meter] = {}
     for host, url in targets:
-        service = Redfish(url, login=who, trust=trust, timeout_s=timeout_s)
+        service = Redfish(url, login=who, trust=access.trust, timeout_s=timeout_s)
         alone = [name for name, _ in targets].count(host) == 1
         beside = "" if alone else f"{urlsplit(service.url).netloc}:"
         labelled = {**labels, "host": fit_label(host)}
@@ -202,14 +184,3 @@ def _targets(urls: Sequence[str], host: str | None) -> list[tuple[str, str]]:
     if len({base_url(url) for _, url in targets}) < len(targets):
         raise GigawattError("one --url stands twice: it would be counted twice")
     return targets
-
-
-def _password(user: str, file: Path | None, environment: Mapping[str, str]) -> str:
-    if file is None:
-        if _PASSWORD not in environment:
-            raise GigawattError(f"no password for user {user!r}: set {_PASSWORD}, or give --password-file")
-        return environment[_PASSWORD]
-    try:
-        return read_text(file).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GigawattError(f"cannot read the password from {file}: {error}") from error

@@ -10,8 +10,9 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
+from producers.access import AccessFlags
 from producers.discovery import Finding, Machine
 from producers.estimate import CALIBRATION, Calibration, Estimate, estimate, load_calibration
 from producers.exporter import Chips, Dialect, Fields, look_for, open_exporters, options, share, whole
@@ -151,9 +152,11 @@ def dialect(calibrations: Mapping[str, Calibration]) -> Dialect:
 OPTIONS: Final = (*options(dialect({})), CALIBRATION)
 
 
-def open_source(where: Where, *, urls: Sequence[str], timeout_s: float, calibration: Path | None) -> Source:
+def open_source(
+    where: Where, *, urls: Sequence[str], timeout_s: float, calibration: Path | None, **access: Unpack[AccessFlags]
+) -> Source:
     """Make the source of these nodes; nothing is read from them yet."""
-    return open_exporters(dialect(load_calibration(calibration)), where, urls=urls, timeout_s=timeout_s)
+    return open_exporters(dialect(load_calibration(calibration)), where, urls=urls, timeout_s=timeout_s, **access)
 
 
 def look(machine: Machine) -> Finding:

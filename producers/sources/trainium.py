@@ -67,8 +67,8 @@ OPTIONS: Final = (
         default=POWER_FILE,
         show_default=True,
         metavar="PATTERN",
-        help=f"A device's power file, from there; {DEVICE} is its number. Driver 2.31 moved files, to where we do not"
-        " know: name it if it is no longer there.",
+        help=f"A device's power file, from there; {DEVICE} is its number. One that is not at the usual place is looked"
+        " for below its device, by the form of its line.",
     ),
     click.Option(
         ["--model"],

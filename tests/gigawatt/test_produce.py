@@ -1,3 +1,4 @@
+import base64
 import json
 import os
 import signal
@@ -270,6 +271,42 @@ def test_a_password_in_a_url_is_not_shown():
     assert done.returncode == 1
     assert "leave user and password out" in done.stderr
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "page"),
+    [
+        ("dcgm", b'DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-a0",modelName="NVIDIA L4"} 71\n'),
+        ("amd_exporter", b'amd_gpu_package_power{gpu_id="0",serial_number="9",card_model="x"} 71\n'),
+        ("tpu_gke", b'tensorcore_utilization_node{accelerator_id="9-0",make="cloud-tpu",model="tpu7x"} 50\n'),
+    ],
+)
+def test_a_page_behind_a_login_is_read(source, page, tmp_path):
+    """Every source that scrapes takes a user with a password, or a token; neither is in any line."""
+    exporter, secret = Exporter(page), tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    basic = "Basic " + base64.b64encode(b"scrape:s3cret").decode()
+
+    def respond(handler):
+        if handler.headers.get("Authorization") in (basic, "Bearer s3cret"):
+            exporter.page(handler)
+        else:
+            handler.send_error(401)
+
+    exporter.respond = respond
+    with serving(exporter):
+        asked = [source, "--url", exporter.url, "--once", "--to", "-"]
+        runs = [
+            gigawatt(*asked, "--user", "scrape", "--password-file", str(secret)),
+            gigawatt(*asked, "--token-file", str(secret)),
+            gigawatt(*asked, env=os.environ | {"GIGAWATT_EXPORTER_TOKEN_FILE": str(secret)}),
+        ]
+        refused = gigawatt(*asked)
+
+    assert [(run.returncode, len(run.stdout.splitlines())) for run in runs] == [(0, 1)] * 3
+    assert refused.returncode == 1
+    assert "answered 401 Unauthorized: give --user or --token-file" in refused.stderr
+    assert "s3cret" not in "".join(run.stdout + run.stderr for run in runs)
 
 
 def test_a_wrong_value_in_the_environment_names_its_variable():

@@ -1,5 +1,6 @@
 """A stand-in for an exporter: a real HTTP server on loopback that answers what it is told to."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,11 @@ class Exporter:
 
 
 @contextmanager
-def serving(exporter: Exporter) -> Iterator[Exporter]:
-    """Serve until the end of the block; `exporter.url` is where."""
+def serving(exporter: Exporter, certificate=None, asks_for=None) -> Iterator[Exporter]:
+    """Serve until the end of the block; `exporter.url` is where.
+
+    `certificate` is one of trustme's and makes it https; `asks_for` is the authority of those that clients must show.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -45,9 +49,17 @@ def serving(exporter: Exporter) -> Iterator[Exporter]:
             """Pass over a client that hangs up, which is what some tests do."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            if asks_for is not None:
+                context.verify_mode = ssl.CERT_REQUIRED
+                asks_for.configure_trust(context)
+            # Hands are shaken with the first read, in the connection's own thread: one that fails costs no other.
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        exporter.url = f"http://127.0.0.1:{server.server_port}/metrics"
+        exporter.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_port}/metrics"
         yield exporter
         server.shutdown()
         thread.join()

@@ -16,8 +16,11 @@ def link(path):
     return {"@odata.id": path}
 
 
-def chassis(name, *, power=None, environment=None, within=None, **extra):
-    """Return the resources of a chassis: itself, and where it tells of power."""
+def chassis(name, *, power=None, environment=None, within=None, supplies=None, **extra):
+    """Return the resources of a chassis: itself, and where it tells of power.
+
+    `supplies` are those of its PowerSubsystem: by their names the supply itself, and its metrics or None.
+    """
     path = f"{ROOT}/Chassis/{name}"
     itself = {
         "@odata.id": path,
@@ -30,6 +33,16 @@ def chassis(name, *, power=None, environment=None, within=None, **extra):
             itself = resources[path]
             itself[key] = link(f"{path}/{key}")
             resources[f"{path}/{key}"] = {"@odata.id": f"{path}/{key}", "Id": key, **resource}
+    if supplies is not None:
+        subsystem = f"{path}/PowerSubsystem"
+        resources[path]["PowerSubsystem"] = link(subsystem)
+        resources[subsystem] = {"PowerSupplies": link(f"{subsystem}/PowerSupplies")}
+        places = {number: f"{subsystem}/PowerSupplies/{number}" for number in supplies}
+        resources[f"{subsystem}/PowerSupplies"] = {"Members": [link(place) for place in places.values()]}
+        for number, (supply, metrics) in supplies.items():
+            resources[places[number]] = {"Id": number, **supply, "Metrics": link(f"{places[number]}/Metrics")}
+            if metrics is not None:
+                resources[f"{places[number]}/Metrics"] = metrics
     return resources
 
 
@@ -44,7 +57,7 @@ def watts(reading, **extra):
 
 
 class Service:
-    """Answers with `resources`, and with whatever `respond` does to a GET when it is set.
+    """Answers with `resources`, with the status in `broken`, and with whatever `respond` does to a GET when it is set.
 
     With an `account` it wants a session or HTTP Basic. `requests` are method and path of all that was asked,
     `connections` how often it was connected to.
@@ -53,6 +66,7 @@ class Service:
     def __init__(self, *parts, account=None):
         self.account = account
         self.respond = None
+        self.broken = {}
         self.requests = []
         self.connections = 0
         self.tokens = {}
@@ -85,6 +99,8 @@ class Service:
             self.answer(handler, 401)
         elif self.respond:
             self.respond(handler)
+        elif handler.path in self.broken:
+            self.answer(handler, self.broken[handler.path], {"error": {}})
         elif handler.path in self.resources:
             self.answer(handler, 200, self.resources[handler.path])
         else:

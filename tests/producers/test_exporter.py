@@ -183,11 +183,14 @@ def test_a_host_is_named_by_the_page_the_operator_or_the_address(server, opened)
 
 def test_flags_are_the_dialects():
     """What is not given is the exporter's usual page."""
-    url, timeout = options(DIALECT, timeout_s=7)
+    url, timeout, *access = options(DIALECT, timeout_s=7)
 
     assert url.default == ("http://127.0.0.1:9999/metrics",)
     assert "a toaster's exporter" in url.help
     assert timeout.default == 7
+    assert [option.opts[0] for option in access] == [
+        "--user", "--password-file", "--token-file", "--ca", "--cert", "--key", "--insecure",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,7 @@ def test_a_count_is_whole_and_fits():
     assert [whole(value) for value in (None, 0.0, 5.9, -1.0, 1e300)] == [None, 0, 5, None, None]
 
 
-MACHINE = Machine(listens=lambda _host, _port: True)
+MACHINE = Machine(environment={}, listens=lambda _host, _port: True)
 
 
 def test_a_look_finds_an_exporter(server):
@@ -227,6 +230,32 @@ def test_a_look_finds_an_exporter(server):
 
     assert finding.says == f"a toaster's exporter on port {port}: 2 toasters"
     assert finding.options == {"urls": (server.url,)}
+
+
+def test_a_look_asks_as_the_environment_says(server, tmp_path):
+    """A page behind a login is found with it, and without it is said to want one; the options open it."""
+    page, file = server.page, tmp_path / "token"
+    file.write_text("tok")
+    server.body = b'toaster_watts{id="t1"} 800\n'
+
+    def respond(handler):
+        if handler.headers.get("Authorization") == "Bearer tok":
+            page(handler)
+        else:
+            handler.send_error(401)
+
+    server.respond = respond
+    environment = {"GIGAWATT_EXPORTER_TOKEN_FILE": str(file)}
+    found = look_for(DIALECT, Machine(environment=environment, listens=lambda *_: True), server.url)
+    nobody = look_for(DIALECT, Machine(environment={}, listens=lambda *_: True), server.url)
+    mistaken = Machine(environment={"GIGAWATT_EXPORTER_USER": "me"}, listens=lambda *_: True)
+
+    assert found.options == {"urls": (server.url,), "token_file": file}
+    assert not nobody.found
+    assert nobody.says.endswith(
+        "give --user or --token-file, or set GIGAWATT_EXPORTER_USER or GIGAWATT_EXPORTER_TOKEN_FILE"
+    )
+    assert "no password for user 'me'" in look_for(DIALECT, mistaken, server.url).says
 
 
 @pytest.mark.parametrize("body", [b"", b"kettle_watts 3\n", b"\xff\xfe", b"<html>", b'toaster_watts{id="t1\n'])

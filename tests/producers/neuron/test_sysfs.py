@@ -126,6 +126,94 @@ def test_the_power_file_can_be_elsewhere(tmp_path):
     assert Sysfs(tmp_path, "neuron{device}/new/power").power(4) == parse_power(LINE)
 
 
+WINDOW = parse_power(LINE)
+
+
+def write(directory, path, text=LINE):
+    (directory / path).parent.mkdir(parents=True, exist_ok=True)
+    (directory / path).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("neuron4/power/utilization", LINE),
+        ("neuron4/metrics/device/energy/now", LINE),
+        ("neuron4/stats/device_power", LINE.removeprefix("POWER_STATUS_")),
+        ("neuron4/power/utilization", "POWER_STATUS_VALID,1790000040,0.86,25.00,18.86"),
+    ],
+)
+def test_a_power_file_that_was_moved_is_found_by_its_form(tmp_path, path, line):
+    """Whatever else lies there; without the word, its path must say that it is of power."""
+    for other, text in (("power/control", "auto\n"), ("stats/memory/usage", "VALID,1790000040,0.86,25.00,18.86\n")):
+        write(tmp_path / "neuron4", other, text)
+    write(tmp_path, path, line)
+    sysfs = Sysfs(tmp_path)
+
+    assert sysfs.power(4) == WINDOW
+    assert sysfs.power_read_at == {4: path.removeprefix("neuron4/")}
+
+
+def test_a_line_of_the_form_that_is_of_something_else_is_no_power(tmp_path):
+    write(tmp_path, "neuron0/stats/memory/usage", "VALID,1790000040,0.86,25.00,18.86\n")
+    write(tmp_path, "neuron0/stats/heat", "TEMP_STATUS_VALID,1790000040,0.86,25.00,18.86\n")
+
+    assert Sysfs(tmp_path).power(0) is None
+
+
+def test_the_usual_place_goes_before_any_other(tmp_path):
+    write_device(tmp_path, 0, power=power_line(1_790_000_100))
+    write(tmp_path, "neuron0/power/utilization")
+    sysfs = Sysfs(tmp_path)
+
+    assert sysfs.power(0).end_ms == 1_790_000_100_000
+    assert sysfs.power_read_at == {}
+
+
+def test_several_files_of_the_form_are_not_told_apart(tmp_path):
+    """Each die's, for instance: but one above them is the device's, and one of the usual name goes before others."""
+    for die in (0, 1):
+        write(tmp_path, f"neuron0/dies/{die}/power")
+    sysfs = Sysfs(tmp_path)
+    assert sysfs.power(0) is None
+    assert sysfs.like_power(0) == ["dies/0/power", "dies/1/power"]
+    write(tmp_path, "neuron0/dies/power")
+    assert Sysfs(tmp_path).power(0) == WINDOW
+    write(tmp_path, "neuron1/power/raw")
+    write(tmp_path, "neuron1/power/utilization", power_line(1_790_000_100))
+    assert Sysfs(tmp_path).power(1).end_ms == 1_790_000_100_000
+
+
+def test_a_search_is_not_made_again_until_the_driver_is_loaded_anew(tmp_path):
+    """Its directory is another one then. Where what was found has gone, it is looked for again, too."""
+    (tmp_path / "neuron0").mkdir()
+    sysfs = Sysfs(tmp_path)
+    assert sysfs.power(0) is None
+    write(tmp_path, "neuron0/power/now")
+    assert sysfs.power(0) is None
+    (tmp_path / "neuron0").rename(tmp_path / "before")
+    write(tmp_path, "neuron0/power/now")
+    assert sysfs.power(0) == WINDOW
+    (tmp_path / "neuron0/power/now").rename(tmp_path / "neuron0/power/then")
+    assert sysfs.power(0) is None
+    assert sysfs.power(0) == WINDOW
+
+
+def test_a_power_file_that_the_operator_named_is_not_looked_for(tmp_path):
+    write(tmp_path, "neuron0/power/utilization")
+
+    assert Sysfs(tmp_path, "neuron{device}/mine").power(0) is None
+
+
+def test_a_device_is_called_the_same_where_its_files_were_moved(tmp_path):
+    """Or each of them would be a second chip, expected for a day."""
+    write(tmp_path, "neuron0/device/identity/serial_number", "0f3a9c0000000001\n")
+    write(tmp_path, "neuron0/device/device_name", "Trainium2\n")
+    sysfs = Sysfs(tmp_path)
+
+    assert (sysfs.serial(0), sysfs.model(0)) == ("0f3a9c0000000001", "trn2")
+
+
 def test_a_power_file_that_cannot_be_read_is_an_error(tmp_path):
     """It says which file that is."""
     (tmp_path / "neuron0/stats/power/utilization").mkdir(parents=True)

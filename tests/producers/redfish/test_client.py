@@ -1,17 +1,21 @@
 """The client of Redfish services, against a real one on loopback, over TLS."""
 
+import gzip
 import threading
+import zlib
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
 
-from producers.redfish.client import REFUSED_FOR_S, Login, NoResourceError, Redfish, base_url, path_of
-from producers.redfish.trust import Trust
+from producers.redfish.client import REFUSED_FOR_S, ROOT, Login, NoResourceError, Redfish
+from producers.redfish.transport import ResourceError
 from producers.source import SourceError
+from producers.trust import Trust
 from schema.errors import GigawattError
-from tests.producers.redfish_service import ACCOUNT, ROOT, SESSIONS, Service, chassis, serving, watts
+from tests.producers.redfish_service import ACCOUNT, SESSIONS, Service, chassis, link, serving, watts
 
-CHASSIS = f"{ROOT}/Chassis"
+CHASSIS = f"{ROOT}Chassis"
 SESSION = Login(*ACCOUNT)
 BASIC = Login(*ACCOUNT, "basic")
 
@@ -118,6 +122,45 @@ def test_a_session_that_is_refused_everything_is_ended(service, ca_file, opened)
     assert service.tokens == {}
 
 
+def test_a_resource_that_is_refused_costs_no_other(service, ca_file, opened):
+    """A new login does not help there, and is tried once an hour."""
+    closed = f"{CHASSIS}/closed"
+    client = opened(service.url, login=SESSION, trust=Trust(ca_file))
+
+    def respond(handler):
+        status = 401 if handler.path == closed else 200
+        service.answer(handler, status, {"Members": []} if status == 200 else None)
+
+    service.respond = respond
+    client.get(CHASSIS)
+    for _ in range(3):
+        with pytest.raises(ResourceError, match="this user may not read it"):
+            client.get(closed)
+        assert client.get(CHASSIS) == {"Members": []}
+    assert service.asked("POST") == [SESSIONS] * 2
+    service.tokens.clear()
+
+    assert client.get(CHASSIS) == {"Members": []}
+
+
+def test_a_resource_that_is_refused_to_basic_is_not_asked_for_again(service, ca_file, opened):
+    """Each refusal counts towards a lockout. Whether it is the password's, another resource tells."""
+    closed = [f"{CHASSIS}/closed-{number}" for number in (1, 2)]
+    client = opened(service.url, login=BASIC, trust=Trust(ca_file))
+    service.respond = lambda handler: service.answer(handler, 401 if handler.path in closed else 200, {})
+    client.get(CHASSIS)
+    for path in closed * 3:
+        with pytest.raises(ResourceError, match="this user may not read it"):
+            client.get(path)
+    client.get(CHASSIS)
+    service.account = ("gigawatt", "another")
+    for _ in range(3):
+        with pytest.raises(SourceError, match="refuses user 'gigawatt'"):
+            client.get(f"{CHASSIS}/1")
+
+    assert service.asked("GET") == [CHASSIS, closed[0], CHASSIS, closed[1], CHASSIS, CHASSIS, f"{CHASSIS}/1", CHASSIS]
+
+
 def test_a_password_is_not_shown():
     """Not even where a login is printed."""
     assert "secret" not in repr(Login("me", "secret"))
@@ -131,11 +174,118 @@ def test_a_password_is_not_sent_in_the_clear():
     Redfish("http://[::1]:8000", login=SESSION).close()
 
 
-def test_redirects_are_not_followed(service, ca_file, opened):
-    """A token must not end up elsewhere; the operator is told where it would have gone."""
-    service.respond = lambda handler: service.answer(handler, 308, headers=[("Location", "https://a:b@elsewhere/?t=1")])
-    with pytest.raises(SourceError, match=r"308 Permanent Redirect: give the address .* https://elsewhere/$"):
-        opened(service.url, login=SESSION, trust=Trust(ca_file)).get(CHASSIS)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_on_the_same_service_is_followed(plain, opened, status):
+    """To the path with a slash at its end, or wherever; however the address is written."""
+    for location in (f"{CHASSIS}/", "Chassis/", f"{plain.url}{CHASSIS}/", f"HTTP{plain.url[4:]}{CHASSIS}/#x"):
+
+        def respond(handler, location=location):
+            moved = not handler.path.endswith("/")
+            headers = [("Location", location)] if moved else []
+            plain.answer(handler, status if moved else 200, {"Members": []}, headers)
+
+        plain.respond = respond
+
+        assert opened(plain.url).get(CHASSIS) == {"Members": []}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_login_is_sent_again_to_where_it_is_redirected(service, ca_file, opened, status):
+    """Supermicro's is at .../Sessions/."""
+    log_in = service.post
+
+    def post(handler):
+        if handler.path == SESSIONS:
+            handler.rfile.read(int(handler.headers["Content-Length"]))
+            service.answer(handler, status, headers=[("Location", f"{SESSIONS}/")])
+        else:
+            handler.path = handler.path.rstrip("/")
+            log_in(handler)
+
+    service.post = post
+    client = opened(service.url, login=SESSION, trust=Trust(ca_file))
+    client.get(CHASSIS)
+    client.close()
+
+    assert service.asked("POST") == [SESSIONS, f"{SESSIONS}/"]
+    assert service.tokens == {}
+
+
+def test_a_redirect_to_another_service_is_not_followed(service, ca_file, opened):
+    """Neither password nor token leaves this one: another host, another port and another scheme are another service."""
+    with serving(Service(chassis("1", environment=watts(9)))) as other:
+        port = urlsplit(service.url).port
+        for elsewhere in (other.url, f"http://127.0.0.1:{port}", f"https://localhost:{port}", "https://127.0.0.1"):
+            location = f"{elsewhere.replace('//', '//a:b@')}{CHASSIS}?ticket=1"
+            for method in ("get", "post"):
+                client = opened(service.url, login=SESSION, trust=Trust(ca_file))
+                setattr(service, method, lambda handler, to=location: moved(service, handler, to))
+                with pytest.raises(SourceError, match=f"308 Permanent Redirect: .* redirects to, {elsewhere}(;|$)"):
+                    client.get(CHASSIS)
+                delattr(service, method)
+                client.close()
+        assert other.requests == []
+
+
+def moved(service, handler, location):
+    handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+    service.answer(handler, 308, headers=[("Location", location)])
+
+
+@pytest.mark.parametrize("location", [None, "", "http://[", "https://bmc:port/", "mailto:me", "/a b"])
+def test_a_redirect_to_nowhere_is_a_failure(plain, opened, location):
+    headers = [] if location is None else [("Location", location)]
+    plain.respond = lambda handler: plain.answer(handler, 307, headers=headers)
+    with pytest.raises(SourceError, match="answered 307 Temporary Redirect"):
+        opened(plain.url).get(CHASSIS)
+
+
+def test_redirects_in_a_circle_end(plain, opened):
+    plain.respond = lambda handler: plain.answer(handler, 308, headers=[("Location", handler.path + "/")])
+    with pytest.raises(SourceError, match="redirects more than 5 times"):
+        opened(plain.url).get(CHASSIS)
+
+    assert len(plain.requests) == 6
+
+
+@pytest.mark.parametrize("elsewhere", [f"{ROOT}Sessions", f"{SESSIONS}/"])
+def test_sessions_are_where_the_root_says(service, ca_file, opened, elsewhere):
+    """Where the usual place has none; anyone may read the root. Or they have a slash at their end."""
+    log_in = service.post
+    service.allows = lambda headers, allows=service.allows: allows(headers) or service.requests[-1] == ("GET", ROOT)
+    service.resources[ROOT] = {"Links": {"Sessions": link(elsewhere)}} if elsewhere != f"{SESSIONS}/" else {}
+
+    def post(handler):
+        if handler.path == elsewhere:
+            handler.path = SESSIONS
+            log_in(handler)
+        else:
+            handler.rfile.read(int(handler.headers["Content-Length"]))
+            service.answer(handler, 404)
+
+    service.post = post
+    client = opened(service.url, login=SESSION, trust=Trust(ca_file))
+
+    assert client.get(CHASSIS)["Members"]
+    assert service.asked("POST") == [SESSIONS, elsewhere]
+
+
+@pytest.mark.parametrize("where", ["header", "body", "relative"])
+def test_a_session_is_ended_wherever_it_is_named(service, ca_file, opened, where):
+    def post(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        service.tokens["t"] = f"{SESSIONS}/9"
+        place = {"header": f"{SESSIONS}/9", "relative": "Sessions/9"}.get(where)
+        headers = [("X-Auth-Token", "t"), *([("Location", place)] if place else [])]
+        service.answer(handler, 201, link(f"{SESSIONS}/9"), headers)
+
+    service.post = post
+    client = opened(service.url, login=SESSION, trust=Trust(ca_file))
+    client.get(CHASSIS)
+    client.close()
+
+    assert service.asked("DELETE") == [f"{SESSIONS}/9"]
+    assert service.tokens == {}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +327,59 @@ def test_garbage_is_a_failure_and_the_next_answer_is_read(plain, opened, body):
     plain.respond = None
 
     assert client.get(CHASSIS)["Members"]
+
+
+def sent(body, *headers):
+    def respond(handler):
+        handler.send_response(200)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return respond
+
+
+JSON = '{"Members": [], "Name": "32 °C"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"\xef\xbb\xbf" + JSON.encode(), []),
+        (JSON.encode("utf-16"), []),
+        (JSON.encode(), [("Content-Type", "text/html; charset=klingon")]),
+        (JSON.encode(), [("Content-Type", "")]),
+        (gzip.compress(JSON.encode()), [("Content-Encoding", "gzip")]),
+        (zlib.compress(JSON.encode()), [("Content-Encoding", "Deflate")]),
+        (JSON.encode(), [("Content-Encoding", "identity")]),
+    ],
+)
+def test_json_is_read_however_it_is_wrapped(plain, opened, body, headers):
+    """Marks of byte order, packing that nobody asked for, and types that are none."""
+    plain.respond = sent(body, *headers)
+
+    assert opened(plain.url).get(CHASSIS) == {"Members": [], "Name": "32 °C"}
+
+
+def test_a_byte_that_is_no_text_costs_its_character_alone(plain, opened):
+    plain.respond = sent(JSON.encode("latin-1"))
+
+    assert opened(plain.url).get(CHASSIS)["Members"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "message"),
+    [
+        (gzip.compress(b" " * 5 * 2**20), "gzip", "sent more than 4 MiB"),
+        (b"{}", "gzip", "cannot be unpacked"),
+        (b"{}", "br", "packed as br, which was not asked for"),
+    ],
+)
+def test_what_cannot_be_unpacked_within_its_bound_is_a_failure(plain, opened, body, encoding, message):
+    plain.respond = sent(body, ("Content-Encoding", encoding))
+    with pytest.raises(ResourceError, match=message):
+        opened(plain.url).get(CHASSIS)
 
 
 def test_half_a_body_is_a_failure(plain, opened):
@@ -244,53 +447,3 @@ def test_a_service_that_gives_no_session_is_said(plain, opened):
     plain.post = lambda handler: plain.answer(handler, 405)
     with pytest.raises(SourceError, match="405 Method Not Allowed; where there are no sessions, use --login basic"):
         opened(plain.url, login=SESSION).get(CHASSIS)
-
-
-@pytest.mark.parametrize(
-    ("url", "base"),
-    [
-        ("10.0.0.7", "https://10.0.0.7"),
-        ("https://bmc.example:8443/", "https://bmc.example:8443"),
-        ("http://[::1]:8000/redfish/v1/", "http://[::1]:8000"),
-    ],
-)
-def test_an_address_is_scheme_host_and_port(url, base):
-    assert base_url(url) == base
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("https://me:secret@bmc", "^leave user and password out"),
-        ("ftp://me:secret@bmc:port", "^leave user and password out"),
-        ("me:se/cret@bmc", "^leave user and password out"),
-        ("https://bmc/redfish/v1/Chassis/1", "give its address alone, such as https://bmc"),
-        ("ftp://bmc", "not an http or https URL"),
-        ("https://", "not an http or https URL"),
-        ("https://bmc:port", "not a URL"),
-    ],
-)
-def test_a_wrong_address_is_a_mistake(url, message):
-    with pytest.raises(GigawattError, match=message):
-        base_url(url)
-
-
-@pytest.mark.parametrize(
-    ("reference", "path"),
-    [
-        ("/redfish/v1/Chassis/1", "/redfish/v1/Chassis/1"),
-        ("/redfish/v1/Chassis/1/Power#/PowerControl/0", "/redfish/v1/Chassis/1/Power"),
-        ("https://elsewhere/redfish/v1/Chassis?$skip=50", "/redfish/v1/Chassis?$skip=50"),
-        ("//elsewhere/x", "/x"),
-        ("relative", None),
-        ("/a b", None),
-        ("/a\r\nHost: elsewhere", None),
-        ("http://[", None),
-        ("", None),
-        (None, None),
-        (7, None),
-    ],
-)
-def test_a_link_stays_on_the_service(reference, path):
-    """Whatever a service says, what is asked next is a path of that service."""
-    assert path_of(reference) == path

@@ -1,38 +1,14 @@
-"""What Redfish resources say of power, and which chassis is read."""
+"""What Redfish resources say of power."""
 
 import json
-import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.redfish.power import (
-    MAX_WATTS,
-    Chassis,
-    ChoiceError,
-    Shown,
-    chassis_of,
-    environment_of,
-    instead_of,
-    members_of,
-    named,
-    next_page_of,
-    outermost,
-    power_of,
-)
-from tests.producers.redfish_service import ROOT, control, link, watts
-
-PATH = f"{ROOT}/Chassis/"
-
-
-def one(name, within=None):
-    return Chassis(name=name, path=PATH + name, within=within and PATH + within)
-
-
-def powered(*names):
-    """Return what is shown where these chassis tell of power."""
-    return {PATH + name: Shown(power_w=1.0) for name in names}
+from producers.redfish.chassis import chassis_of, members_of, next_page_of
+from producers.redfish.power import MAX_WATTS, Shown, environment_of, power_of
+from tests.producers.redfish_service import control, watts
 
 
 def test_environment_metrics_tell_watts_and_energy():
@@ -51,7 +27,7 @@ def test_power_tells_watts_and_the_services_own_average():
     assert power_of(control(None, **metrics)) == Shown(average_w=319.0, average_ms=1_800_000)
 
 
-@pytest.mark.parametrize("minutes", [0, None, -1, 0.5, 61, True, "20"])
+@pytest.mark.parametrize("minutes", [0, None, -1, 0.5, 61, True, "x"])
 def test_an_average_over_no_stated_time_is_none(minutes):
     metrics = {"AverageConsumedWatts": 319, "IntervalInMin": minutes}
 
@@ -76,7 +52,7 @@ def test_members_of_power_control_are_never_added_up(controls, expected_w):
 
 
 @pytest.mark.parametrize(
-    "value", [0, 0.0, None, "500", True, -3, float("nan"), float("inf"), MAX_WATTS * 2, 10**400, []]
+    "value", [0, 0.0, None, "500 W", True, -3, float("nan"), float("inf"), MAX_WATTS * 2, 10**400, []]
 )
 def test_what_is_no_reading_is_none(value):
     """A 0 least of all: whoever answers draws power."""
@@ -92,95 +68,57 @@ def test_what_one_resource_does_not_tell_the_other_may():
     assert second.or_else(first) == second
 
 
-def test_a_chassis_says_where_it_stands_and_where_it_tells_of_power():
-    resource = {
-        "Id": "Tray/1",
-        "Power": link(f"{PATH}1/Power/"),
-        "EnvironmentMetrics": None,
-        "Links": {"ContainedBy": link(f"{PATH}rack/"), "Contains": [link(f"{PATH}2")]},
-    }
+def test_numbers_may_be_texts_and_one_control_may_stand_alone():
+    """There is one of it, once, and it means nothing else: stmcginnis/gofish issue 409."""
+    metrics = {"IntervalInMin": "1", "AverageConsumedWatts": "6100", "MaxConsumedWatts": "7400"}
+    alone = {"PhysicalContext": "PowerSupply", "PowerConsumedWatts": "6240", "PowerMetrics": metrics}
 
-    assert chassis_of(resource, f"{PATH}1") == Chassis(
-        name="Tray_1", path=f"{PATH}1", within=f"{PATH}rack", power=f"{PATH}1/Power"
+    assert power_of({"PowerControl": alone}) == Shown(power_w=6240.0, average_w=6100.0, average_ms=60_000)
+    assert environment_of({"PowerWatts": {"Reading": "374.5"}, "EnergyJoules": 7}) == Shown(power_w=374.5, energy_j=7.0)
+
+
+SUPPLIES = [{"MemberId": "0", "PowerInputWatts": 1510}, {"MemberId": "1", "PowerInputWatts": 1490}]
+AVERAGE = {"PowerMetrics": {"AverageConsumedWatts": 2900, "IntervalInMin": 1}}
+
+
+def test_the_supplies_tell_where_nothing_else_does():
+    """PowerControl goes before them, its average too: they are never added to it, and it is the whole."""
+    without = [{}, {"PowerControl": []}, control(None), control(0), control("off")]
+
+    assert [power_of({**one, "PowerSupplies": SUPPLIES}).power_w for one in without] == [3000.0] * 5
+    assert power_of({**control(2950), "PowerSupplies": SUPPLIES}) == Shown(power_w=2950.0)
+    assert power_of({**control(None, **AVERAGE), "PowerSupplies": SUPPLIES}) == Shown(
+        average_w=2900.0, average_ms=60_000
     )
 
 
-@pytest.mark.parametrize("name", [None, "", " ", 7])
-def test_a_chassis_without_an_id_is_called_by_its_place(name):
-    assert chassis_of({"Id": name}, "/redfish/v1/Chassis/Members%28%271%27%29/").name == "Members('1')"
-
-
-def test_a_collection_is_told_in_pages():
-    collection = {"Members": [link("/a/"), link("relative"), {}, 3], "Members@odata.nextLink": "/a?$skip=4"}
-
-    assert members_of(collection) == ["/a"]
-    assert next_page_of(collection) == "/a?$skip=4"
-
-
-def test_the_outermost_chassis_with_power_is_read():
-    """A board inside a tray inside a rack: the rack's frame tells nothing, so it is the tray."""
-    everyone = [one("rack"), one("tray", "rack"), one("board", "tray"), one("fan", "gone")]
-
-    assert outermost(everyone, powered("tray", "board")).name == "tray"
-    assert outermost(everyone, powered("rack", "board")).name == "rack"
-
-
-def test_chassis_side_by_side_are_for_the_operator_to_choose():
-    """Their sum may count most of a machine twice: links from one to the other are often missing."""
-    everyone = [one("DGX"), one("HGX_Chassis_0"), one("CPU", "DGX")]
-
-    with pytest.raises(ChoiceError, match="shows the power of DGX, HGX_Chassis_0, none inside another: say with --cha"):
-        outermost(everyone, powered("DGX", "HGX_Chassis_0", "CPU"))
-
-
-@pytest.mark.parametrize("everyone", [[], [one("1"), one("2")]])
-def test_a_service_without_power_says_what_it_has(everyone):
-    with pytest.raises(ChoiceError, match=r"has no chassis that shows power: it has (none at all|1, 2)$"):
-        outermost(everyone, {})
-
-
 @pytest.mark.parametrize(
-    ("value", "said"),
-    [(-5, "-5"), (0, "0"), ("374 W", '"374 W"'), (True, "true"), ([374], "no number"), (1e9, "1000000000.0")],
+    "oem",
+    [
+        {"Public": {"TotalPower": 2980}},
+        {"ts_fujitsu": {"ChassisPowerConsumption": {"CurrentPowerConsumptionW": 2980, "MinimumPowerW": 1}}},
+        {"Vendor": {"PowerConsumedWatts": "2980"}},
+    ],
 )
-def test_what_stands_in_the_place_of_a_power_is_said(value, said):
-    """A sensor that is broken is not one that is not there."""
-    for shown in (power_of(control(value)), environment_of(watts(value))):
-        with pytest.raises(
-            ChoiceError, match=re.escape(f"it has 1 (whose power is {said}, and must be a number above 0)")
-        ):
-            outermost([one("1")], {PATH + "1": shown})
-    assert instead_of(power_of(control(None))) == instead_of(power_of(control(300))) == ""
+def test_a_vendors_total_goes_before_the_supplies(oem):
+    """It stands below the whole of Power, or of its control; the standard's own watts go before it."""
+    told = {"PowerSupplies": SUPPLIES}
+
+    assert power_of({**told, **control(None), "Oem": oem}).power_w == 2980.0
+    assert power_of({**told, **control(None, Oem=oem)}).power_w == 2980.0
+    assert power_of({**told, **control(2950), "Oem": oem}).power_w == 2950.0
 
 
-def test_named_chassis_are_read_once_each():
-    everyone = [one("1"), one("2"), one("3")]
-
-    assert [chassis.name for chassis in named(everyone, ["3", "1", "3"])] == ["3", "1"]
-    with pytest.raises(ChoiceError, match="has no chassis 7 or 8: it has 1, 2, 3"):
-        named(everyone, ["7", "1", "8"])
-
-
-def test_a_chassis_in_a_chassis_is_not_counted_twice():
-    """Not even if both are asked for."""
-    with pytest.raises(ChoiceError, match="has chassis board inside rack"):
-        named([one("rack"), one("tray", "rack"), one("board", "tray")], ["rack", "board"])
-
-
-def test_chassis_that_stand_in_each_other_are_no_endless_loop():
-    circle = [one("a", "b"), one("b", "a"), one("c", "c")]
-
-    assert [chassis.name for chassis in named(circle, ["c"])] == ["c"]
-    with pytest.raises(ChoiceError, match="inside"):
-        named(circle, ["a", "b"])
-    with pytest.raises(ChoiceError, match="no chassis"):
-        outermost(circle, powered("a", "b"))
+@pytest.mark.parametrize("oem", [{"A": {"TotalPower": 1}, "B": {"TotalPower": 2}}, {"A": {"TotalPower": -1}}, [], "x"])
+def test_totals_that_differ_or_are_none_tell_nothing(oem):
+    assert power_of({"Oem": oem}) == Shown()
 
 
 KEYS = (
     *("Members", "Members@odata.nextLink", "@odata.id", "Id", "Links", "ContainedBy", "Power", "EnvironmentMetrics"),
     *("PowerControl", "PowerConsumedWatts", "PhysicalContext", "PowerMetrics", "AverageConsumedWatts", "IntervalInMin"),
-    *("PowerWatts", "EnergykWh", "EnergyJoules", "Reading"),
+    *("PowerWatts", "EnergykWh", "EnergyJoules", "Reading", "PowerSupplies", "PowerInputWatts", "Status", "State"),
+    *("Oem", "TotalPower", "ChassisPowerConsumption", "SerialNumber", "MemberId", "PowerSubsystem"),
 )
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("/redfish/v1/Chassis/1")

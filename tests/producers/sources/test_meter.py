@@ -268,7 +268,7 @@ def test_believing_anyone_is_said_aloud(opened, capsys):
     with serving(Service(chassis("1", environment=watts(1))), trustme.CA().issue_cert("127.0.0.1")) as service:
         assert len(at(opened(service, insecure=True))) == 1
 
-    assert "--insecure: whoever answers for a meter is believed" in capsys.readouterr().out
+    assert "--insecure: whoever answers is believed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,9 @@ def test_believing_anyone_is_said_aloud(opened, capsys):
         ({"urls": ("https://a", "a")}, "one --url stands twice"),
         ({"where": Where(), "urls": ("https://me:secret@a",)}, "^leave user and password out of the URL"),
         ({"user": "me", "environment": {}}, "no password for user 'me': set GIGAWATT_METER_PASSWORD, or give"),
-        ({"user": "me", "password_file": "/no/such/file"}, "cannot read the password from"),
+        ({"user": "me", "password_file": "/no/such/file"}, "cannot read the password from .*: No such file"),
+        ({"password_file": "/no/such/file"}, "--password-file needs the user whose password it is: --user"),
+        ({"user": "me:x", "environment": {}}, "a user's name has no colon"),
     ],
 )
 def test_mistakes_in_flags_are_said_before_anything_is_read(tmp_path, options, message):

@@ -215,6 +215,57 @@ def test_a_driver_without_a_power_file_says_so(world):
     ]
 
 
+def test_a_power_file_that_the_driver_moved_is_read_where_it_is(world):
+    """It is looked for once and said once, of all devices; and no chip gets another name."""
+    for number in range(2):
+        device = world.sysfs / f"neuron{number}"
+        for path, text in (("identity/serial_number", f"5e{number}\n"), ("identity/device_name", "Trainium1\n")):
+            (device / path).parent.mkdir(parents=True, exist_ok=True)
+            (device / path).write_text(text)
+        (device / "telemetry").mkdir()
+        (device / "telemetry/power_window").write_text(power_line(MINUTE_S))
+    source = world.open()
+    with capture_logs() as logs:
+        at(source, 1)
+        for number in range(2):
+            (world.sysfs / f"neuron{number}/telemetry/power_window").write_text(power_line(MINUTE_S + 60, mean=20.0))
+        told = at(source, 61)
+
+    assert [(sample["chip"], sample["model"], round(sample["power_w"])) for sample in told] == [
+        ("5e0", "trn1", 108), ("5e1", "trn1", 108),
+    ]  # fmt: skip
+    assert [entry["event"] for entry in logs] == [
+        "the driver has its power files at neuron{device}/telemetry/power_window: they are read there"
+    ]
+
+
+def test_a_device_that_reports_and_shows_no_power_is_said_to_lack_watts_once(world):
+    """Whatever else the driver moved: it has utilization, and the name that it had."""
+    (world.sysfs / "neuron0/power").mkdir(parents=True)
+    (world.sysfs / "neuron0/power/control").write_text("auto\n")
+    source = world.open()
+    with capture_logs() as logs:
+        at(source, 1)
+        for second in (30, 60, 90):
+            world.say(second, line(runtime({0: 50.0, 1: 50.0}, period=20.0)))
+            told = [*at(source, second), *at(source, second + 8)]
+            assert {(sample["chip"], sample["power_w"]) for sample in told} <= {("node-1/0", None)}
+
+    file = f"{world.sysfs}/neuron0/stats/power/utilization"
+    assert [entry["event"] for entry in logs] == [
+        f"there is no {file}, so watts are unknown: --power-file says where it is"
+    ]
+
+
+def test_several_files_like_a_power_file_are_named(world):
+    for die in range(2):
+        (world.sysfs / f"neuron0/dies/{die}").mkdir(parents=True)
+        (world.sysfs / f"neuron0/dies/{die}/power").write_text(power_line(MINUTE_S))
+    source = world.open(neuron_monitor="")
+
+    assert "several look like it (dies/0/power, dies/1/power): --power-file says which it is" in amiss(source, 1)
+
+
 def test_the_power_file_may_be_elsewhere(world):
     write_device(world.sysfs, 0)
     moved = world.sysfs / "neuron0/moved"

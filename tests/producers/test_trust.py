@@ -7,8 +7,8 @@ import trustme
 from urllib3.exceptions import SSLError
 
 from producers.redfish.client import Redfish
-from producers.redfish.trust import Trust, refusal
 from producers.source import SourceError
+from producers.trust import Trust, refusal
 from schema.errors import GigawattError
 from tests.producers.redfish_service import ROOT, Service, chassis, serving
 
