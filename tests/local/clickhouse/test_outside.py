@@ -57,11 +57,12 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 def ask(request: pytest.FixtureRequest, either: Front, outside: Outside) -> Iterator[Callable[[str], bytes]]:
     """Ask as the reader or the owner; no answer may hold the secret, and nothing outside may notice."""
     who = {"user": "grafana"} if request.param == "reader" else either.owner
+    password = password_of(either.path).encode()
 
     def asked(sql: str, **more: str) -> bytes:
         answer = either.raw(sql, **who, **more)
         assert SECRET.encode() not in answer.data, sql
-        assert password_of(either.path).encode() not in answer.data, sql
+        assert password not in answer.data, sql
         return bytes(answer.data)
 
     yield asked
@@ -205,17 +206,20 @@ def test_no_table_function_reaches_outside(ask, either, outside):
 def test_no_engine_of_tables_or_databases_reaches_outside(ask, either, outside):
     """What can be made is read; what it reads is the database's own."""
 
+    def made(sql):
+        return not ask(sql).startswith(b"Code: ")
+
     def table(number_and_engine):
         number, (name, given) = number_and_engine
-        ask(f"CREATE TABLE local.reach{number} (a String) ENGINE = {name}({given})")
-        ask(f"SELECT * FROM local.reach{number} LIMIT 5", max_execution_time="2")
-        ask(f"DROP TABLE IF EXISTS local.reach{number}")
+        if made(f"CREATE TABLE local.reach{number} (a String) ENGINE = {name}({given})"):
+            ask(f"SELECT * FROM local.reach{number} LIMIT 5", max_execution_time="2")
+            ask(f"DROP TABLE local.reach{number}")
 
     def database(number_and_engine):
         number, (name, given) = number_and_engine
-        ask(f"CREATE DATABASE reach{number} ENGINE = {name}({given})")
-        ask(f"SELECT * FROM reach{number}.`{outside.secret.name}`")
-        ask(f"DROP DATABASE IF EXISTS reach{number}")
+        if made(f"CREATE DATABASE reach{number} ENGINE = {name}({given})"):
+            ask(f"SELECT * FROM reach{number}.`{outside.secret.name}`")
+            ask(f"DROP DATABASE reach{number}")
 
     each(table, enumerate(itertools.product(names(either, "table_engines"), arguments(outside))))
     each(database, enumerate(itertools.product(names(either, "database_engines"), arguments(outside))))
