@@ -13,7 +13,6 @@ import yaml
 from gigawatt import commands as command_files
 from producers import sources
 from schema.settings import Settings
-from tests.deploy.compose import services
 from tests.gigawatt.running import gigawatt
 
 DEPLOY = Path(__file__).parent.parent / "docs" / "deploy"
@@ -67,7 +66,6 @@ def commands():
     """Return what the files run, each with all of its flags."""
     yield shlex.split(unit()["ExecStart"][0])[1:]
     yield pod()["containers"][0]["args"]
-    yield from (one["command"] for one in services().values() if one["image"] == "gigawatt")
     for file in DEPLOY.iterdir():
         for told in re.findall(r"\bgigawatt (produce [\w -]+)", file.read_text("utf-8")):
             yield shlex.split(told)

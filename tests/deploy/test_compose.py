@@ -177,9 +177,3 @@ def test_images_are_the_versions_that_are_tried():
     assert tuple(map(int, image("grafana")[1].split(".")))[:2] >= (12, 1), (
         "the first that installs before it provisions"
     )
-
-
-def test_commands_are_ours():
-    for name, one in SERVICES.items():
-        if image(name)[0] == "gigawatt":
-            assert (CHECKOUT / "gigawatt/commands" / f"{one['command'][0]}.py").is_file()
