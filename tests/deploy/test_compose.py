@@ -92,7 +92,7 @@ def test_variables_of_the_operator_are_named_at_the_top():
 
 
 def test_the_servers_are_given_the_passwords_that_clients_use():
-    (owner,) = {environment(name)["GIGAWATT_CLICKHOUSE"] for name in ("migrate", "worker", "fleet")}
+    (owner,) = {environment(name)["GIGAWATT_CLICKHOUSE"] for name in ("migrate", "worker")}
     user, password, host, port = re.fullmatch(r"http://(\w+):([\w-]+)@(\w+):(\d+)", owner).groups()
 
     assert (user, password) == ("default", environment("clickhouse")["CLICKHOUSE_PASSWORD"])

@@ -1,4 +1,4 @@
-"""The libraries of the stack on one machine are those of the extra `local`; where one is missing is in test_image.py."""
+"""The libraries of the stack on one machine are those of the extra `local`; without them: test_image.py."""
 
 import re
 import tomllib
