@@ -52,7 +52,9 @@ bench: setup ## measure cost, freshness and size from a thousand to a million ch
 lock: setup ## lock the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --upgrade --generate-hashes --no-annotate --no-header \
-		--extra build --extra dev pyproject.toml --output-file requirements.lock
+		--extra local --extra build --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-annotate --no-header --constraint requirements.lock \
+		--extra build pyproject.toml --output-file requirements-image.lock
 	$(BIN)/uv pip compile --universal --no-deps --generate-hashes --no-annotate --no-header \
 		requirements-oldest.in --output-file requirements-oldest.lock
 

@@ -41,6 +41,7 @@ LONGEST = (
         "schema/test_reconciled",
     ),
     *("dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day", "dashboards/page/test_browser"),
+    *("oldest/test_oldest", "deploy/test_image"),
     *("dashboards/rules/test_scenarios", "bench/test_measure", "bench/test_attacks", "test_four_platforms"),
 )
 """Files that take longer than half a minute, the longest first."""

@@ -1,5 +1,6 @@
 """The real ClickHouse engine behind its HTTP protocol, in a process of its own."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from clickhouse_connect.driver.client import Client
 
 from schema.clickhouse import DATABASE, connect
 from schema.migrate import load, migrate
+
+OLDEST = Path(sys.prefix) / "oldest-engine"
+"""Where `make test` keeps the engine of ClickHouse 25.8, which stands before the newest on the path."""
 
 
 @dataclass
@@ -31,12 +35,19 @@ class Engine:
         return client
 
 
-def start(path: Path, port: int = 0) -> Engine:
+def environment(*, oldest: bool) -> dict[str, str]:
+    """Return the environment in which an engine is the newest, or that of ClickHouse 25.8."""
+    paths = filter(None, (str(OLDEST), os.environ.get("PYTHONPATH")))
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} if oldest else dict(os.environ)
+
+
+def start(path: Path, port: int = 0, *, oldest: bool = False) -> Engine:
     """Start an engine on a directory and a port; 0 is a free one."""
     process = subprocess.Popen(
         [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", str(port)],
         stderr=subprocess.PIPE,
         text=True,
+        env=environment(oldest=oldest),
     )
     assert process.stderr is not None
     line = process.stderr.readline()

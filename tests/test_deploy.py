@@ -1,17 +1,22 @@
 """The deployment files say what exists, and ask for as little as reading takes."""
 
 import pkgutil
+import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
-import gigawatt.commands
+from gigawatt import commands as command_files
 from producers import sources
 from schema.settings import Settings
+from tests.gigawatt.running import gigawatt
 
 DEPLOY = Path(__file__).parent.parent / "docs" / "deploy"
-COMMANDS = {module.name for module in pkgutil.iter_modules(gigawatt.commands.__path__)}
+COMMANDS = {module.name for module in pkgutil.iter_modules(command_files.__path__)}
 SOURCES = {module.name for module in pkgutil.iter_modules(sources.__path__)}
 
 
@@ -38,6 +43,40 @@ def test_the_unit_runs_a_source_that_exists():
     assert command[0].endswith("/.venv/bin/gigawatt")
     assert command[1] in COMMANDS
     assert command[2] in SOURCES
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+def test_systemd_has_nothing_to_say_of_the_unit_but_that_it_is_not_installed_here():
+    file = DEPLOY / "gigawatt-produce.service"
+    verify = [shutil.which("systemd-analyze"), "verify", file]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False, timeout=60)
+
+    complaints = [line for line in (done.stdout + done.stderr).splitlines() if file.name in line]
+    assert all("is not executable: No such file" in line for line in complaints), complaints
+
+
+def test_the_unit_may_open_what_each_source_opens():
+    """By the names in /proc/devices; a TPU's runtime and exporters are asked over loopback."""
+    allowed = {value.split()[0] for value in unit()["DeviceAllow"]}
+
+    assert {"char-nvidia*", "char-kfd", "char-drm", "char-neuron"} <= allowed
+
+
+def commands():
+    """Return what the files run, each with all of its flags."""
+    yield shlex.split(unit()["ExecStart"][0])[1:]
+    yield pod()["containers"][0]["args"]
+    for file in DEPLOY.iterdir():
+        for told in re.findall(r"\bgigawatt (produce [\w -]+)", file.read_text("utf-8")):
+            yield shlex.split(told)
+
+
+@pytest.mark.parametrize("arguments", list(commands()), ids=" ".join)
+def test_flags_that_are_given_exist(arguments):
+    told = gigawatt(*(one for one in arguments if one != "--check"), "--help")
+
+    assert told.returncode == 0, told.stderr
+    assert "--check" not in arguments or "--check" in told.stdout
 
 
 def test_the_unit_has_no_privilege():
@@ -68,7 +107,9 @@ def test_the_pod_has_no_privilege_and_writes_nothing():
     }
     assert pod()["securityContext"]["runAsNonRoot"]
     assert not pod()["automountServiceAccountToken"]
-    assert all(mount.get("readOnly") or mount["name"] == "tmp" for mount in container["volumeMounts"])
+    assert [mount["name"] for mount in container["volumeMounts"]] == ["tmp"]
+    assert all("emptyDir" in one for one in pod()["volumes"]), "a folder that a node lacks is made there, or cannot be"
+    assert "priorityClassName" not in pod(), "GKE wants a ResourceQuota for the system's, and a producer evicts nobody"
     assert "nvidia.com/gpu" not in str(container["resources"]), "a chip that is asked for is taken from a workload"
 
 

@@ -16,6 +16,7 @@ from bench.measure import Load, Result, measure, table
 from bench.panels import measure_panels, panel_table
 from bench.seed import Day
 from dashboards.live.console import Console
+from local.parts import require_parts
 from producers.flags import FiniteRange
 from schema.terminal import say
 
@@ -63,6 +64,8 @@ def command(
     Every chip is sampled every second. Costs are CPU time of the processes, merges included; freshness is from a
     sample's end until it is visible; bytes are as compressed on the wire and as stored raw.
     """
+    if produce is None:
+        require_parts()
     if attacks is not None:
         _attack(attacks, seconds or 60.0, json_path)
         return

@@ -7,6 +7,7 @@ import click
 from gigawatt.looking import quiet_clients
 from local import stack, up
 from local.broker import Kind
+from local.parts import require_parts
 from producers.flags import FiniteRange
 
 _PORT = click.IntRange(1, 65535)
@@ -65,6 +66,7 @@ def command(
     A Kafka broker, ClickHouse, the schema, workers, a simulated fleet, and a live page. All ports are on loopback.
     What crashes is started again; everything ends with this command, on SIGINT or SIGTERM.
     """
+    require_parts()
     quiet_clients()
     plan = stack.Plan(
         state=state.absolute(), chips=chips, fleet_file=fleet_file, workers=workers, broker=broker,

@@ -15,8 +15,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from jgo.maven import MavenContext, PythonResolver
-
 from schema.errors import GigawattError
 
 if TYPE_CHECKING:
@@ -59,6 +57,7 @@ def pinned() -> tuple[str, list[Jar]]:
 
 def fetch_from_maven(jar: Jar, directory: Path, advance: Advance) -> Path:
     """Download one artifact with jgo, which follows Maven's layout of paths below `directory`."""
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415  an image of workers has none
 
     @contextmanager
     def progress(_name: str, _size: int) -> "Iterator[Advance]":

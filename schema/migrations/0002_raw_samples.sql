@@ -4,7 +4,7 @@
 
 CREATE TABLE sample_batches
 (
-    time DateTime('UTC') CODEC(Delta, ZSTD(1)) COMMENT 'the second in which the earliest sample ends',
+    time DateTime('UTC') COMMENT 'the second in which the earliest sample ends' CODEC(Delta, ZSTD(1)),
     site LowCardinality(String),
     fleet LowCardinality(String),
     platform LowCardinality(String),
@@ -14,18 +14,18 @@ CREATE TABLE sample_batches
     jobs Array(String) CODEC(ZSTD(1)),
     kafka_partition Array(UInt16) CODEC(T64, ZSTD(1)),
     kafka_offset Array(UInt64) CODEC(T64, ZSTD(1)),
-    ts_delta_ms Array(Int32) CODEC(T64, ZSTD(1)) COMMENT 'end of the interval, since time',
+    ts_delta_ms Array(Int32) COMMENT 'end of the interval, since time' CODEC(T64, ZSTD(1)),
     interval_ms Array(UInt32) CODEC(T64, ZSTD(1)),
-    series Array(UInt64) CODEC(ZSTD(1)) COMMENT 'whose sample: chip_series',
-    job_index Array(UInt32) CODEC(T64, ZSTD(1)) COMMENT 'into jobs, from 1; 0 for none',
-    power_dw Array(UInt32) CODEC(T64, ZSTD(1)) COMMENT 'tenths of a watt',
-    power_method Array(UInt8) CODEC(T64, ZSTD(1)) COMMENT '0 none, 1 counter, 2 sensor, 3 percent, 4 model, 5 meter',
-    power_error_dw Array(UInt32) CODEC(T64, ZSTD(1)) COMMENT 'tenths of a watt',
-    utilization_pm Array(UInt16) CODEC(T64, ZSTD(1)) COMMENT 'per mille',
-    tensor_pm Array(UInt16) CODEC(T64, ZSTD(1)) COMMENT 'per mille',
+    series Array(UInt64) COMMENT 'whose sample: chip_series' CODEC(ZSTD(1)),
+    job_index Array(UInt32) COMMENT 'into jobs, from 1; 0 for none' CODEC(T64, ZSTD(1)),
+    power_dw Array(UInt32) COMMENT 'tenths of a watt' CODEC(T64, ZSTD(1)),
+    power_method Array(UInt8) COMMENT '0 none, 1 counter, 2 sensor, 3 percent, 4 model, 5 meter' CODEC(T64, ZSTD(1)),
+    power_error_dw Array(UInt32) COMMENT 'tenths of a watt' CODEC(T64, ZSTD(1)),
+    utilization_pm Array(UInt16) COMMENT 'per mille' CODEC(T64, ZSTD(1)),
+    tensor_pm Array(UInt16) COMMENT 'per mille' CODEC(T64, ZSTD(1)),
     memory_used_mib Array(UInt32) CODEC(T64, ZSTD(1)),
     memory_total_mib Array(UInt32) CODEC(T64, ZSTD(1)),
-    temperature_dc Array(Int16) CODEC(T64, ZSTD(1)) COMMENT 'tenths of a degree Celsius',
+    temperature_dc Array(Int16) COMMENT 'tenths of a degree Celsius' CODEC(T64, ZSTD(1)),
     throttle Array(UInt8) CODEC(T64, ZSTD(1))
 )
 ENGINE = MergeTree

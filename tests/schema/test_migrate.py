@@ -1,5 +1,7 @@
 """Migrations go forward only, once each, and refuse a past that was edited."""
 
+import re
+
 import pytest
 
 from schema.limits import RAW_RETENTION_MS
@@ -22,6 +24,16 @@ def test_only_what_was_not_applied_is_pending():
 def test_a_changed_migration_is_refused():
     with pytest.raises(MigrationError, match=r"made with another 0001_one\.sql"):
         pending([Migration(1, ONE.name, "CREATE TABLE other (a UInt8)"), TWO], applied(ONE))
+
+
+def test_a_database_that_was_made_before_a_file_was_written_anew_goes_on():
+    """The order of COMMENT and CODEC is all that changed."""
+    order = re.compile(r"(COMMENT '[^']*') (CODEC\((?:[^()]|\([^()]*\))*\))")
+    anew = [one for one in load() if one.name in {"0001_power.sql", "0002_raw_samples.sql", "0006_dashboards.sql"}]
+    before = {one.version: Migration(one.version, one.name, order.sub(r"\2 \1", one.sql)) for one in anew}
+
+    assert all(before[one.version].checksum != one.checksum for one in anew)
+    assert pending(load(), applied(*(before.get(one.version, one) for one in load()))) == []
 
 
 def test_a_database_from_the_future_is_refused():

@@ -1,6 +1,5 @@
 """The real front in a real process, and the ordinary client."""
 
-import os
 import re
 import signal
 import socket
@@ -21,9 +20,8 @@ import urllib3
 from clickhouse_connect.driver.client import Client
 
 from schema.passwords import password_of
+from tests.engine import OLDEST, environment
 
-OLDEST = Path(sys.prefix) / "oldest-engine"
-"""Where `make test` keeps the engine of ClickHouse 25.8, which stands before the newest on the path."""
 READY = re.compile(r"clickhouse ready on 127\.0\.0\.1:(\d+)")
 
 
@@ -86,9 +84,7 @@ def launch(path: Path, *options: str, oldest: bool = False, passes: tuple[int, .
     """
     command = [sys.executable, "-m", "local.clickhouse", "--path", str(path), "--port", "0", *options]
     # A time zone of the machine that is not UTC must not show.
-    env = os.environ | {"TZ": "America/New_York"}
-    if oldest:
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OLDEST), env.get("PYTHONPATH"))))
+    env = environment(oldest=oldest) | {"TZ": "America/New_York"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env, pass_fds=passes)
 
 
