@@ -41,6 +41,13 @@ class Seen:
     ago_s: float
 
 
+class Refused(NamedTuple):
+    """How many rows were rejected for a reason, and what the newest of them said."""
+
+    rows: int
+    detail: str
+
+
 class Doubt(NamedTuple):
     """A fleet of which chips were reported twice in the last minute and a half, and the first hosts that did."""
 
@@ -131,14 +138,14 @@ def seen(client: Client) -> list[Seen]:
     return [Seen(*row) for row in rows]
 
 
-def refused(client: Client) -> dict[str, int]:
-    """Return the rows refused in the last hour, by reason, most first."""
+def refused(client: Client) -> dict[str, Refused]:
+    """Return the rows rejected in the last hour, by reason, most first."""
     rows = client.query(
-        "SELECT reason, sum(rows) FROM gigawatt.rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR "
-        "GROUP BY reason ORDER BY sum(rows) DESC LIMIT {most:UInt8}",
+        "SELECT reason, sum(rows), argMax(detail, time) FROM gigawatt.rejected_rows "
+        "WHERE time >= now64(3) - INTERVAL 1 HOUR GROUP BY reason ORDER BY sum(rows) DESC LIMIT {most:UInt8}",
         parameters={"most": REASONS},
     ).result_rows
-    return {reason: int(count) for reason, count in rows}
+    return {reason: Refused(int(count), detail) for reason, count, detail in rows}
 
 
 def lost_letters(client: Client) -> tuple[int, int, str]:
@@ -247,12 +254,14 @@ def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -
     return Finding("lost", up=not said, detail=f"in the last 24 h: {'; '.join(said)}" if said else "nothing")
 
 
-def refused_finding(refused: Mapping[str, int]) -> Finding:
-    """Say what was refused."""
+def refused_finding(refused: Mapping[str, Refused]) -> Finding:
+    """Say what was rejected, and of the most frequent reason an example."""
     if not refused:
         return Finding("refused", up=True, detail="nothing in the last hour")
-    each = ", ".join(f"{count:,} {reason}" for reason, count in refused.items())
-    return Finding("refused", up=True, detail=f"in the last hour: {each}")
+    each = ", ".join(f"{one.rows:,} {reason}" for reason, one in refused.items())
+    newest = next(iter(refused.values())).detail
+    example = f"; such as: {newest}" if newest else ""
+    return Finding("refused", up=True, detail=f"in the last hour: {each}{example}")
 
 
 def letters_finding(letters: int, rows: int, why: str) -> Finding:
