@@ -19,6 +19,8 @@ STANDS_S: Final = 4.0
 SHOWN: Final = 5
 PARTITIONS: Final = 12
 """So many partitions that are behind are named, the furthest ones."""
+DISK_LOW_BYTES: Final = 2 * 10**9
+"""A disk with less is about to be full."""
 REASONS: Final = 12
 """So many reasons are told, those of most rows."""
 
@@ -74,6 +76,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
     except GigawattError as error:
         yield Finding("clickhouse", up=False, detail=str(error))
         return
+    yield disk_finding(*disk(client))
     schema = schema_finding(applied(client))
     yield schema
     if not schema.up:
@@ -192,6 +195,24 @@ def deleted(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> d
 def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
     """Return per partition how many of its kept messages are not stored; `ends` are first and next offsets."""
     return {number: max(end - max(stored.get(number, -1) + 1, first), 0) for number, (first, end) in ends.items()}
+
+
+def disk(client: Client) -> tuple[int, int]:
+    """Return the free and all bytes of the fullest disk that ClickHouse stores on; none where it tells of none."""
+    rows = client.query(
+        "SELECT free_space, total_space FROM system.disks WHERE is_remote = 0 ORDER BY free_space LIMIT 1"
+    ).result_rows
+    return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
+
+
+def disk_finding(free: int, total: int) -> Finding:
+    """Say how much room is left. Down when it is nearly full."""
+    if not total:
+        return Finding("disk", up=True, detail="ClickHouse tells of none")
+    detail = f"{free / 1e9:,.1f} GB of {total / 1e9:,.1f} GB are free where ClickHouse stores"
+    if free < DISK_LOW_BYTES:
+        return Finding("disk", up=False, detail=f"{detail}; free some space: what cannot be stored waits in Kafka")
+    return Finding("disk", up=True, detail=detail)
 
 
 def schema_finding(applied: Mapping[int, tuple[str, str]]) -> Finding:

@@ -13,9 +13,11 @@ from urllib.parse import quote
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
+from local.room import log_bytes
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
 from schema.clickhouse import connect
+from schema.disk import free_bytes
 from schema.errors import EXIT_START_AGAIN
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, migrate, set_budgets
@@ -27,7 +29,7 @@ DEFAULT_CHIPS: Final = 5_000
 DEFAULT_CHIPS_IN_MEMORY: Final = 500
 """For a broker that keeps its log in memory and never lets go of it: about 150 MB an hour."""
 LOG_BYTES: Final = 3 * 2**29
-"""All partitions of the samples topic together, besides one segment each."""
+"""All partitions of the samples topic together, besides one segment each; less on a small disk."""
 SEGMENT_BYTES: Final = 16 * 2**20
 
 T = TypeVar("T")
@@ -88,7 +90,8 @@ async def start(
     Raises `GigawattError` when a part cannot be started.
     """
     partitions = Settings.read().partitions
-    retention = Retention(partition_bytes=LOG_BYTES // partitions, segment_bytes=SEGMENT_BYTES)
+    kept = log_bytes(LOG_BYTES, partitions * SEGMENT_BYTES, free_bytes(plan.state))
+    retention = Retention(partition_bytes=kept // partitions, segment_bytes=SEGMENT_BYTES)
     broker = await in_thread(
         lambda: prepare(plan.state, plan.kafka_port, kind=plan.broker, retention=retention, downloaded=downloaded)
     )

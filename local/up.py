@@ -23,12 +23,15 @@ from local.broker.progress import download_shown
 from local.clickhouse.place import listening
 from local.instance import only_one
 from local.ports import require_free
+from local.room import low, require_room
 from local.screen import Screen
 from local.supervisor import Event, GivenUpError, Happened, Supervisor
 from schema import fleet
 from schema.clickhouse import connect
+from schema.disk import free_bytes
 from schema.errors import GigawattError
 from schema.passwords import FILE_VARIABLE, password_file, password_of, state_home
+from schema.said import Reasons
 
 UNTIL_LIVE_S = 0.5
 
@@ -55,9 +58,12 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
             ready_file.unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
         raise GigawattError(f"cannot write to {error.filename}: {error.strerror}") from error
+    little = require_room(plan.state)
     if plan.fleet_file:
         fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
     bypass_proxy(os.environ)
+    if little:
+        screen.say(little)
     with only_one(plan.state):
         require_ports(plan)
         password_of(plan.clickhouse_directory)
@@ -122,6 +128,7 @@ class _Run:
         self._ready_file = ready_file
         self._began = psutil.Process().create_time()
         self._crashes = 0
+        self._little = Reasons()
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         # One that must hold for minutes has done so when the page is opened.
@@ -161,6 +168,7 @@ class _Run:
         """Show the summary for ever, and say when what is `waiting` to be seen is live."""
         trouble = ""
         while True:
+            self._look_at_disk()
             try:
                 summary = await stack.in_thread(self._reader.read)
             except GigawattError as error:
@@ -174,6 +182,14 @@ class _Run:
                     self.screen.say(f"live after {self._age_s():.1f} s")
                 self.screen.show(summary, self._watch.newest, self._footer())
             await asyncio.sleep(UNTIL_LIVE_S if waiting or trouble else self.screen.look_every_s)
+
+    def _look_at_disk(self) -> None:
+        """Say once that the disk is low, and once that it is full, until it no longer is."""
+        line = low(free_bytes(self._plan.state), self._plan.state)
+        if not line:
+            self._little.clear()
+        elif self._little.is_new(line.partition(":")[0]):
+            self.screen.say(line)
 
     def _ready(self, chips: int) -> None:
         plan = self._plan

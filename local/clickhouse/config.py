@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from local.room import KEPT_FREE_BYTES
+
 _MB, _GB = 1_000_000, 1_000_000_000
 _MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _CORES = os.cpu_count() or 1
@@ -170,6 +172,7 @@ class EngineConfig:
   <background_pool_size>{self.merge_threads}</background_pool_size>
   <concurrent_threads_soft_limit_num>{_CORES}</concurrent_threads_soft_limit_num>
   <merge_tree>
+    <min_free_disk_bytes_to_perform_insert>{KEPT_FREE_BYTES}</min_free_disk_bytes_to_perform_insert>
     <min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>
   </merge_tree>
   <profiles>
