@@ -188,7 +188,7 @@ def test_a_packed_insert_ends_when_its_client_goes_away(front, client, table):
         ("(a UInt64, CONSTRAINT small CHECK a < 2) ENGINE = MergeTree ORDER BY a", 469),
         ("(a UInt64) ENGINE = MergeTree ORDER BY a PARTITION BY a", 252),
         (
-            "(a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS min_free_disk_bytes_to_perform_insert = 1000000000000000",
+            "(a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS min_free_disk_bytes_to_perform_insert = 100000000000000",
             243,
         ),
     ],
