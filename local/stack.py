@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
 from local.room import log_bytes
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
-from schema.clickhouse import connect
+from schema.clickhouse import ClickHouseAwayError, connect, why
 from schema.disk import free_bytes
-from schema.errors import EXIT_START_AGAIN
+from schema.errors import EXIT_START_AGAIN, GigawattError
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, migrate, set_budgets
 from schema.passwords import password_of
@@ -152,9 +155,33 @@ async def _start_store(
             starts_again_on=EXIT_START_AGAIN,
         )
     )
-    await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
-    if fleet is not None:
-        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet)))
+    await in_thread(lambda: _prepare_store(plan, fleet, said))
+
+
+def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str], None]) -> None:
+    """Bring the tables up to date. Raises `GigawattError`: who asks here has started the engine, and cannot again."""
+    try:
+        client = connect(plan.clickhouse, database=None)
+        for table, parts in broken_parts(client):
+            said(f"{parts} damaged files of the table {table} are set aside: what they held is missing in its sums")
+        migrate(client, load(), said)
+        if fleet is not None:
+            set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet))
+    except (ClickHouseAwayError, ClickHouseError) as error:
+        directory = plan.clickhouse_directory
+        raise GigawattError(
+            f"the engine does not serve what is in {directory} ({why(error)}): see {plan.state / 'logs'}; if its files "
+            "are damaged, move that directory away, which begins without what it holds, or name another with --state"
+        ) from error
+
+
+def broken_parts(client: Client) -> list[tuple[str, int]]:
+    """Return the tables of which the engine set damaged parts aside, and how many."""
+    rows = client.query(
+        "SELECT table, count() FROM system.detached_parts "
+        "WHERE database = 'gigawatt' AND startsWith(reason, 'broken') GROUP BY table ORDER BY table"
+    ).result_rows
+    return [(str(table), int(parts)) for table, parts in rows]
 
 
 def answers(host: str, port: int, timeout_s: float = 0.5) -> bool:

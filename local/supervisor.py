@@ -24,7 +24,7 @@ from typing import Self
 from local.childlog import ChildLog
 from producers.child import dying_with_us
 from schema.disk import FULL, free_bytes, is_full
-from schema.errors import GigawattError
+from schema.errors import EXIT_NOT_AGAIN, GigawattError
 
 ASK_EVERY_S = 0.05
 BOUND_LOGS_EVERY_S = 10.0
@@ -39,7 +39,8 @@ class Child:
     `is_ready` is called in a thread, may block for a few seconds, must not raise; without it, what runs is ready.
     `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL. What others need `stops_last`, whenever
     it was started. `passes` are our file descriptors that it has, too, under the same numbers. With the exit code
-    `starts_again_on` it ends itself to be started again: once it was ready, that is no crash, however often.
+    `starts_again_on` it ends itself to be started again: once it was ready, that is no crash, however often. With
+    `EXIT_NOT_AGAIN` it is given up at once, in its own last words.
     """
 
     name: str
@@ -248,6 +249,9 @@ class Supervisor:
 
     def _after_crash(self, run: _Run, process: asyncio.subprocess.Process) -> float:
         """Say how it crashed; the seconds to wait before the next start, or GivenUpError."""
+        if process.returncode == EXIT_NOT_AGAIN:
+            words = "".join(run.log.tail(1)) or "it cannot run"
+            raise GivenUpError(f"{words}; see {run.log.path}", run.log.tail(TAIL_LINES)[:-1])
         crashes = self._recent(run.crashed_at_s)
         how = ending(process.returncode or 0)
         killed = process.returncode == -signal.SIGKILL  # which leaves no last words

@@ -5,6 +5,7 @@ import pytest
 
 from local import room
 from local.supervisor import Child, GivenUpError, Happened, Patience, Supervisor
+from schema.errors import EXIT_NOT_AGAIN
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,15 @@ def test_a_child_that_ends_for_want_of_room_is_told_so(tmp_path):
     with pytest.raises(GivenUpError, match=r"the disk is full: free some space, where .* lies"):
         asyncio.run(run())
     assert any("the disk is full" in event.line for event in told if event.happened is Happened.CRASHED)
+
+
+def test_a_child_that_would_fail_again_is_given_up_at_once(tmp_path):
+    """In its own last words, without five tries."""
+    code = f"import sys; sys.stderr.write('its files are damaged\\n'); sys.exit({EXIT_NOT_AGAIN})"
+
+    async def run():
+        async with Supervisor(tmp_path / "logs") as supervisor:
+            await supervisor.start(Child("clickhouse", (sys.executable, "-c", code), is_ready=lambda: False))
+
+    with pytest.raises(GivenUpError, match=r"^its files are damaged; see .*clickhouse\.log$"):
+        asyncio.run(run())
