@@ -9,7 +9,14 @@ from typing import Final
 _NAME: Final = "gigawatt.plain"
 _PLAIN: Final = MappingProxyType(
     {
-        **{"±": "+-", "\u2013": "-", "\u2014": "-", "·": "|", "…": "...", "\u00d7": "x", "µ": "u", "→": "->"},
+        "±": "+-",
+        "\u2013": "-",
+        "\u2014": "-",
+        "·": "|",
+        "…": "...",
+        "\u00d7": "x",
+        "µ": "u",
+        "→": "->",
         **dict(zip("▁▂▃▄▅▆▇█", "._-=+*#@", strict=True)),
     }
 )
