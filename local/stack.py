@@ -5,7 +5,7 @@ import http.client
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -34,6 +34,7 @@ DEFAULT_CHIPS_IN_MEMORY: Final = 500
 LOG_BYTES: Final = 3 * 2**29
 """All partitions of the samples topic together, besides one segment each; less on a small disk."""
 SEGMENT_BYTES: Final = 16 * 2**20
+_SHOWN: Final = 3
 
 T = TypeVar("T")
 
@@ -166,6 +167,8 @@ def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str],
             said(f"{parts} damaged files of the table {table} are set aside: what they held is missing in its sums")
         migrate(client, load(), said)
         if fleet is not None:
+            if plan.fleet_file is None:
+                refuse_to_replace(own_budgets(client), plan)
             set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet))
     except (ClickHouseAwayError, ClickHouseError) as error:
         directory = plan.clickhouse_directory
@@ -173,6 +176,22 @@ def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str],
             f"the engine does not serve what is in {directory} ({why(error)}): see {plan.state / 'logs'}; if its files "
             "are damaged, move that directory away, which begins without what it holds, or name another with --state"
         ) from error
+
+
+def own_budgets(client: Client) -> list[str]:
+    """Return the fleets with a budget that the default fleet does not have: somebody's own."""
+    ours = {one[:3] for one in fleets.budgets(fleets.load())}
+    rows = client.query("SELECT site, fleet, platform FROM gigawatt.budgets ORDER BY site, fleet, platform").result_rows
+    return [" / ".join(row) for row in map(tuple, rows) if row not in ours]
+
+
+def refuse_to_replace(own: Sequence[str], plan: Plan) -> None:
+    """Raise `GigawattError` when a simulated fleet would take the place of somebody's budgets."""
+    if own:
+        raise GigawattError(
+            f"{plan.state} has budgets of your own ({', '.join(own[:_SHOWN])}), which a simulated fleet would replace: "
+            "run it with --chips 0, simulate yours with --fleet-file, or name another directory with --state"
+        )
 
 
 def broken_parts(client: Client) -> list[tuple[str, int]]:
