@@ -224,10 +224,8 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
 
 def _fleet(root: Table) -> Fleet:
     root.allow(("sites", "chips", "pool", "rack", "limits"))
-    models = {
-        **chips.catalogue(),
-        **{name: own_chip(table, name) for name, table in root.named_tables("chips").items()},
-    }
+    own = {name: own_chip(table, name) for name, table in root.named_tables("chips").items()}
+    models = {**chips.catalogue(), **own}
     sites = {name: _site(table, name) for name, table in root.named_tables("sites").items()}
     tables = root.tables("pool")
     if not tables:

@@ -1,7 +1,6 @@
 """Chip models of the operator's own, in the fleet file: those that the catalogue does not have.
 
-A budget needs their platform alone. No figure of them is the catalogue's: what they draw is for a simulation, and counts
-as guessed.
+A budget needs their platform alone. What they draw is for a simulation, and counts as guessed.
 """
 
 from collections.abc import Mapping

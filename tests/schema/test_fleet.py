@@ -308,7 +308,7 @@ def test_a_model_of_the_operators_own_has_a_budget():
             "[chips.h100-costum]",
             "9: model: unknown model 'h100-custom', did you mean h100-costum",
         ),
-        ("h100-custom", "h100-sxm", "4: h100-sxm: is in the chip catalogue already"),
+        ("h100-custom", "h100-sxm", "3: h100-sxm: is in the chip catalogue already"),
         ('"nvidia"', '"nvidea"', "4: platform: unknown platform 'nvidea', did you mean nvidia"),
         ('platform = "nvidia"', "", "3: platform: missing"),
         ('"nvidia"', '"nvidia"\npeak_w = 80\nidle_w = 90', "5: peak_w: must be more than idle_w"),

@@ -49,7 +49,7 @@ def test_downloads_are_kept_in_the_users_cache_home():
 
 
 def test_downloads_are_kept_beside_the_data_where_the_cache_cannot_be_written(tmp_path: Path):
-    """A home that cannot be written is no reason to keep the log in memory; what is in the cache is used all the same."""
+    """A home that cannot be written is no reason to keep the log in memory; nothing is fetched twice."""
     version, pinned = jars.pinned()
     nowhere, cache, state = Path("/proc/nowhere"), tmp_path / "cache", tmp_path / "state"
 
