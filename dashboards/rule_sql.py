@@ -121,16 +121,17 @@ _REPORTING: Final = """(
         SELECT site, fleet, platform, max(planned) AS expected, argMax(limits_told, length(limits_told)) AS limits
         FROM
         (
-            SELECT site, fleet, platform, toFloat64(power_chips_expected) AS planned, limits AS limits_told
+            SELECT
+                site, fleet, platform, if(budget_w IS NULL, 0, toFloat64(power_chips_expected)) AS planned,
+                limits AS limits_told, chips_expected > 0 AS is_wanted
             FROM capacity_at(at = $__toTime)
-            WHERE budget_w IS NOT NULL
             UNION ALL
-            SELECT site, fleet, platform, power_chips_expected, CAST(map(), 'Map(String, Float64)')
+            SELECT site, fleet, platform, power_chips_expected, CAST(map(), 'Map(String, Float64)'), false
             FROM fleet_power_windows
             WHERE resolution_s = 60 AND time >= $__toTime - INTERVAL 1 HOUR AND time <= $__toTime
         )
         GROUP BY site, fleet, platform
-        HAVING expected > 0
+        HAVING expected > 0 AND max(is_wanted)  -- else it was forgotten
     ) AS wanted
     LEFT JOIN
     (

@@ -10,6 +10,7 @@ from gigawatt import commands
 from gigawatt.command_folder import CommandFolder
 from schema.errors import GigawattError
 from schema.harmless import make_libraries_harmless
+from schema.plain_output import write_whatever_comes
 from schema.printable import printable_lines, told, without_secrets
 
 
@@ -31,6 +32,7 @@ def main() -> None:
     for client in (*_CLIENTS, "urllib3"):
         logging.getLogger(client).setLevel(logging.CRITICAL + 1)  # what they log is what the error says
     make_libraries_harmless()
+    write_whatever_comes()
     try:
         status = gigawatt(prog_name="gigawatt", standalone_mode=False)
     except click.Abort:

@@ -19,6 +19,8 @@ STANDS_S: Final = 4.0
 SHOWN: Final = 5
 PARTITIONS: Final = 12
 """So many partitions that are behind are named, the furthest ones."""
+DISK_LOW_BYTES: Final = 2 * 10**9
+"""A disk with less is about to be full."""
 REASONS: Final = 12
 """So many reasons are told, those of most rows."""
 
@@ -39,6 +41,13 @@ class Seen:
     worker: str
     blocks: int
     ago_s: float
+
+
+class Refused(NamedTuple):
+    """How many rows were rejected for a reason, and what the newest of them said."""
+
+    rows: int
+    detail: str
 
 
 class Doubt(NamedTuple):
@@ -67,6 +76,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
     except GigawattError as error:
         yield Finding("clickhouse", up=False, detail=str(error))
         return
+    yield disk_finding(*disk(client))
     schema = schema_finding(applied(client))
     yield schema
     if not schema.up:
@@ -131,14 +141,14 @@ def seen(client: Client) -> list[Seen]:
     return [Seen(*row) for row in rows]
 
 
-def refused(client: Client) -> dict[str, int]:
-    """Return the rows refused in the last hour, by reason, most first."""
+def refused(client: Client) -> dict[str, Refused]:
+    """Return the rows rejected in the last hour, by reason, most first."""
     rows = client.query(
-        "SELECT reason, sum(rows) FROM gigawatt.rejected_rows WHERE time >= now64(3) - INTERVAL 1 HOUR "
-        "GROUP BY reason ORDER BY sum(rows) DESC LIMIT {most:UInt8}",
+        "SELECT reason, sum(rows), argMax(detail, time) FROM gigawatt.rejected_rows "
+        "WHERE time >= now64(3) - INTERVAL 1 HOUR GROUP BY reason ORDER BY sum(rows) DESC LIMIT {most:UInt8}",
         parameters={"most": REASONS},
     ).result_rows
-    return {reason: int(count) for reason, count in rows}
+    return {reason: Refused(int(count), detail) for reason, count, detail in rows}
 
 
 def lost_letters(client: Client) -> tuple[int, int, str]:
@@ -185,6 +195,24 @@ def deleted(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> d
 def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) -> dict[int, int]:
     """Return per partition how many of its kept messages are not stored; `ends` are first and next offsets."""
     return {number: max(end - max(stored.get(number, -1) + 1, first), 0) for number, (first, end) in ends.items()}
+
+
+def disk(client: Client) -> tuple[int, int]:
+    """Return the free and all bytes of the fullest disk that ClickHouse stores on; none where it tells of none."""
+    rows = client.query(
+        "SELECT free_space, total_space FROM system.disks WHERE is_remote = 0 ORDER BY free_space LIMIT 1"
+    ).result_rows
+    return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
+
+
+def disk_finding(free: int, total: int) -> Finding:
+    """Say how much room is left. Down when it is nearly full."""
+    if not total:
+        return Finding("disk", up=True, detail="ClickHouse tells of none")
+    detail = f"{free / 1e9:,.1f} GB of {total / 1e9:,.1f} GB are free where ClickHouse stores"
+    if free < DISK_LOW_BYTES:
+        return Finding("disk", up=False, detail=f"{detail}; free some space: what cannot be stored waits in Kafka")
+    return Finding("disk", up=True, detail=detail)
 
 
 def schema_finding(applied: Mapping[int, tuple[str, str]]) -> Finding:
@@ -247,12 +275,14 @@ def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -
     return Finding("lost", up=not said, detail=f"in the last 24 h: {'; '.join(said)}" if said else "nothing")
 
 
-def refused_finding(refused: Mapping[str, int]) -> Finding:
-    """Say what was refused."""
+def refused_finding(refused: Mapping[str, Refused]) -> Finding:
+    """Say what was rejected, and of the most frequent reason an example."""
     if not refused:
         return Finding("refused", up=True, detail="nothing in the last hour")
-    each = ", ".join(f"{count:,} {reason}" for reason, count in refused.items())
-    return Finding("refused", up=True, detail=f"in the last hour: {each}")
+    each = ", ".join(f"{one.rows:,} {reason}" for reason, one in refused.items())
+    newest = next(iter(refused.values())).detail
+    example = f"; such as: {newest}" if newest else ""
+    return Finding("refused", up=True, detail=f"in the last hour: {each}{example}")
 
 
 def letters_finding(letters: int, rows: int, why: str) -> Finding:

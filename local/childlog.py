@@ -7,7 +7,7 @@ from pathlib import Path
 
 MIB = 1024 * 1024
 TAIL_BYTES = 8192
-LINE_CHARACTERS = 300
+LINE_CHARACTERS = 700
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,23 @@ import http.client
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
+from local.room import log_bytes
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
-from schema.clickhouse import connect
-from schema.errors import EXIT_START_AGAIN
+from schema.clickhouse import ClickHouseAwayError, connect, why
+from schema.disk import free_bytes
+from schema.errors import EXIT_START_AGAIN, GigawattError
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, migrate, set_budgets
 from schema.passwords import password_of
@@ -27,8 +32,9 @@ DEFAULT_CHIPS: Final = 5_000
 DEFAULT_CHIPS_IN_MEMORY: Final = 500
 """For a broker that keeps its log in memory and never lets go of it: about 150 MB an hour."""
 LOG_BYTES: Final = 3 * 2**29
-"""All partitions of the samples topic together, besides one segment each."""
+"""All partitions of the samples topic together, besides one segment each; less on a small disk."""
 SEGMENT_BYTES: Final = 16 * 2**20
+_SHOWN: Final = 3
 
 T = TypeVar("T")
 
@@ -88,7 +94,8 @@ async def start(
     Raises `GigawattError` when a part cannot be started.
     """
     partitions = Settings.read().partitions
-    retention = Retention(partition_bytes=LOG_BYTES // partitions, segment_bytes=SEGMENT_BYTES)
+    kept = log_bytes(LOG_BYTES, partitions * SEGMENT_BYTES, free_bytes(plan.state))
+    retention = Retention(partition_bytes=kept // partitions, segment_bytes=SEGMENT_BYTES)
     broker = await in_thread(
         lambda: prepare(plan.state, plan.kafka_port, kind=plan.broker, retention=retention, downloaded=downloaded)
     )
@@ -149,9 +156,51 @@ async def _start_store(
             starts_again_on=EXIT_START_AGAIN,
         )
     )
-    await in_thread(lambda: migrate(connect(plan.clickhouse, database=None), load(), said))
-    if fleet is not None:
-        await in_thread(lambda: set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet)))
+    await in_thread(lambda: _prepare_store(plan, fleet, said))
+
+
+def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str], None]) -> None:
+    """Bring the tables up to date. Raises `GigawattError`: who asks here has started the engine, and cannot again."""
+    try:
+        client = connect(plan.clickhouse, database=None)
+        for table, parts in broken_parts(client):
+            said(f"{parts} damaged files of the table {table} are set aside: what they held is missing in its sums")
+        migrate(client, load(), said)
+        if fleet is not None:
+            if plan.fleet_file is None:
+                refuse_to_replace(own_budgets(client), plan)
+            set_budgets(connect(plan.clickhouse), fleets.budgets(fleet), fleets.rack_hosts(fleet))
+    except (ClickHouseAwayError, ClickHouseError) as error:
+        directory = plan.clickhouse_directory
+        raise GigawattError(
+            f"the engine does not serve what is in {directory} ({why(error)}): see {plan.state / 'logs'}; if its files "
+            "are damaged, move that directory away, which begins without what it holds, or name another with --state"
+        ) from error
+
+
+def own_budgets(client: Client) -> list[str]:
+    """Return the fleets with a budget that the default fleet does not have: somebody's own."""
+    ours = {one[:3] for one in fleets.budgets(fleets.load())}
+    rows = client.query("SELECT site, fleet, platform FROM gigawatt.budgets ORDER BY site, fleet, platform").result_rows
+    return [" / ".join(row) for row in map(tuple, rows) if row not in ours]
+
+
+def refuse_to_replace(own: Sequence[str], plan: Plan) -> None:
+    """Raise `GigawattError` when a simulated fleet would take the place of somebody's budgets."""
+    if own:
+        raise GigawattError(
+            f"{plan.state} has budgets of your own ({', '.join(own[:_SHOWN])}), which a simulated fleet would replace: "
+            "run it with --chips 0, simulate yours with --fleet-file, or name another directory with --state"
+        )
+
+
+def broken_parts(client: Client) -> list[tuple[str, int]]:
+    """Return the tables of which the engine set damaged parts aside, and how many."""
+    rows = client.query(
+        "SELECT table, count() FROM system.detached_parts "
+        "WHERE database = 'gigawatt' AND startsWith(reason, 'broken') GROUP BY table ORDER BY table"
+    ).result_rows
+    return [(str(table), int(parts)) for table, parts in rows]
 
 
 def answers(host: str, port: int, timeout_s: float = 0.5) -> bool:

@@ -23,11 +23,13 @@ from typing import Self
 
 from local.childlog import ChildLog
 from producers.child import dying_with_us
-from schema.errors import GigawattError
+from schema.disk import FULL, free_bytes, is_full
+from schema.errors import EXIT_NOT_AGAIN, GigawattError
 
 ASK_EVERY_S = 0.05
 BOUND_LOGS_EVERY_S = 10.0
 TAIL_LINES = 10
+_NO_ROOM_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Child:
     `is_ready` is called in a thread, may block for a few seconds, must not raise; without it, what runs is ready.
     `env` None is our own. `stop_within_s` is the time from SIGTERM to SIGKILL. What others need `stops_last`, whenever
     it was started. `passes` are our file descriptors that it has, too, under the same numbers. With the exit code
-    `starts_again_on` it ends itself to be started again: once it was ready, that is no crash, however often.
+    `starts_again_on` it ends itself to be started again: once it was ready, that is no crash, however often. With
+    `EXIT_NOT_AGAIN` it is given up at once, in its own last words.
     """
 
     name: str
@@ -246,10 +249,15 @@ class Supervisor:
 
     def _after_crash(self, run: _Run, process: asyncio.subprocess.Process) -> float:
         """Say how it crashed; the seconds to wait before the next start, or GivenUpError."""
+        if process.returncode == EXIT_NOT_AGAIN:
+            words = "".join(run.log.tail(1)) or "it cannot run"
+            raise GivenUpError(f"{words}; see {run.log.path}", run.log.tail(TAIL_LINES)[:-1])
         crashes = self._recent(run.crashed_at_s)
         how = ending(process.returncode or 0)
         killed = process.returncode == -signal.SIGKILL  # which leaves no last words
         last = "" if killed else "".join(f": {line}" for line in run.log.tail(1))
+        if _disk_is_full(run.log):
+            last = f": {FULL}, where {run.log.path.parent.parent} lies"
         self._tell(run, Happened.CRASHED, process, f"{run.child.name} {how}{last}")
         if crashes >= self._patience.crashes:
             within = f"within {self._patience.window_s:.0f} s"
@@ -283,6 +291,12 @@ class Supervisor:
             for run in self._runs:
                 with suppress(OSError):  # the disk is full: tried again a little later
                     run.log.keep_bounded()
+
+
+def _disk_is_full(log: ChildLog) -> bool:
+    """Say whether a child said so, or had no room to: some are killed by the kernel where they find none."""
+    free = free_bytes(log.path)
+    return (free is not None and free < _NO_ROOM_BYTES) or any(map(is_full, log.tail(TAIL_LINES)))
 
 
 def ending(code: int) -> str:

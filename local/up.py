@@ -23,12 +23,15 @@ from local.broker.progress import download_shown
 from local.clickhouse.place import listening
 from local.instance import only_one
 from local.ports import require_free
+from local.room import low, require_room
 from local.screen import Screen
 from local.supervisor import Event, GivenUpError, Happened, Supervisor
 from schema import fleet
 from schema.clickhouse import connect
+from schema.disk import FULL, free_bytes, is_full
 from schema.errors import GigawattError
 from schema.passwords import FILE_VARIABLE, password_file, password_of, state_home
+from schema.said import Reasons
 
 UNTIL_LIVE_S = 0.5
 
@@ -45,6 +48,29 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
     """
     screen = Screen(Console(stderr=True))
     os.umask(0o077)  # data, logs and the ready file are their owner's alone, as are those of every child
+    _make_directories(plan, ready_file)
+    little = require_room(plan.state)
+    if plan.fleet_file:
+        fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
+    bypass_proxy(os.environ)
+    if little:
+        screen.say(little)
+    try:
+        abandoned = _run_alone(plan, screen, seconds, ready_file)
+    except GivenUpError as error:
+        for line in error.tail:
+            screen.say(f"  | {line}")
+        raise
+    except OSError as error:
+        if not str(error.filename or "").startswith(str(plan.state)):
+            raise
+        raise _unwritable(error, plan) from error
+    if abandoned:  # a download cannot be interrupted: what it has of a file is thrown away by the next start
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _make_directories(plan: stack.Plan, ready_file: Path | None) -> None:
     try:
         plan.state.mkdir(parents=True, exist_ok=True)
         if plan.state.stat().st_uid != os.geteuid():  # who could exchange what stands in it
@@ -54,24 +80,26 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
         if ready_file:
             ready_file.unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
-        raise GigawattError(f"cannot write to {error.filename}: {error.strerror}") from error
-    if plan.fleet_file:
-        fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
-    bypass_proxy(os.environ)
+        raise _unwritable(error, plan) from error
+
+
+def _run_alone(plan: stack.Plan, screen: Screen, seconds: float | None, ready_file: Path | None) -> bool:
+    """Run the stack as the only one on its state; True when a download was left behind."""
     with only_one(plan.state):
         require_ports(plan)
         password_of(plan.clickhouse_directory)
         os.environ[FILE_VARIABLE] = str(password_file(plan.clickhouse_directory))
-        try:
-            with listening(stack.HOST, plan.clickhouse_port) as listener:
-                abandoned = asyncio.run(_until_stopped(_Run(plan, screen, listener, ready_file), seconds))
-        except GivenUpError as error:
-            for line in error.tail:
-                screen.say(f"  | {line}")
-            raise
-        if abandoned:  # a download cannot be interrupted: what it has of a file is thrown away by the next start
-            sys.stderr.flush()
-            os._exit(0)
+        with listening(stack.HOST, plan.clickhouse_port) as listener:
+            return asyncio.run(_until_stopped(_Run(plan, screen, listener, ready_file), seconds))
+
+
+def _unwritable(error: OSError, plan: stack.Plan) -> GigawattError:
+    """Say what cannot be written: of the state, another directory can be named."""
+    reason = FULL if is_full(str(error)) else error.strerror
+    ours = str(error.filename or "").startswith(str(plan.state))
+    return GigawattError(
+        f"cannot write to {error.filename}: {reason}{'; or name another directory with --state' if ours else ''}"
+    )
 
 
 def bypass_proxy(environ: MutableMapping[str, str]) -> None:
@@ -122,6 +150,7 @@ class _Run:
         self._ready_file = ready_file
         self._began = psutil.Process().create_time()
         self._crashes = 0
+        self._little = Reasons()
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         # One that must hold for minutes has done so when the page is opened.
@@ -161,6 +190,7 @@ class _Run:
         """Show the summary for ever, and say when what is `waiting` to be seen is live."""
         trouble = ""
         while True:
+            self._look_at_disk()
             try:
                 summary = await stack.in_thread(self._reader.read)
             except GigawattError as error:
@@ -174,6 +204,14 @@ class _Run:
                     self.screen.say(f"live after {self._age_s():.1f} s")
                 self.screen.show(summary, self._watch.newest, self._footer())
             await asyncio.sleep(UNTIL_LIVE_S if waiting or trouble else self.screen.look_every_s)
+
+    def _look_at_disk(self) -> None:
+        """Say once that the disk is low, and once that it is full, until it no longer is."""
+        line = low(free_bytes(self._plan.state), self._plan.state)
+        if not line:
+            self._little.clear()
+        elif self._little.is_new(line.partition(":")[0]):
+            self.screen.say(line)
 
     def _ready(self, chips: int) -> None:
         plan = self._plan

@@ -1,42 +1,39 @@
 """Recorded samples from files, in blocks: Arrow IPC file and stream, Parquet, newline-delimited JSON, CSV.
 
-Rows stay as they were recorded, also those that break the contract: the worker refuses them with a reason.
-A file that cannot be read, or lacks a column that every sample must have, is refused here, in one line.
+Rows stay as they were recorded, also those that break the contract: the worker rejects them with a reason.
+A file that cannot be read, or lacks a column that every sample must have, is rejected here, in one line.
 """
 
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from producers import recorded_csv
+from producers.nvidia_smi import NOTHING_TOLD, Told
+from producers.recorded_csv import LINE_BYTES, RecordingError, line_of
 from schema import ndjson, unfolding
-from schema.errors import GigawattError
-from schema.samples import IDENTITY, LABELS, MEASURES
+from schema.samples import IDENTITY
 
 REQUIRED: Final = ("ts", "interval_ms", *IDENTITY)
 ROWS: Final = 65_536
 """Rows in a block, at most: what a reader holds in memory at a time."""
 _BLOCK_BYTES: Final = 8 * 2**20
-_LINE_BYTES: Final = 2**20
 _MOST_UNFOLDED_BYTES: Final = 2**30
 """What a batch, or a group of rows of Parquet, may unfold into: it is in memory as a whole."""
 _ARROW_FILE: Final = b"ARROW1"
 _PARQUET: Final = b"PAR1"
 _ARROW_STREAM: Final = b"\xff\xff\xff\xff"
-_CSV_ERROR: Final = re.compile(r"(?:CSV column #(\d+): |CSV parse error: )(?:Row #(\d+): )?(.*)")
+_BOM: Final = b"\xef\xbb\xbf"
 
 
-class RecordingError(GigawattError):
-    """A recording cannot be read; the message names the file, and the row and field where there is one."""
-
-
-def blocks(path: Path, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
+def blocks(path: Path, rows: int = ROWS, told: Told = NOTHING_TOLD) -> Iterator[pa.RecordBatch]:
     """Yield the rows of one file in order, in blocks of so many at most; the format is told by its content.
+
+    `told` is what the operator says of a recording of nvidia-smi, which has no labels.
 
     Raises `RecordingError` at the first block that cannot be read.
     """
@@ -46,19 +43,19 @@ def blocks(path: Path, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
             if not first:
                 raise RecordingError(f"{path} is empty")
             file.seek(0)
-            for block in _reader(path, file, first, rows):
+            for block in _reader(path, file, first, rows, told):
                 block.validate(full=True)  # a broken offset must not reach any arithmetic
                 if len(set(block.schema.names)) != block.num_columns:
                     raise RecordingError(f"{path} has two columns of one name")
                 for start in range(0, block.num_rows, rows):
                     yield block.slice(start, rows)
     except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror or _line(error)}") from error
+        raise RecordingError(f"{path} cannot be read: {error.strerror or line_of(error)}") from error
     except (pa.ArrowException, EOFError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path} is broken: {_line(error)}") from error
+        raise RecordingError(f"{path} is broken: {line_of(error)}") from error
 
 
-def _reader(path: Path, file: IO[bytes], first: bytes, rows: int) -> Iterator[pa.RecordBatch]:
+def _reader(path: Path, file: IO[bytes], first: bytes, rows: int, told: Told) -> Iterator[pa.RecordBatch]:
     if first.startswith(_PARQUET):
         recording = pq.ParquetFile(file)
         _check_parquet(path, recording.metadata)
@@ -70,10 +67,11 @@ def _reader(path: Path, file: IO[bytes], first: bytes, rows: int) -> Iterator[pa
     elif first.startswith(_ARROW_STREAM):
         _check_arrow(path, 0)
         yield from pa.ipc.open_stream(file)
-    elif first.lstrip()[:1] == b"{":
+    elif first.removeprefix(_BOM).lstrip()[:1] == b"{":
+        file.seek(len(_BOM) if first.startswith(_BOM) else 0)
         yield from _ndjson(path, file)
     else:
-        yield from _csv(path, file)
+        yield from recorded_csv.blocks(path, file, rows, told)
 
 
 def _check_arrow(path: Path, start: int) -> None:
@@ -120,14 +118,14 @@ def _ndjson(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
             for line in lines:
                 _check_line(path, number, line)
                 number += 1
-            raise RecordingError(f"{path}: lines up to {number} are not JSON: {_line(error)}") from error
+            raise RecordingError(f"{path}: lines up to {number} are not JSON: {line_of(error)}") from error
         number += len(lines)
 
 
 def _rest_of_line(path: Path, file: IO[bytes]) -> bytes:
-    rest = file.readline(_LINE_BYTES)
-    if len(rest) == _LINE_BYTES:
-        raise RecordingError(f"{path} has a line of more than {_LINE_BYTES >> 20} MiB: it is no recording of samples")
+    rest = file.readline(LINE_BYTES)
+    if len(rest) == LINE_BYTES:
+        raise RecordingError(f"{path} has a line of more than {LINE_BYTES >> 20} MiB: it is no recording of samples")
     return rest
 
 
@@ -138,52 +136,10 @@ def _check_line(path: Path, number: int, line: bytes) -> None:
     try:
         ndjson.decode(line)
     except ValueError as error:
-        raise RecordingError(f"{path}: line {number} is not a JSON object: {_line(error)}") from error
-
-
-def _csv(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
-    names = file.readline(_LINE_BYTES).decode(errors="replace").strip().lstrip("\ufeff").split(",")
-    names = [name.strip().strip('"') for name in names]
-    if "ts" not in names:
-        raise RecordingError(f"{path} is none of Arrow, Parquet, newline-delimited JSON and CSV of samples")
-    sample = file.readline(_LINE_BYTES).decode(errors="replace").split(",")
-    position = names.index("ts")
-    whole = len(sample) > position and sample[position].strip().lstrip("-").isdigit()
-    file.seek(0)
-    types = {
-        **dict.fromkeys(LABELS, pa.utf8()),
-        **dict.fromkeys(MEASURES, pa.float64()),
-        "interval_ms": pa.int64(),
-        "ts": pa.int64() if whole else pa.timestamp("ms", "UTC"),
-    }
-    first_row = 2  # the header is row 1
-    try:
-        reader = pc.open_csv(
-            file,
-            pc.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-            convert_options=pc.ConvertOptions(column_types=types, strings_can_be_null=True),
-        )
-        for block in reader:
-            yield block
-            first_row += block.num_rows
-    except pa.ArrowInvalid as error:
-        raise RecordingError(_csv_place(path, names, first_row, _line(error))) from error
-
-
-def _csv_place(path: Path, names: list[str], first_row: int, message: str) -> str:
-    found = _CSV_ERROR.search(message)
-    if not found:
-        return f"{path}: after row {first_row - 1}: {message}"
-    column, row, what = found[1], found[2], found[3]
-    field = f", field {names[int(column)]}" if column and int(column) < len(names) else ""
-    return f"{path}: row {row or f'{first_row} or later'}{field}: {what}"
+        raise RecordingError(f"{path}: line {number} is not a JSON object: {line_of(error)}") from error
 
 
 def lacking(block: pa.RecordBatch) -> list[str]:
     """Return the names of the columns that every sample must have and this block has not a value of."""
     present = set(block.schema.names)
     return [n for n in REQUIRED if n not in present or block.column(n).null_count == block.num_rows]
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

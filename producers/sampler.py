@@ -18,8 +18,9 @@ import structlog
 from producers.odd import without_odd
 from producers.reader import Answer, Reader
 from producers.refused import refused_rows, without_refused
-from producers.said import Reasons, SaidError
+from producers.said import SaidError
 from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
+from schema.said import Reasons
 
 _SLOW_AFTER_S: Final = 10.0
 _ABANDON_AFTER_S: Final = 1.0

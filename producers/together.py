@@ -17,8 +17,9 @@ from typing import Final
 import structlog
 
 from producers.reader import Answer, Reader
-from producers.said import Reasons, SaidError, reason_of
+from producers.said import SaidError, reason_of
 from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
+from schema.said import Reasons
 
 _SHARE_OF_TICK: Final = 0.5
 _LONGEST_WAIT_S: Final = 5.0

@@ -3,10 +3,16 @@
     [sites.iowa]
     utc_offset_h = -6
 
+    [chips.h100-custom]       # only for models that the chip catalogue does not have
+    platform = "nvidia"
+    chips_per_host = 8        # these three are for a simulation of them
+    idle_w = 80
+    peak_w = 900
+
     [[pool]]
     site = "iowa"
     fleet = "frontier"
-    model = "tpu-v7"          # of the chip catalogue, which knows the platform
+    model = "tpu-v7"          # of the chip catalogue, which knows the platform, or of [chips]
     count = 9216
     budget_mw = 7.5           # or budget_w; of the chips alone
     workload = "training"     # or inference, idle (the default)
@@ -37,6 +43,7 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 from schema import chips
 from schema.errors import GigawattError
 from schema.files import read_text
+from schema.fleet_chips import model_name, own_chip
 from schema.fleet_limits import DEFAULTS, LIMITS
 from schema.samples import PLATFORMS
 from schema.toml_table import Table, TomlFieldError
@@ -216,12 +223,14 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
 
 
 def _fleet(root: Table) -> Fleet:
-    root.allow(("sites", "pool", "rack", "limits"))
+    root.allow(("sites", "chips", "pool", "rack", "limits"))
+    own = {name: own_chip(table, name) for name, table in root.named_tables("chips").items()}
+    models = {**chips.catalogue(), **own}
     sites = {name: _site(table, name) for name, table in root.named_tables("sites").items()}
     tables = root.tables("pool")
     if not tables:
         root.fail("pool", "missing: a fleet file needs at least one [[pool]]")
-    pools = tuple(_pool(table, sites) for table in tables)
+    pools = tuple(_pool(table, sites, models) for table in tables)
     names: set[tuple[str, str, str]] = set()
     prefixes: set[str] = set()
     for table, pool in zip(tables, pools, strict=True):
@@ -259,11 +268,11 @@ def _declared(table: Table, sites: Mapping[str, Site]) -> Site:
     return sites[table.choice("site", sites)] if sites else table.fail("site", "declare it: [sites.NAME]")
 
 
-def _pool(table: Table, sites: Mapping[str, Site]) -> Pool:
+def _pool(table: Table, sites: Mapping[str, Site], models: Mapping[str, chips.Chip]) -> Pool:
     table.allow(_POOL_KEYS)
     site = _declared(table, sites)
     fleet = table.string("fleet")
-    chip = chips.chip(table.choice("model", chips.catalogue()))
+    chip = models[model_name(table, models)]
     if table.choice("platform", PLATFORMS, chip.platform) != chip.platform:
         table.fail("platform", f"{chip.model} is of platform {chip.platform!r}")
     workload = cast("Workload", table.choice("workload", get_args(Workload), "idle"))

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -148,6 +149,19 @@ def set_budgets(
     if racks:
         client.insert("rack_loads", [[now, *one] for one in racks], column_names=["loaded_at", *RackHost._fields])
     client.insert("budget_loads", rows, column_names=["loaded_at", *Budget._fields, "since", "planned"])
+
+
+def end_budgets(client: Client, ended: AbstractSet[tuple[str, str, str]], now: datetime) -> None:
+    """End the budgets of some fleets, by site, fleet and platform: all others and the racks stay as they are."""
+    if not ended:
+        return
+    rows = client.query("SELECT site, fleet, platform, budget_w, chips_expected, limits FROM budgets").result_rows
+    placed = client.query("SELECT site, rack, host FROM rack_hosts").result_rows
+    loads = [[now, *row, now, True] for row in rows if tuple(row[:3]) not in ended]
+    loads += [[now, *group, 0.0, 0, {}, now, False] for group in sorted(ended)]
+    if placed:
+        client.insert("rack_loads", [[now, *one] for one in placed], column_names=["loaded_at", *RackHost._fields])
+    client.insert("budget_loads", loads, column_names=["loaded_at", *Budget._fields, "since", "planned"])
 
 
 def _in_force(client: Client, budgets: Sequence[Budget], racks: Sequence[RackHost]) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from schema.errors import GigawattError
+from schema.home import home
 
 FILE_VARIABLE: Final = "GIGAWATT_CLICKHOUSE_PASSWORD_FILE"
 LOCK: Final = "lock"
@@ -23,7 +24,7 @@ _NAME: Final = "password"
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:
     """Return where this user's programs keep their state (XDG base directories)."""
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return Path(environ.get("XDG_STATE_HOME") or home(environ) / ".local" / "state")
 
 
 def password_of(directory: Path) -> str:

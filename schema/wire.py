@@ -34,7 +34,7 @@ def decode(value: bytes | None, content_type: str | None = None) -> pa.RecordBat
     """
     if not value:
         raise UndecodableError("empty message")
-    content_type = content_type or _told_apart(value)
+    content_type = content_type or told_apart(value)
     try:
         unfolded = unfolded_bytes(value, content_type)
     except unfolding.MalformedError as error:
@@ -56,12 +56,13 @@ def unfolded_bytes(value: bytes, content_type: str | None = None) -> int:
 
     Raises `schema.unfolding.MalformedError` where that cannot be told.
     """
-    if (content_type or _told_apart(value)) == ARROW_STREAM:
+    if (content_type or told_apart(value)) == ARROW_STREAM:
         return max(len(value), unfolding.arrow_stream_bytes(value))
     return unfolding.ndjson_bytes(value)
 
 
-def _told_apart(value: bytes) -> str:
+def told_apart(value: bytes) -> str:
+    """Return the content type that the first bytes of a message show."""
     return ARROW_STREAM if value.startswith(_ARROW_FIRST_BYTES) else NDJSON
 
 

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from schema import checks, encoding, samples, wire
+from schema import checks, encoding, explained, samples, wire
 from schema.printable import printable
 from schema.samples import DESCRIPTION, Ints, Rows, Samples
+from streams import json_rows
 from streams.blocks import LogMessage
 
 _PACKED_FROM_BYTES: Final = 1 << 20
@@ -92,7 +93,7 @@ def decode(messages: Sequence[LogMessage]) -> tuple[Decoded, list[Refusal]]:
 
 
 def refuse(decoded: Decoded, reasons: checks.Reasons) -> list[Refusal]:
-    """Return a refusal per message and reason, each with an Arrow batch of just those rows, as received."""
+    """Return a refusal per message and reason, each with just those rows, as received and in the message's own form."""
     refusals = []
     for index in np.unique(decoded.message_of[reasons != checks.ACCEPTED]).tolist():
         of_message = reasons[decoded.rows_of(index)]
@@ -104,22 +105,57 @@ def refuse(decoded: Decoded, reasons: checks.Reasons) -> list[Refusal]:
 
 def _refusal(decoded: Decoded, index: int, rows: Rows, reason: str) -> Refusal:
     message, received = decoded.messages[index], decoded.received[index]
-    taken = [_taken(column, rows) for column in received.columns]
-    batch = pa.RecordBatch.from_arrays(taken, names=received.schema.names)
-    if "reason" in batch.schema.names:  # a dead letter that was sent in again keeps only its newest reason
-        batch = batch.drop_columns(["reason"])
-    batch = batch.append_column("reason", pa.array([reason] * len(rows), pa.utf8()))
+    lines = json_rows.lines_of(message.value, message.content_type, received.num_rows)
+    told = f"{len(rows)} of {received.num_rows} rows"
+    if why := _why(message, received, int(rows[0]), lines, reason):
+        told = f"{why}; {told}"
+    if lines is not None:
+        value, content_type = json_rows.letter(lines, rows, reason), encoding.NDJSON
+        if len(value) > max(_PACKED_FROM_BYTES, len(message.value or b"")):  # it would not fit; a header has the reason
+            value = b"\n".join(lines[row] for row in rows.tolist())
+    else:
+        value, content_type = _arrow_letter(received, rows, reason), encoding.ARROW_STREAM
     return Refusal(
         partition=message.partition,
         offset=message.offset,
         appended_ms=message.appended_ms,
         reason=reason,
         rows=len(rows),
-        detail=f"{len(rows)} of {received.num_rows} rows",
-        # Of a message near its limit the rejected rows would not fit into one, and 100,000 rows are 12 MB to hand on.
-        value=encoding.encode(batch, compression="zstd" if batch.nbytes > _PACKED_FROM_BYTES else None),
-        content_type=encoding.ARROW_STREAM,
+        detail=printable(told, _DETAIL_CHARACTERS),
+        value=value,
+        content_type=content_type,
     )
+
+
+def _why(message: LogMessage, received: pa.RecordBatch, row: int, lines: Sequence[bytes] | None, reason: str) -> str:
+    """Say of the first of some rows which field breaks the contract; whatever is in it, this stops nothing."""
+    one = received.slice(row, 1)
+    try:
+        said = json_rows.said(lines[row]) if lines is not None else _said(one)
+        return explained.explain(reason, said, wire.columns([one]), message.appended_ms)
+    except Exception as error:  # noqa: BLE001  a row of any type is to be in its dead letter all the same
+        return f"not to be told: {type(error).__name__}"
+
+
+def _said(one: pa.RecordBatch) -> dict[str, object]:
+    """Return the fields of the contract of one row as they came; times as text."""
+    known = [name for name in one.schema.names if name in samples.SCHEMA.names]
+    values = {name: one.column(name)[0] for name in known}
+    return {
+        name: value.as_py() if name != "ts" or not value.is_valid else str(value)[:_TEXT_CHARACTERS]
+        for name, value in values.items()
+        if value.is_valid
+    }
+
+
+def _arrow_letter(received: pa.RecordBatch, rows: Rows, reason: str) -> bytes:
+    taken = [_taken(column, rows) for column in received.columns]
+    batch = pa.RecordBatch.from_arrays(taken, names=received.schema.names)
+    if "reason" in batch.schema.names:  # a dead letter that was sent in again keeps only its newest reason
+        batch = batch.drop_columns(["reason"])
+    batch = batch.append_column("reason", pa.array([reason] * len(rows), pa.utf8()))
+    # Of a message near its limit the rejected rows would not fit into one, and 100,000 rows are 12 MB to hand on.
+    return encoding.encode(batch, compression="zstd" if batch.nbytes > _PACKED_FROM_BYTES else None)
 
 
 def _taken(column: pa.Array, rows: Rows) -> pa.Array:

@@ -8,6 +8,7 @@ again, and a commit that another worker left unfinished is finished first, from 
 
 import asyncio
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -17,6 +18,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
+from schema import disk
+from schema.said import Reasons
 from schema.topics import LOST
 from streams.admission import NOTHING_SEEN
 from streams.blocks import Block, Commit, LogMessage, Span
@@ -30,6 +33,7 @@ MAX_HELD_BYTES: Final = 64 * 2**20
 MAX_COMMIT_WEIGHT: Final = 48 * 2**20
 _LOOK_AGAIN_S: Final = 0.05
 _RETRY_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
+_NUMBER: Final = re.compile(r"[0-9a-f-]*\d[0-9a-f-]*")
 
 T = TypeVar("T")
 
@@ -87,7 +91,7 @@ class Ingest:
         self._max_commit_weight = max_commit_weight
         self._partitions: dict[int, Partition] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._away = False
+        self._said = Reasons()
         self._log_ms = 0
 
     @property
@@ -222,14 +226,13 @@ class Ingest:
             try:
                 result = await call()
             except Exception as error:  # noqa: BLE001  any failure is one to be waited out, said aloud
-                if not self._away:
-                    self._away = True
-                    log.warning("cannot store; waiting, nothing is lost", error=_one_line(error))
+                line = _one_line(error)
+                if self._said.is_new(_NUMBER.sub("", line)):  # one kind of failure may be of many offsets
+                    log.warning("cannot store; waiting, nothing is lost", error=line)
                 await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
             else:
-                if self._away and attempt:
-                    self._away = False
+                if attempt and self._said.clear():
                     log.info("storing again", attempts=attempt)
                 return result
 
@@ -243,4 +246,5 @@ def _lies_in(message: LogMessage, span: Span) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return f"{disk.FULL} ({line})" if disk.is_full(str(error)) else line

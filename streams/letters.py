@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from schema.said import Reasons
 from streams.decoded import Refusal, Unwritten
 
 _AT_ONCE: Final = 64
@@ -66,6 +67,7 @@ class Letters:
         self._owed: deque[Refusal] = deque()
         self._owed_bytes = 0
         self._unable: str | None = None
+        self._said = Reasons()
         self._trying: asyncio.Task[None] | None = None
 
     async def write(self, refusals: Sequence[Refusal]) -> list[Unwritten]:
@@ -156,6 +158,8 @@ class Letters:
             if self._unable is not None:
                 log.info("dead letters are written again")
             self._unable = None
-        elif self._unable is None:
-            self._unable = unwritten[0].why
+            self._said.clear()
+            return
+        self._unable = unwritten[0].why
+        if self._said.is_new(self._unable):
             log.error("cannot write dead letters; samples are stored without them", error=self._unable)

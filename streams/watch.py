@@ -18,6 +18,7 @@ import structlog
 
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
+from schema.said import Reasons
 from schema.topics import MADE_ANEW, REJECTED, SAMPLES
 
 _EVERY_S: Final = 10.0
@@ -70,7 +71,7 @@ class Configured:
     """Keeps the configuration of the topic so that no sample is lost or misdated by it."""
 
     def __init__(self) -> None:
-        self._unable = False
+        self._said = Reasons()
 
     def set_again(self, admin: Keeper) -> None:
         """Set it again where it is not so, and log it."""
@@ -79,11 +80,10 @@ class Configured:
                 if was := admin.keep(topic):
                     settings = ", ".join(f"{key} was {value}" for key, value in was.items())
                     log.warning("set the topic's configuration back", topic=topic, settings=settings)
-            self._unable = False
+            self._said.clear()
         except GigawattError as error:
-            if not self._unable:
+            if self._said.is_new(str(error)):
                 log.warning("cannot set the topic's configuration back", error=str(error)[:200])
-            self._unable = True
 
 
 class Watch:

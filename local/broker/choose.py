@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from local.broker import jars, java, kafka, tansu
 from local.broker.running import Broker, Place
 from schema.errors import GigawattError
+from schema.home import home
 
 
 class Kind(StrEnum):
@@ -20,7 +22,24 @@ class Kind(StrEnum):
 
 def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """Where downloads are kept: `gigawatt` in the user's cache home (XDG base directories)."""
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "gigawatt")
+    return Path(environ.get("XDG_CACHE_HOME") or home(environ) / ".cache", "gigawatt")
+
+
+def jars_directory(cache: Path, state: Path, version: str, pinned: list[jars.Jar]) -> Path:
+    """Return where the jars are, or are to be: beside the data where the cache cannot be written."""
+    usual, beside = cache.absolute() / f"kafka-{version}", state / "cache" / f"kafka-{version}"
+    if jars.lacking(pinned, usual) and (not jars.lacking(pinned, beside) or not _can_be_written(usual)):
+        return beside
+    return usual
+
+
+def _can_be_written(directory: Path) -> bool:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory):
+            return True
+    except OSError:
+        return False
 
 
 def prepare(
@@ -44,7 +63,7 @@ def prepare(
         return tansu.prepare(place, environ=environ)
     try:
         version, pinned = jars.pinned()
-        directory = (cache or cache_directory(environ)).absolute() / f"kafka-{version}"
+        directory = jars_directory(cache or cache_directory(environ), place.state, version, pinned)
         class_path = jars.class_path(pinned, directory, fetch=fetch, downloaded=downloaded)
     except jars.JarsMissingError as error:
         if kind is Kind.KAFKA:

@@ -23,6 +23,7 @@ from schema.errors import GigawattError
 MIB = 1024 * 1024
 NODE = 1
 FORMAT_WITHIN_S = 60
+UTF_8 = "C.UTF-8"  # in the locale C, Java cannot open a path that has more than ASCII
 
 # Quick to start and small: no parallel collector threads, no files for jstat, none of the JVM's own chatter
 # (a class archive that no longer fits is a slower start, nothing to tell the operator).
@@ -121,6 +122,7 @@ def prepare(
     home.mkdir(parents=True, exist_ok=True)
     data, properties = home / "data", home / "server.properties"
     controller_port = free_port(place.host)
+    environ = {**environ, "LC_ALL": UTF_8}
     crash_report = f"-XX:ErrorFile={home / 'java-error-%p.log'}"
     command: tuple[str, ...] = (str(java.executable), *JVM, *QUIET, *LOGGING, crash_report)
     if java.major >= NATIVE_ACCESS_SINCE:

@@ -1,13 +1,16 @@
 """chDB's Python interface in its two shapes: the newest, and that of 3.7, whose engine is ClickHouse 25.8."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from chdb.state.sqlitelike import Connection
 
 HAS_STREAMED_INSERTS: Final = hasattr(Connection, "send_insert")
+"""By this the newest shape is told; no insert is streamed, see `Inserting`."""
+_NOT_ENOUGH_SPACE: Final = 243
 
 
 class Written(NamedTuple):
@@ -16,19 +19,6 @@ class Written(NamedTuple):
     rows_written: int
     bytes_written: int
     elapsed: float
-
-
-class Inserting(Protocol):
-    """A running insert."""
-
-    def append(self, part: bytes) -> None:
-        """Hand over the next part of the data."""
-
-    def finish(self) -> Written:
-        """Store the rest and end the insert."""
-
-    def cancel(self) -> None:
-        """Drop what is not stored yet."""
 
 
 def ask(connection: Any, sql: bytes | str, fmt: str, params: Mapping[str, str]) -> Any:
@@ -52,14 +42,6 @@ def written(result: Any) -> tuple[int, int]:
     return (result.rows_written(), result.bytes_written()) if hasattr(result, "rows_written") else (0, 0)
 
 
-def insert(connection: Any, head: bytes, fmt: str, folder: Path) -> Inserting:
-    """Start an insert whose data is appended. chDB 3.7 takes it whole, from a file in `folder` that goes with it."""
-    if HAS_STREAMED_INSERTS:
-        running: Inserting = connection.send_insert(head, fmt)
-        return running
-    return _FromFile(connection, head, fmt, folder)
-
-
 def _set(connection: Any, params: Mapping[str, str]) -> None:
     for name, value in params.items():
         connection.query(parameter_statement(name, value), "Null")
@@ -76,22 +58,50 @@ def parameter_statement(name: str, value: str) -> str:
     return f"SET param_{name} = {quoted(value)}"
 
 
-class _FromFile:
+class Inserting:
+    """A running insert. Its data is taken whole, from a file in `folder` that goes with it.
+
+    chDB's own streamed insert (`send_insert`, 26.9) ends without an error, and with the rows counted as written, when
+    the part cannot be written: for want of room, for too many parts, for a constraint. A file costs 0.9 ms more.
+    """
+
     def __init__(self, connection: Any, head: bytes, fmt: str, folder: Path) -> None:
         self._connection, self._head, self._fmt = connection, head, fmt
-        self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".insert")  # noqa: SIM115  until finish or cancel
+        with _room():
+            self._file = self._open(folder)
+
+    @staticmethod
+    def _open(folder: Path) -> Any:
+        return tempfile.NamedTemporaryFile(dir=folder, suffix=".insert")
 
     def append(self, part: bytes) -> None:
-        self._file.write(part)
+        """Hand over the next part of the data."""
+        with _room():
+            self._file.write(part)
 
     def finish(self) -> Written:
-        self._file.flush()
+        """Store all of it."""
+        with _room():
+            self._file.flush()
         with self._file:
             head, _, settings = self._head.partition(b" SETTINGS ")  # a clause that stands behind the file's name
             source = f" FROM INFILE {quoted(self._file.name)} COMPRESSION 'none'".encode()
             clause = b" SETTINGS " + settings if settings else b""
             done = self._connection.query(head + source + clause + b" FORMAT " + self._fmt.encode(), "Null")
-        return Written(0, 0, done.elapsed())
+        return Written(*written(done), done.elapsed())
 
     def cancel(self) -> None:
-        self._file.close()
+        """Drop what is not stored yet."""
+        with suppress(OSError):  # what is left in its buffer has no room
+            self._file.close()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Tell of a disk that is full as the engine does. What else a system may say is the same to whoever inserts."""
+    try:
+        yield
+    except OSError as error:
+        raise RuntimeError(
+            f"Code: {_NOT_ENOUGH_SPACE}. DB::Exception: Cannot keep an insert ({error.strerror}). (NOT_ENOUGH_SPACE)"
+        ) from error

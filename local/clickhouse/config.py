@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from local.room import KEPT_FREE_BYTES
+
 _MB, _GB = 1_000_000, 1_000_000_000
 _MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _CORES = os.cpu_count() or 1
@@ -161,7 +163,8 @@ class EngineConfig:
         # A merge holds two buffers for each stream of each column: of a megabyte each, 170 MB for a table of sums,
         # unless they start small.
         buffers = "<min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>"
-        merge_tree = f"<merge_tree>{buffers}</merge_tree>" if self.merge_buffers_grow else ""
+        room = f"<min_free_disk_bytes_to_perform_insert>{KEPT_FREE_BYTES}</min_free_disk_bytes_to_perform_insert>"
+        merge_tree = room + (buffers if self.merge_buffers_grow else "")
         # The engine writes inserts of its own accord in the background (async_insert); an answer must mean
         # "stored". It also takes a bare expression for a SELECT (implicit_select), which a server does not.
         return f"""<clickhouse>
@@ -172,7 +175,7 @@ class EngineConfig:
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <background_pool_size>{self.merge_threads}</background_pool_size>
   <concurrent_threads_soft_limit_num>{_CORES}</concurrent_threads_soft_limit_num>
-  {merge_tree}
+  <merge_tree>{merge_tree}</merge_tree>
   <profiles>
     <default>
       <async_insert>0</async_insert>

@@ -263,7 +263,7 @@ class Insertion:
         with use.guarded() as connection:
             for name, value in params.items():
                 connection.query(parameter_statement(name, value), "Null")
-            self._running = binding.insert(connection, head, fmt, scratch)
+            self._running = binding.Inserting(connection, head, fmt, scratch)
 
     def append(self, parts: list[bytes]) -> None:
         """Hand over the next parts of the data, in the insert's format."""

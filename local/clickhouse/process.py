@@ -1,12 +1,16 @@
 """The engine behind its listener, from its start to a clean end."""
 
 import asyncio
+import os
+import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from aiohttp import web
 
@@ -17,6 +21,7 @@ from local.clickhouse.place import CONFIG, DATA, SCRATCH
 from local.clickhouse.server import Front
 from local.clickhouse.watchdog import Watchdog
 from schema.crowd import bounded
+from schema.disk import FULL, is_full
 from schema.errors import GigawattError
 from schema.terminal import say
 
@@ -29,6 +34,8 @@ _READ_BYTES = 256 << 10
 _SWITCH_S = 0.001
 # What was cancelled after the grace, and the engine, end in less. A supervisor kills after 10 s.
 _CLOSING_S = 3.0
+_STDERR = 2
+_SAID_BYTES, _REASON_CHARACTERS = 1 << 20, 300
 _CONNECTIONS_MOST, _BACKLOG = 512, 128
 
 
@@ -73,14 +80,49 @@ def _on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
+class NotOpenedError(GigawattError):
+    """The engine cannot open its directory, now or ever."""
+
+
 def _open_engine(path: Path, watchdog: Watchdog) -> Engine:
+    with TemporaryFile(dir=path / SCRATCH) as said:
+        try:
+            with _standard_error_to(said.fileno()):
+                return Engine(f"{path / DATA}?config-file={path / CONFIG}", path / SCRATCH, watchdog)
+        except RuntimeError as error:
+            raise NotOpenedError(why_not_opened(path, _words_of(said), str(error))) from error
+        finally:
+            sys.stderr.write(_words_of(said))
+
+
+def why_not_opened(path: Path, said: str, error: str) -> str:
+    """Return the operator's line. The engine's error names no cause: that is in what it wrote, `said`."""
+    told = next((line for line in said.splitlines() if "DB::Exception" in line), error)
+    causes = [" ".join(cause.split()) for cause in re.split(r"Code: \d+\. DB::Exception: ", told) if cause.strip()]
+    reason = causes[-1][:_REASON_CHARACTERS] if causes else "no reason"
+    if is_full(told):
+        return f"the engine cannot open {path}: {FULL} ({reason})"
+    return (
+        f"the engine cannot open {path} ({reason}): its files are damaged, or of another version; "
+        "move that directory away, which begins without what it holds, or name another"
+    )
+
+
+@contextmanager
+def _standard_error_to(descriptor: int) -> Iterator[None]:
+    """Have the process's own standard error, which libraries write to, go elsewhere until the block ends."""
+    kept = os.dup(_STDERR)
+    os.dup2(descriptor, _STDERR)
     try:
-        return Engine(f"{path / DATA}?config-file={path / CONFIG}", path / SCRATCH, watchdog)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise GigawattError(
-            f"the engine cannot open {path} ({reason}): move that directory away, or name another"
-        ) from error
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+
+
+def _words_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_SAID_BYTES).decode("utf-8", "replace")
 
 
 @asynccontextmanager

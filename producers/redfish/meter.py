@@ -13,9 +13,9 @@ from producers.redfish.looker import Look, Looker
 from producers.redfish.power import Shown
 from producers.redfish.survey import Survey, survey, unasked
 from producers.redfish.transport import ResourceError, SlowResourceError
-from producers.said import Reasons
 from producers.source import Batch, SourceError, Tick
 from schema.limits import MAX_POWER_W
+from schema.said import Reasons
 
 _RETRY_MS: Final = 60_000
 _LONGEST_RETRY_MS: Final = 3_600_000

@@ -14,10 +14,11 @@ import click
 import structlog
 
 from producers.discovery import Discoverable, Machine, Offer, by_platform, discoverable, look_around
-from producers.said import Reasons, reason_of
+from producers.said import reason_of
 from producers.source import Batch, Tick, Where
 from producers.together import Together
 from schema.errors import GigawattError
+from schema.said import Reasons
 from schema.terminal import say
 
 LOOK_AGAIN_S: Final = 60.0

@@ -3,12 +3,20 @@
 The labels are the file's. Rows are published as they were recorded; those that break the contract are
 rejected by the worker, which says why; those with control or format characters in a label are not sent.
 `--once` plays the files at once.
+
+What `nvidia-smi --query-gpu=... --format=csv` recorded is played as it is. It needs timestamp, index or uuid, and
+name; each row stands for the time since the row of the same GPU before. Such a file has no labels: site, fleet and host
+are those of the flags, and without --host the host is called after the file. Its times have no zone: they are taken for
+UTC unless --timezone names another.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
 from itertools import chain
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import numpy as np
@@ -18,9 +26,12 @@ import structlog
 
 from producers.batches import compact
 from producers.flags import FiniteRange
-from producers.recordings import RecordingError, blocks, lacking
+from producers.nvidia_smi import Told
+from producers.recorded_csv import RecordingError
+from producers.recordings import blocks, lacking
 from producers.source import Batch, SourceDoneError, Tick, Where
 from schema import wire
+from schema.limits import RAW_RETENTION_MS
 from schema.samples import Rows
 
 OPTIONS: Final = (
@@ -33,10 +44,28 @@ OPTIONS: Final = (
         help="Times as fast as recorded; 0 for at once.",
     ),
     click.Option(["--at-once"], is_flag=True, help="The same as --speed 0."),
-    click.Option(["--shift-to-now"], is_flag=True, help="Shift all times so that the first sample is now."),
+    click.Option(
+        ["--shift-to-now"],
+        is_flag=True,
+        help="Shift all times so that the first sample is now, or, played at once, the last.",
+    ),
+    click.Option(["--model"], help="Of nvidia-smi's rows, instead of their GPU's name, such as h100-sxm."),
+    click.Option(
+        ["--columns"],
+        metavar="NAME,...",
+        default="",
+        help="Of an nvidia-smi file without a header, as it was asked for them: timestamp,index,name,power.draw",
+    ),
+    click.Option(
+        ["--timezone"], metavar="ZONE", default="UTC", show_default=True, help="Of nvidia-smi's times: Europe/Berlin."
+    ),
 )
 
-LABEL_HELP: Final = dict.fromkeys(("--site", "--fleet", "--host"), "Of no effect: the labels are the files'.")
+LABEL_HELP: Final = {
+    "--site": "Of nvidia-smi's files; others have their own.  [default: GIGAWATT_SITE, else default]",
+    "--fleet": "Of nvidia-smi's files; others have their own.  [default: GIGAWATT_FLEET, else default]",
+    "--host": "Of nvidia-smi's files; others have their own.  [default: the file's name]",
+}
 
 NO_HOST: Final = "unknown"
 """The key of rows without a host, which the worker refuses."""
@@ -46,14 +75,23 @@ class Replay:
     """Plays blocks of recorded rows, each a record batch with the contract's columns and perhaps others.
 
     A row is due when `speed` times the time since the first tick has passed since the first row's `ts`;
-    0 makes all due. One block is held at a time, so a row that stands far behind its time comes late.
+    0 makes all due. One block is held at a time, so a row that stands far behind its time comes late. Shifted, the time
+    that becomes now is `newest_ms`, or else the first row's.
     """
 
-    def __init__(self, recorded: Iterable[pa.RecordBatch], *, speed: float, shift_to_now: bool) -> None:
+    def __init__(
+        self,
+        recorded: Iterable[pa.RecordBatch],
+        *,
+        speed: float,
+        shift_to_now: bool,
+        newest_ms: int | None = None,
+    ) -> None:
         self.default_period_s = 1.0 if speed > 0 else 0.0
         self._blocks = iter(recorded)
         self._speed = speed
         self._shift_to_now = shift_to_now
+        self._newest_ms = newest_ms
         self._pending: pa.RecordBatch | None = None
         self._first_ms: int | None = None
         self._start_ms = 0
@@ -96,7 +134,7 @@ class Replay:
                 self._pending = block.take(pa.array(np.flatnonzero(~due)))
                 block = block.take(pa.array(np.flatnonzero(due)))
         if self._shift_to_now:
-            block = shifted(block, self._start_ms - first_ms)
+            block = shifted(block, self._start_ms - (self._newest_ms or first_ms))
         return by_host(block)
 
 
@@ -130,22 +168,59 @@ def _take(block: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
     return block if len(rows) == block.num_rows else compact(block.take(pa.array(rows)))
 
 
-def open_source(where: Where, *, files: Sequence[Path], speed: float, at_once: bool, shift_to_now: bool) -> Replay:
+def open_source(
+    where: Where,
+    *,
+    files: Sequence[Path],
+    speed: float,
+    at_once: bool,
+    shift_to_now: bool,
+    model: str | None = None,
+    columns: str = "",
+    timezone: str = "UTC",
+) -> Replay:
     """Look into every file, and refuse the one that is no recording of samples before any is played."""
+    names = tuple(name.strip() for name in columns.split(",") if name.strip())
+    told = Told(where.site, where.fleet, where.host, model, names, _zone(timezone))
     if at_once or where.once:
         speed = 0.0
-    for path in files:
-        for block in blocks(path):
-            if names := lacking(block):
-                raise RecordingError(f"{path} lacks {', '.join(names)}: every sample must have them")
-            break
-    if shift_to_now and speed != 1:
+    oldest_ms = [_oldest_ms(path, told) for path in files]
+    if shift_to_now and speed not in (0, 1):
         structlog.get_logger().warning(
             "times keep their distances: at another speed than 1 they leave the clock, "
-            "and samples more than 5 s ahead of it are refused"
+            "and samples more than 5 s ahead of it are rejected"
         )
-    return Replay(_chained(files), speed=speed, shift_to_now=shift_to_now)
+    elif not shift_to_now and 0 < min(oldest_ms) < time.time() * 1000 - RAW_RETENTION_MS:
+        structlog.get_logger().warning(
+            "the samples are older than 3 days and will be rejected as too_late: --shift-to-now plays them as of now",
+            first=datetime.fromtimestamp(min(oldest_ms) / 1000, UTC).isoformat(timespec="seconds"),
+        )
+    newest_ms = max(map(_newest_ms, _chained(files, told)), default=0) if shift_to_now and speed == 0 else None
+    return Replay(_chained(files, told), speed=speed, shift_to_now=shift_to_now, newest_ms=newest_ms or None)
 
 
-def _chained(files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-    return chain.from_iterable(blocks(path) for path in files)
+def _zone(name: str) -> tzinfo:
+    if name.upper() == "UTC":  # also where there is no table of zones
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise RecordingError(f"--timezone {name}: no such zone here; write UTC, or one as Europe/Berlin") from error
+
+
+def _oldest_ms(path: Path, told: Told) -> int:
+    """Return the first time of a recording that can be played, 0 where its first rows have none."""
+    for block in blocks(path, told=told):
+        if names := lacking(block):
+            raise RecordingError(f"{path} lacks {', '.join(names)}: every sample must have them")
+        times = _times(block)
+        return int(times[times > 0].min(initial=2**62)) if (times > 0).any() else 0
+    return 0
+
+
+def _newest_ms(block: pa.RecordBatch) -> int:
+    return int(_times(block).max(initial=0))
+
+
+def _chained(files: Sequence[Path], told: Told) -> Iterator[pa.RecordBatch]:
+    return chain.from_iterable(blocks(path, told=told) for path in files)

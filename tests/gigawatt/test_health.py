@@ -4,6 +4,7 @@ import pytest
 
 from gigawatt.health import (
     Doubt,
+    Refused,
     Seen,
     behind_by,
     behind_finding,
@@ -97,8 +98,12 @@ def test_what_just_woke_up_does_not_stand_still(client):
 
 
 def test_refused_rows_stand_by_reason():
-    """What was refused is told by reason."""
-    assert refused_finding({"bad_power": 3, "too_late": 1}).detail == "in the last hour: 3 bad_power, 1 too_late"
+    """What was rejected is told by reason, and the most frequent with field, value and limit."""
+    rejected = {"bad_power": Refused(3, "power_w -5 must be 0 to 10000; 1 of 1 rows"), "too_late": Refused(1, "")}
+
+    assert refused_finding(rejected).detail == (
+        "in the last hour: 3 bad_power, 1 too_late; such as: power_w -5 must be 0 to 10000; 1 of 1 rows"
+    )
 
 
 def test_dead_letters_that_are_not_written_are_down(client):

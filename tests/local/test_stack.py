@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import DEFAULT_CHIPS, DEFAULT_CHIPS_IN_MEMORY, Plan, fleet_of, in_thread
+from local.stack import DEFAULT_CHIPS, DEFAULT_CHIPS_IN_MEMORY, Plan, fleet_of, in_thread, refuse_to_replace
+from schema.errors import GigawattError
 
 SMALL = """
 [sites.here]
@@ -48,6 +49,15 @@ def test_without_simulated_chips_only_a_named_file_sets_budgets(tmp_path: Path, 
 
     assert (named.count, chips) == (16, 0)
     assert fleet_of(Plan(tmp_path, chips=0), "kafka") == (None, 0)
+
+
+def test_a_simulated_fleet_does_not_replace_budgets_of_ones_own(tmp_path: Path):
+    """Nor are those of both added up; of its own, from an earlier run, there is nothing to refuse."""
+    refuse_to_replace([], Plan(tmp_path))
+    with pytest.raises(
+        GigawattError, match=r"budgets of your own \(mine / lab / nvidia\).*--chips 0.*--fleet-file.*--state"
+    ):
+        refuse_to_replace(["mine / lab / nvidia"], Plan(tmp_path))
 
 
 def test_call_in_a_thread_is_not_waited_for_when_cancelled():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers import recordings
-from producers.recordings import RecordingError, blocks, lacking
+from producers.recorded_csv import RecordingError
+from producers.recordings import blocks, lacking
 from schema import encoding, wire
 from tests.batches import NOW_MS, batch
 
@@ -72,6 +73,45 @@ def test_a_wrong_cell_of_a_csv_is_named_by_row_and_field(tmp_path):
     path = tmp_path / "recording.csv"
     path.write_text("ts,interval_ms,power_w\n1790000000000,1000,5\n1790000000000,1000,lots\n")
     with pytest.raises(RecordingError, match=r"recording\.csv: row 3, field power_w: .*lots"):
+        list(blocks(path))
+
+
+CSV = "ts,interval_ms,chip,power_w\n1790000000000,1000,a,5.5\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV.encode("utf-8-sig"),
+        CSV.replace("\n", "\r\n").encode(),
+        CSV.replace(",", ";").encode(),
+        CSV.replace(",", "\t").encode(),
+        CSV.replace(",", ";").replace("5.5", "5,5").encode(),
+    ],
+)
+def test_a_csv_is_read_as_spreadsheets_write_it(tmp_path, content):
+    """Byte order mark, line ends, separators and decimal commas."""
+    path = tmp_path / "recording.csv"
+    path.write_bytes(content)
+    found = wire.columns(list(blocks(path)))
+
+    assert (found.ts_ms.tolist(), found.measures["power_w"].tolist()) == ([1790000000000], [5.5])
+    assert found.labels["chip"].values.to_pylist() == ["a"]
+
+
+def test_lines_may_begin_with_a_byte_order_mark(tmp_path):
+    """As some editors put one before JSON."""
+    path = tmp_path / "recording"
+    path.write_bytes(b"\xef\xbb\xbf" + encoding.encode_ndjson(RECORDED))
+
+    assert sum(block.num_rows for block in blocks(path)) == 3
+
+
+def test_a_csv_of_samples_without_times_is_told_what_it_lacks(tmp_path):
+    """It is not none of the formats."""
+    path = tmp_path / "recording.csv"
+    path.write_text("time,chip,power_w\n1,a,5\n")
+    with pytest.raises(RecordingError, match=r"recording\.csv lacks ts: every sample must have it"):
         list(blocks(path))
 
 

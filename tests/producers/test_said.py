@@ -1,7 +1,8 @@
 import pytest
 
-from producers.said import Reasons, reason_of
+from producers.said import reason_of
 from producers.source import SourceError
+from schema.said import Reasons
 
 
 def test_a_reason_is_new_once_until_a_success():

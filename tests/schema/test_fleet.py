@@ -278,3 +278,43 @@ idle_share = 1.0
 def test_limits_that_cannot_be_are_refused(entry, message):
     with pytest.raises(FleetFileError, match=re.escape(message)):
         parse(f"{TEXT}\n[[limits]]\n{entry}\n", "fleet.toml")
+
+
+OWN = """\
+[sites.iowa]
+
+[chips.h100-custom]
+platform = "nvidia"
+
+[[pool]]
+site = "iowa"
+fleet = "lab"
+model = "h100-custom"
+count = 16
+budget_w = 12_000
+"""
+
+
+def test_a_model_of_the_operators_own_has_a_budget():
+    """It needs its platform, and nothing else."""
+    assert [one[:5] for one in budgets(parse(OWN, "fleet.toml"))] == [("iowa", "lab", "nvidia", 12_000.0, 16)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        (
+            "[chips.h100-custom]",
+            "[chips.h100-costum]",
+            "9: model: unknown model 'h100-custom', did you mean h100-costum",
+        ),
+        ("h100-custom", "h100-sxm", "3: h100-sxm: is in the chip catalogue already"),
+        ('"nvidia"', '"nvidea"', "4: platform: unknown platform 'nvidea', did you mean nvidia"),
+        ('platform = "nvidia"', "", "3: platform: missing"),
+        ('"nvidia"', '"nvidia"\npeak_w = 80\nidle_w = 90', "5: peak_w: must be more than idle_w"),
+        ('"nvidia"', '"nvidia"\nwatts = 80', "5: watts: unknown key"),
+    ],
+)
+def test_a_mistake_in_a_model_of_ones_own_is_told_with_its_place(old, new, error):
+    with pytest.raises(FleetFileError, match=re.escape(f"fleet.toml:{error}")):
+        parse(OWN.replace(old, new), "fleet.toml")

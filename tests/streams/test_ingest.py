@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import pytest
+from structlog.testing import capture_logs
 
 from schema import encoding
 from streams.blocks import Block, Commit, LogMessage, Span, Stretch
@@ -24,6 +25,7 @@ class MemoryStore:
     cuts: dict[tuple[int, int], Cut] = field(default_factory=dict)
     commits: dict[str, Stored] = field(default_factory=dict)
     fails: int = 0
+    errors: list[Exception] = field(default_factory=list)
     late: list[Refusal] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
 
@@ -49,6 +51,8 @@ class MemoryStore:
         return [cut.span for cut in self.cuts.values() if cut.commit_id == commit_id]
 
     def store(self, stored: Stored) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
         if self.fails:
             self.fails -= 1
             raise ConnectionError("ClickHouse is away")
@@ -269,6 +273,25 @@ def test_while_the_store_is_away_nothing_is_lost_and_nothing_acknowledged():
             await until(lambda: store.offsets == [0])
 
     asyncio.run(scenario())
+
+
+def test_each_kind_of_failure_of_the_store_is_logged_once():
+    """The second one may be what keeps it away; and a full disk is called one."""
+
+    async def scenario():
+        away, full = ConnectionError("no answer to 17"), RuntimeError("Code: 243. No room (NOT_ENOUGH_SPACE)")
+        store = MemoryStore(errors=[away, full, ConnectionError("no answer to 18"), full])
+        async with Run(store) as run:
+            await run.add(message(0))
+            await until(lambda: store.offsets == [0])
+
+    with capture_logs() as lines:
+        asyncio.run(scenario())
+    assert [line.get("error") for line in lines] == [
+        "no answer to 17",
+        "the disk is full: free some space (Code: 243. No room (NOT_ENOUGH_SPACE))",
+        None,
+    ]
 
 
 def test_messages_that_come_twice_are_stored_once():

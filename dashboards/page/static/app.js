@@ -54,7 +54,7 @@ const host = {
     if (value) document.title = `${value.textContent} · ${model.title} · Gigawatt`;
   },
   link: () => ({ ...range(), variables: variables.forAddress() }),
-  alone: panel => (panel === state.panel ? host.alone(null) : change({ panel })),
+  alone: panel => panel !== null || state.panel !== null ? change({ panel: panel === state.panel ? null : panel }) : undefined,
   setRange: (from, to) => change({ from, to }),
   setRefresh: refresh => change({ refresh }),
   now: () => round({ anew: true }),

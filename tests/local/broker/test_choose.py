@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from local.broker import Kind, prepare
-from local.broker.choose import cache_directory
+from local.broker import Kind, jars, prepare
+from local.broker.choose import cache_directory, jars_directory
 from local.broker.jars import Advance, Jar
 from local.broker.kafka import free_port
 from schema.errors import GigawattError
@@ -45,4 +45,18 @@ def test_tansu_can_be_asked_for(tmp_path: Path):
 def test_downloads_are_kept_in_the_users_cache_home():
     """XDG_CACHE_HOME moves it."""
     assert cache_directory({"XDG_CACHE_HOME": "/somewhere"}) == Path("/somewhere/gigawatt")
-    assert cache_directory({}) == Path.home() / ".cache" / "gigawatt"
+    assert cache_directory({"HOME": "/somebody"}) == Path("/somebody/.cache/gigawatt")
+
+
+def test_downloads_are_kept_beside_the_data_where_the_cache_cannot_be_written(tmp_path: Path):
+    """A home that cannot be written is no reason to keep the log in memory; nothing is fetched twice."""
+    version, pinned = jars.pinned()
+    nowhere, cache, state = Path("/proc/nowhere"), tmp_path / "cache", tmp_path / "state"
+
+    assert jars_directory(nowhere, state, version, pinned) == state / "cache" / f"kafka-{version}"
+    assert jars_directory(cache, state, version, pinned) == cache / f"kafka-{version}"
+    beside = state / "cache" / f"kafka-{version}"
+    beside.mkdir(parents=True)
+    for jar in pinned:
+        (beside / jar.file_name).touch()
+    assert jars_directory(cache, state, version, pinned) == beside

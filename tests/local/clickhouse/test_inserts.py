@@ -180,3 +180,26 @@ def test_a_packed_insert_ends_when_its_client_goes_away(front, client, table):
         return process.cpu_times().user - before < 0.3
 
     wait_until(rests)
+
+
+@pytest.mark.parametrize(
+    ("of_table", "code"),
+    [
+        ("(a UInt64, CONSTRAINT small CHECK a < 2) ENGINE = MergeTree ORDER BY a", 469),
+        ("(a UInt64) ENGINE = MergeTree ORDER BY a PARTITION BY a", 252),
+        (
+            "(a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS min_free_disk_bytes_to_perform_insert = 100000000000000",
+            243,
+        ),
+    ],
+    ids=["a constraint", "too many partitions", "no room"],
+)
+def test_an_insert_whose_part_cannot_be_written_is_an_error(front, of_table, code):
+    """An answer means stored. The engine's own streamed insert says nothing of these."""
+    name = f"refusing_{code}"
+    assert front.ask(f"CREATE TABLE {name} {of_table}").status == 200
+    told = front.ask(b"1\n2\n3\n", query=f"INSERT INTO {name} SETTINGS max_partitions_per_insert_block = 2 FORMAT CSV")
+
+    assert told.status != 200
+    assert told.headers["X-ClickHouse-Exception-Code"] == str(code)
+    assert front.ask(f"SELECT count() FROM {name}").data == b"0\n"

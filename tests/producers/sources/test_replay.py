@@ -2,7 +2,7 @@ import pytest
 from click import Option
 from structlog.testing import capture_logs
 
-from producers.recordings import RecordingError
+from producers.recorded_csv import RecordingError
 from producers.source import SourceDoneError, Tick, Where
 from producers.sources.replay import NO_HOST, OPTIONS, Replay, by_host, open_source, shifted
 from schema import wire
@@ -58,6 +58,39 @@ def test_times_can_be_shifted_to_now():
     told = [source.read(tick)[0].samples for tick in ticks(3)]
 
     assert [wire.columns([samples]).ts_ms.tolist() for samples in told] == [[NOW], [NOW + 1000], [NOW + 2000]]
+
+
+def test_played_at_once_the_last_sample_is_now(tmp_path):
+    """With the first one there, the others would be samples of the future."""
+    path = write(tmp_path / "recording", "parquet", recorded(3, ("a",)))
+    source = open_source(Where(), files=[path], speed=1, at_once=True, shift_to_now=True)
+
+    times = wire.columns([source.read(ticks(1)[0])[0].samples]).ts_ms.tolist()
+    assert times == [NOW - 2000, NOW - 1000, NOW]
+
+
+@pytest.mark.parametrize(("shift", "said"), [(False, 1), (True, 0)])
+def test_the_operator_is_told_that_old_samples_will_be_rejected(tmp_path, shift, said):
+    """Before they are, and of the flag that helps."""
+    path = write(tmp_path / "recording", "parquet", batch(ts=[1_500_000_000_000]))
+    with capture_logs() as lines:
+        open_source(Where(), files=[path], speed=1, at_once=False, shift_to_now=shift)
+
+    assert sum("too_late: --shift-to-now" in line["event"] for line in lines) == said
+
+
+def test_a_recording_of_nvidia_smi_has_the_labels_of_the_flags(tmp_path):
+    """It has none of its own; a zone that is not known is told of."""
+    path = tmp_path / "node-12.csv"
+    path.write_text("timestamp, index, power.draw [W]\n2024/05/14 10:11:12, 0, 150 W\n")
+    options = {"files": [path], "speed": 1, "at_once": False, "shift_to_now": False, "model": "h100-sxm"}
+    source = open_source(Where("iowa", "lab", once=True), **options)
+
+    (told,) = source.read(Tick(NOW, 1000))
+    (row,) = told.samples.to_pylist()
+    assert (told.key, row["site"], row["fleet"], row["model"]) == ("node-12", "iowa", "lab", "h100-sxm")
+    with pytest.raises(RecordingError, match="--timezone Mars: no such zone here"):
+        open_source(Where(), **options, timezone="Mars")
 
 
 def test_a_missing_time_stays_missing():

@@ -1,0 +1,43 @@
+"""What the stack needs of the disk that its state lies on, and what the operator is told when that runs out."""
+
+from pathlib import Path
+from typing import Final
+
+from schema.disk import FULL, free_bytes
+from schema.errors import GigawattError
+
+KEPT_FREE_BYTES: Final = 256 * 10**6
+"""With less, the engine takes no insert: it needs room to merge, and the broker ends when it has none."""
+_NEEDED_BYTES: Final = 2 * KEPT_FREE_BYTES
+_LOW_BYTES: Final = 2 * 10**9
+_LOG_SHARE: Final = 10
+
+
+def require_room(state: Path) -> str:
+    """Return a line for the operator where little room is left, else none. Raises `GigawattError` for too little."""
+    free = free_bytes(state)
+    if free is not None and free < _NEEDED_BYTES:
+        raise GigawattError(
+            f"{state} has {size(free)} free on its disk, and needs {size(_NEEDED_BYTES)} to start: "
+            "free some space, or name another directory with --state"
+        )
+    return low(free, state)
+
+
+def low(free: int | None, state: Path) -> str:
+    """Say that little is free, or that it is full; nothing where there is enough."""
+    if free is None or free >= _LOW_BYTES:
+        return ""
+    if free < KEPT_FREE_BYTES:
+        return f"{FULL}: {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"
+    return f"the disk is low: {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"
+
+
+def log_bytes(most: int, least: int, free: int | None) -> int:
+    """Return how much the samples topic may hold: `most`, unless that is over a tenth of what is free."""
+    return most if free is None else max(least, min(most, free // _LOG_SHARE))
+
+
+def size(count: int) -> str:
+    """Write bytes for people."""
+    return f"{count / 1e9:,.1f} GB" if count >= 10**9 else f"{count / 1e6:,.0f} MB"
