@@ -38,6 +38,7 @@ class Alert:
     unit: str
     summary: str
     runbook: str
+    runbook_path: str
     dashboard_uid: str
     panel_id: int
 
@@ -129,6 +130,7 @@ def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:
         unit=rule.unit,
         summary=summary,
         runbook=f"{RUNBOOKS}#{rule.anchor}",
+        runbook_path=rule.runbook,
         dashboard_uid=rule.panel.dashboard_uid,
         panel_id=rule.panel.panel_id,
     )
