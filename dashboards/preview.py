@@ -38,9 +38,10 @@ class Alert:
     unit: str
     summary: str
     runbook: str
-    runbook_path: str
     dashboard_uid: str
     panel_id: int
+    runbook_path: str = ""
+    """Of the board of runbooks, on the page as in a Grafana."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values, named as the fields are."""
@@ -130,7 +131,7 @@ def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:
         unit=rule.unit,
         summary=summary,
         runbook=f"{RUNBOOKS}#{rule.anchor}",
-        runbook_path=rule.runbook,
         dashboard_uid=rule.panel.dashboard_uid,
         panel_id=rule.panel.panel_id,
+        runbook_path=rule.runbook,
     )

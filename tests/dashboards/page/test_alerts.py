@@ -8,7 +8,7 @@ import pytest
 from dashboards.page.alerts import NewestAlerts
 from dashboards.preview import Alert
 
-ALERT = Alert("x", "X", "critical", "Alerting", True, {}, 0, 1.0, None, "W", "too much", "docs#x", "/d/x", "small", 1)
+ALERT = Alert("x", "X", "critical", "Alerting", True, {}, 0, 1.0, None, "W", "too much", "docs#x", "small", 1)
 
 
 def test_while_the_store_hangs_the_last_evaluation_is_told_with_its_age():

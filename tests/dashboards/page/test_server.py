@@ -232,9 +232,7 @@ def test_the_summary_is_of_now(tmp_path: Path):
 
 
 def test_alerts_are_those_of_whoever_knows_them(page: str, seeded: engines.Engine):
-    alert = Alert(
-        "x", "X", "critical", "Alerting", True, {}, 0, 1.0, None, "W", "too much", "docs#x", "/d/x", "small", 1
-    )
+    alert = Alert("x", "X", "critical", "Alerting", True, {}, 0, 1.0, None, "W", "too much", "docs#x", "small", 1)
     assert get(f"{page}/api/alerts").json() == {"alerts": None}
     with running(seeded.url, found={}, alerts=lambda: [alert]) as address:
         answer = get(f"{address}/api/alerts").json()
