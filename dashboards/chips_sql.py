@@ -92,6 +92,7 @@ LIMIT {most}
 
 OUTLIERS: Final = _outliers(OF_NEWEST, 20)
 
+# A heatmap of Grafana puts the column's name before each label, but for this one.
 # Which hosts is asked for twice, and worked out once, as a scalar: but not where there are scalars in it.
 _OUTLIERS_CHIPS: Final = f"""
 (
@@ -102,7 +103,7 @@ _OUTLIERS_CHIPS: Final = f"""
 )
 """
 HEATMAP: Final = f"""
-SELECT toStartOfMinute(batch_time) AS time, chips.label AS series, avg(power_w) AS power
+SELECT toStartOfMinute(batch_time) AS time, chips.label AS series, avg(power_w) AS Value
 FROM series_samples AS samples
 INNER JOIN
 (
@@ -253,12 +254,19 @@ ORDER BY last_seen DESC, site, fleet, platform, host
 """
 
 
+NO_CHIP: Final = (
+    "if(${chip:singlequote} = '', 'type a chip\\'s name above, or follow a link', 'no chip of that name is known')"
+)
+EACH_SAMPLE: Final = "greatest($__interval_s, sample_s, 5)"
+
+
 def history(values: str) -> str:
     """Return lines of a chip's readings; `values` is an array of pairs of a name and a reading."""
     found = "FROM chip_names WHERE chip = ${chip:singlequote} AND @chosen_chips"
     return f"""
 SELECT
-    $__timeInterval(samples.ts) AS time, concat(chips.label, value.1) AS series, avg(value.2) AS reading
+    $__timeInterval(samples.ts) AS time, concat(chips.label, value.1) AS series, avg(value.2) AS reading,
+    max(interval_ms) / 1000 AS sample_s
 FROM series_samples AS samples
 INNER JOIN (SELECT series, concat(site, ' / ', fleet, ' / ', host) AS label {found}) AS chips USING (series)
 ARRAY JOIN {values} AS value

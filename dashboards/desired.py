@@ -57,9 +57,9 @@ class Item:
         return self.kind, self.uid
 
 
-def folder() -> Item:
+def folder(uid: str = names.FOLDER_UID) -> Item:
     """Return the folder of the dashboards and the rules."""
-    return Item("folder", names.FOLDER_UID, names.FOLDER_TITLE, {"title": names.FOLDER_TITLE})
+    return Item("folder", uid, names.FOLDER_TITLE, {"title": names.FOLDER_TITLE})
 
 
 def data_source(clickhouse: str) -> Item:
@@ -94,26 +94,27 @@ def hers(clickhouse: str) -> bool:
     return (urlsplit(clickhouse).username or names.DATA_SOURCE_USER) == names.DATA_SOURCE_USER
 
 
-def dashboard(model: Body) -> Item:
-    """Return the item of a dashboard's JSON."""
-    return Item(
-        "dashboard", model["uid"], model["title"], {"dashboard": model, "meta": {"folderUid": names.FOLDER_UID}}
-    )
+def dashboard(model: Body, folder_uid: str = names.FOLDER_UID) -> Item:
+    """Return the item of a dashboard's JSON, in a folder of Grafana's."""
+    return Item("dashboard", model["uid"], model["title"], {"dashboard": model, "meta": {"folderUid": folder_uid}})
 
 
-def read_dashboards(folder_path: Path) -> list[Item]:
-    """Return the dashboards that are JSON files in a folder, by file name."""
+def read_dashboards(folder_path: Path, folder_uid: str = names.FOLDER_UID) -> list[Item]:
+    """Return the dashboards that are JSON files at a path, by file name."""
     paths = sorted(folder_path.glob("*.json"))
     if not paths:
         raise GigawattError(f"{folder_path} holds no dashboard; make them with: gigawatt dashboards build")
-    return [dashboard(json.loads(path.read_text("utf-8"))) for path in paths]
+    return [dashboard(json.loads(path.read_text("utf-8")), folder_uid) for path in paths]
 
 
 def rules(forms: Iterable[Body], intervals_s: Mapping[str, int]) -> list[Item]:
     """Return the items of rules in the form of Grafana's API, and of their groups with the interval of each."""
     items = [Item("rule", form["uid"], form["title"], form) for form in forms]
-    groups = dict.fromkeys(item.body["ruleGroup"] for item in items)
-    return items + [Item("rule group", group, group, {"interval": intervals_s[group]}) for group in groups]
+    groups = {item.body["ruleGroup"]: item.body["folderUID"] for item in items}
+    return items + [
+        Item("rule group", group, group, {"interval": intervals_s[group], "folderUid": folder_uid})
+        for group, folder_uid in groups.items()
+    ]
 
 
 def compare(item: Item, present: Body) -> list[str]:

@@ -66,10 +66,14 @@ _DIFFERENCES: Final = f"""
 """
 
 
+_STEEPEST_W_PER_S: Final = "if(max(abs({ramp})) < 1, 0, argMax({ramp}, abs({ramp})))"
+"""Below a watt a second is nothing that matters, and would be told in milliwatts."""
+
+
 def ramp(lag_s: int, interval_s: float) -> str:
     """Return the steepest change of each fleet in each interval; its sign says whether power rose or fell."""
     return f"""
-SELECT $__timeInterval(second) AS time, @series AS series, argMax(w_per_s, abs(w_per_s)) AS ramp
+SELECT $__timeInterval(second) AS time, @series AS series, {_STEEPEST_W_PER_S.format(ramp="w_per_s")} AS ramp
 FROM {_DIFFERENCES.format(rows=lag_s, lag_s=lag_s, whole=_SECONDS)}
 WHERE {_SAMPLED_WITHIN.format(interval_s=interval_s)}
 GROUP BY time, series
@@ -78,7 +82,7 @@ ORDER BY time, series
 
 
 SITE_RAMP: Final = f"""
-SELECT $__timeInterval(second) AS time, site AS series, argMax(site_w_per_s, abs(site_w_per_s)) AS ramp
+SELECT $__timeInterval(second) AS time, site AS series, {_STEEPEST_W_PER_S.format(ramp="site_w_per_s")} AS ramp
 FROM
 (
     SELECT second, site, sum(w_per_s) AS site_w_per_s
@@ -90,12 +94,12 @@ GROUP BY time, series
 ORDER BY time, series
 """
 
-_WINDOW_S: Final = "if($__interval_s >= 3600, 3600, 60)"
+WINDOW_S: Final = "if($__interval_s >= 3600, 3600, 60)"
 MINUTE_TO_MINUTE: Final = f"""
-SELECT $__timeInterval(second) AS time, @series AS series, argMax(w_per_s, abs(w_per_s)) AS ramp
+SELECT $__timeInterval(second) AS time, @series AS series, {_STEEPEST_W_PER_S.format(ramp="w_per_s")} AS ramp
 FROM {
     _DIFFERENCES.format(
-        rows=1, lag_s=_WINDOW_S, whole=_WHOLE.format(resolution_s=_WINDOW_S, since=f"$__fromTime - {_WINDOW_S}")
+        rows=1, lag_s=WINDOW_S, whole=_WHOLE.format(resolution_s=WINDOW_S, since=f"$__fromTime - {WINDOW_S}")
     )
 }
 GROUP BY time, series

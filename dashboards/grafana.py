@@ -4,7 +4,8 @@ Numeric ids are not used: Grafana 13 answers to uids. Contact points, policies a
 13.1 their endpoints are on the way out.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +16,10 @@ from dashboards.grafana_http import Api, GrafanaError, Patience
 Body = dict[str, Any]
 
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
+_FOLDERS_A_PAGE: Final = 1000
+# Grafana keeps a data source's settings for five seconds: the check would be of what was there before the push.
+_AS_STORED: Final[Mapping[str, str]] = {"X-Grafana-NoCache": "true"}
 _RULES: Final = "/v1/provisioning/alert-rules"
 
 
@@ -49,6 +54,16 @@ class Grafana:
         """Return the folder."""
         return _found(lambda: self._folders.get_folder(uid))
 
+    def folders_titled(self, title: str) -> list[Body]:
+        """Return the folders at the top that have this title."""
+        found: list[Body] = []
+        for page in itertools.count(1):
+            some = self.api.request("GET", "/folders", params={"limit": _FOLDERS_A_PAGE, "page": page}) or []
+            found += (one for one in some if one.get("title") == title)
+            if len(some) < _FOLDERS_A_PAGE:
+                break
+        return found
+
     def create_folder(self, uid: str, title: str) -> None:
         """Make the folder, at the top."""
         self._folders.create_folder(title, uid)
@@ -70,12 +85,22 @@ class Grafana:
         self.api.PUT(f"/datasources/uid/{uid}", json=body)
 
     def data_source_trouble(self, uid: str) -> str:
-        """Return why Grafana cannot ask the data source, empty when it can."""
+        """Return why Grafana cannot ask the data source as it is stored, empty when it can."""
         try:
-            health = self.api.request("GET", f"/datasources/uid/{uid}/health", once=True)
+            health = self.api.request("GET", f"/datasources/uid/{uid}/health", once=True, headers=_AS_STORED)
         except GrafanaError as error:
             return str(error)
         return "" if health.get("status") == "OK" else str(health.get("message"))
+
+    def plugin_version(self, plugin: str) -> str | None:
+        """Return the version of a plugin: None where it is not installed, empty where the token may not know."""
+        try:
+            settings = _found(lambda: self.api.GET(f"/plugins/{plugin}/settings"))
+        except GrafanaError as error:
+            if error.status == _FORBIDDEN:
+                return ""
+            raise
+        return None if settings is None else str((settings.get("info") or {}).get("version", ""))
 
     def dashboard(self, uid: str) -> Body | None:
         """Return the dashboard as `dashboard`, and where it is and comes from as `meta`."""

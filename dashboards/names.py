@@ -3,9 +3,13 @@
 from typing import Final
 
 FOLDER_UID: Final = "gigawatt"
+"""Of the folder that `push` makes; one that alerting files make has another."""
 FOLDER_TITLE: Final = "Gigawatt"
 TAG: Final = "gigawatt"
 """Every dashboard of ours has it."""
+
+RUNBOOKS_UID: Final = "gigawatt-runbooks"
+"""The board of the runbooks, to which every alert links."""
 
 DATA_SOURCE_UID: Final = "gigawatt-clickhouse"
 DATA_SOURCE_NAME: Final = "Gigawatt ClickHouse"

@@ -4,21 +4,23 @@ What stands here is all of Grafana that the dashboards use, and so all that the 
 
 - Kinds: stat, timeseries, table, bargauge, heatmap, text, row.
 - Queries, one a panel, refId A. timeseries and heatmap: format 0, `time` ascending, then either value columns, each of
-  them a line, or a string column `series` and one value column: a line (heatmap: a row of cells) for each series. The
-  rest: format 1. A stat's query has one row, and each numeric column is a tile. A bargauge's has a string column that
-  names the bar and one numeric column. A table shows all columns. Every other column has an override, by which it has
-  its name; not a bargauge's, where that would be the name of every bar.
+  them a line, or a string column `series` and one value column: a line (heatmap: a row of cells) for each series. Where
+  series are fleets, `color` is a label as well. The rest: format 1. A stat's query has one row, and each numeric column
+  is a tile. A bargauge's has a string column that names the bar and one numeric column. A table has the columns of its
+  fields, in that order. Every other column has an override, by which it has its name; not a bargauge's, where that
+  would be the name of every bar.
 - fieldConfig.defaults: unit, decimals, min, max, noValue, displayName (only `${__field.labels.series}`), color.mode
   (thresholds, palette-classic, palette-classic-by-name), thresholds (absolute); of timeseries custom.drawStyle (line,
   bars), lineWidth, fillOpacity, showPoints (never), spanNulls (false), stacking.mode (none, normal),
   thresholdsStyle.mode (off, dashed).
 - Overrides, byName of the column: displayName, unit, decimals, min, max, color (fixed), thresholds, links; of
   timeseries custom.lineWidth, custom.fillOpacity, custom.lineStyle (dashed), custom.fillBelowTo (a column),
-  custom.axisPlacement (right), custom.stacking (none); of tables custom.width and custom.cellOptions (color-text,
-  color-background, gauge).
-- Options: stat colorMode (value, background); timeseries legend.displayMode (list, table with calcs lastNotNull and
-  max); table sortBy (one column); bargauge orientation; heatmap color.scheme (Oranges, RdYlGn), color.reverse,
-  color.min, color.max and cellValues.unit; text content (Markdown).
+  custom.axisPlacement (right), custom.stacking (none); of tables custom.width, custom.minWidth, custom.hidden with
+  custom.hideFrom.viz, and custom.cellOptions (color-text, color-background, gauge). Of fleets' lines, byRegexp of the
+  label: color; byType number: displayName.
+- Options: stat colorMode (value); timeseries legend.displayMode (list, table with calcs lastNotNull and
+  max) and legend.placement (bottom, right); table sortBy (one column); bargauge orientation; heatmap color.scheme
+  (Oranges, RdYlGn), color.reverse, color.min, color.max and cellValues.unit; text content (Markdown).
 - Units and colors: `UNITS` and `COLORS` in fields.py.
 - Links go to /d/UID, with `${__url_time_range}`, `${__all_variables}`, and in cells of tables
   `${datasource:queryparam}` and var-NAME=`${__data.fields.COLUMN}`.
@@ -28,12 +30,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from dashboards import sdk
-from dashboards.fields import NEUTRAL, UNITS, Steps, thresholds
+from dashboards.fields import NEUTRAL, SERIES_NAME, UNITS, Steps, fleet_colors, thresholds
 from dashboards.names import DATA_SOURCE_TYPE
 from dashboards.sdk import Dataquery, Field, Link, Panel
+from dashboards.shaped import EVERY_S, lines, quoted, rows
 from dashboards.sql import compose
+from dashboards.supported import PLUGIN
+from dashboards.widths import sized
 
-PLUGIN_VERSION: Final = "4.20.0"
 MAX_POINTS: Final = 720
 """Most points of a line. A day then has an interval of two minutes, so that sums by minute are read for it."""
 
@@ -52,7 +56,7 @@ class Query(Dataquery):  # type: ignore[misc]  # the SDK's types are not followe
             "editorType": "sql",
             "queryType": "table" if self.table else "timeseries",
             "format": 1 if self.table else 0,
-            "pluginVersion": PLUGIN_VERSION,
+            "pluginVersion": PLUGIN,
             "rawSql": self.text,
             "meta": {"timezone": "UTC"},
         }
@@ -78,13 +82,11 @@ class Shown(TypedDict, total=False):
     no_value: str
 
 
-def stat(
-    id_: int, title: str, description: str, query: str, *, background: bool = False, **shown: Unpack[Shown]
-) -> Panel:
+def stat(id_: int, title: str, description: str, query: str, **shown: Unpack[Shown]) -> Panel:
     """Return tiles: one for each numeric column of the query's single row."""
     options = sdk.stat.Options(
         graph_mode="none",
-        color_mode="background" if background else "value",
+        color_mode="value",
         reduce_options=sdk.common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields=""),
     )
     return _panel(id_, title, description, Query(query, table=True), shown, kind="stat", options=options)
@@ -96,17 +98,24 @@ def timeseries(
     description: str,
     query: str,
     *,
-    by_series: bool = False,
+    by_series: str = "",
+    every_s: str = EVERY_S,
     stacked: bool = False,
     bars: bool = False,
     fill: int = 0,
     limits: bool = False,
     **shown: Unpack[Shown],
 ) -> Panel:
-    """Return lines over time: one for each value column, or with `by_series` one for each value of `series`.
+    """Return lines over time: one for each field, or one for each value of `series`, of the column `by_series`.
 
-    `fill` is the opacity below a line in percent; `limits` draws the thresholds as dashed lines.
+    Lines end where more than two points are missing, which stand `every_s` seconds apart (SQL). `fill` is the opacity
+    below a line in percent; `limits` draws the thresholds as dashed lines.
     """
+    values = [by_series] if by_series else [str(one.matcher.options) for one in shown.get("fields", ())]
+    of_fleets = bool(by_series) and "@series" in query
+    if not bars:
+        query = lines(query, values, by_series=bool(by_series), every_s=every_s)
+    beside = shown.get("width", _COLUMNS // 2) >= _COLUMNS // 2
     custom = {
         "drawStyle": "bars" if bars else "line",
         "lineWidth": 1,
@@ -118,8 +127,9 @@ def timeseries(
     }
     options = sdk.timeseries.Options(
         legend=sdk.common.VizLegendOptions(
-            display_mode="table" if by_series else "list", placement="bottom", show_legend=True,
-            calcs=["lastNotNull", "max"] if by_series else [],
+            display_mode="table" if by_series and beside else "list",
+            placement="right" if by_series and beside else "bottom",
+            show_legend=True, calcs=["lastNotNull", "max"] if by_series and beside else [],
         ),
         tooltip=sdk.common.VizTooltipOptions(mode="multi", sort="desc" if by_series else "none"),
     )  # fmt: skip
@@ -135,15 +145,31 @@ def timeseries(
         custom=custom,
         color=color,
     )
-    if by_series:
-        panel.field_config.defaults.display_name = _SERIES_NAME
+    if of_fleets and not bars:
+        panel.field_config.overrides = fleet_colors()
+    elif by_series:
+        panel.field_config.defaults.display_name = SERIES_NAME
     return panel
 
 
 def table(
-    id_: int, title: str, description: str, query: str, *, sort: str | None = None, **shown: Unpack[Shown]
+    id_: int,
+    title: str,
+    description: str,
+    query: str,
+    *,
+    nothing: str = "nothing in this range",
+    nothing_sql: str = "",
+    sort: str | None = None,
+    **shown: Unpack[Shown],
 ) -> Panel:
-    """Return a table of all columns; `sort` is the column, as it is shown, whose largest value comes first."""
+    """Return a table of the fields' columns; `sort` is the column, as it is shown, whose largest value comes first.
+
+    `nothing` stands in the first row where there is none, or what `nothing_sql` says in its place.
+    """
+    query = rows(query, [str(one.matcher.options) for one in shown["fields"]], nothing_sql or quoted(nothing))
+    shown["fields"] = sized(shown["fields"], shown["unit"])
+    shown.setdefault("no_value", "-")
     options = sdk.table.Options(
         cell_height="sm",
         footer=sdk.common.TableFooterOptions(),
@@ -190,7 +216,7 @@ def heatmap(
         filter_values=sdk.heatmap.FilterValueRange(),
     )  # fmt: skip
     panel = _panel(id_, title, description, Query(query, table=False), shown, kind="heatmap", options=options)
-    panel.field_config.defaults.display_name = _SERIES_NAME
+    panel.field_config.defaults.display_name = SERIES_NAME
     return panel
 
 
@@ -206,7 +232,7 @@ def text(id_: int, title: str, description: str, content: str, *, width: int = 2
     )
 
 
-_SERIES_NAME: Final = "${__field.labels.series}"
+_COLUMNS: Final = 24
 _HEIGHTS: Final[Mapping[str, int]] = {"stat": 4, "timeseries": 9, "table": 9, "bargauge": 9, "heatmap": 9}
 _WIDTHS: Final[Mapping[str, int]] = {"stat": 4}
 

@@ -40,6 +40,8 @@ class Alert:
     runbook: str
     dashboard_uid: str
     panel_id: int
+    runbook_path: str = ""
+    """Of the board of runbooks, on the page as in a Grafana."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values, named as the fields are."""
@@ -131,4 +133,5 @@ def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:
         runbook=f"{RUNBOOKS}#{rule.anchor}",
         dashboard_uid=rule.panel.dashboard_uid,
         panel_id=rule.panel.panel_id,
+        runbook_path=rule.runbook,
     )

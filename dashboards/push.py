@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from dashboards import names
-from dashboards.desired import Item, Key, Kind, compare, locked, merged_data_source
+from dashboards.desired import Item, Key, compare, locked, merged_data_source
 from dashboards.grafana import Grafana
 from dashboards.grafana_http import GrafanaError, UnavailableError
 
@@ -39,20 +39,35 @@ class Present:
     leftovers: tuple[Item, ...] = ()
 
 
+def folders(grafana: Grafana) -> list[str]:
+    """Return the uids of the folders that may be ours; the first one is.
+
+    It has our uid or else our title: alerting files, which name a folder by title alone, made that one.
+    """
+    titled = [str(one["uid"]) for one in grafana.folders_titled(names.FOLDER_TITLE)]
+    if names.FOLDER_UID in titled or grafana.folder(names.FOLDER_UID) or not titled:
+        return [names.FOLDER_UID, *(uid for uid in titled if uid != names.FOLDER_UID)]
+    return titled
+
+
 def look(grafana: Grafana, items: Sequence[Item]) -> Present:
     """Return what is there of these items, and which dashboards and rules of ours are there without being wanted.
 
-    Of ours is, in our folder, a dashboard with our tag and a rule that came over the API.
+    Of ours is, in the folder among the items, a dashboard with our tag and a rule that came over the API.
     """
     rules = {rule["uid"]: rule for rule in grafana.rules()}
     bodies: dict[Key, Body] = {}
     for item in items:
-        body = rules.get(item.uid) if item.kind == "rule" else _read(grafana, item.kind, item.uid)
+        body = rules.get(item.uid) if item.kind == "rule" else _read(grafana, item)
         if body is not None:
             bodies[item.key] = body
     ours = [
-        *(Item("rule", rule["uid"], rule["title"]) for rule in rules.values() if _is_ours(rule)),
-        *(Item("dashboard", hit["uid"], hit["title"]) for hit in grafana.dashboards_in(names.FOLDER_UID, names.TAG)),
+        found
+        for folder in (item.uid for item in items if item.kind == "folder")
+        for found in (
+            *(Item("rule", rule["uid"], rule["title"]) for rule in rules.values() if _is_ours(rule, folder)),
+            *(Item("dashboard", hit["uid"], hit["title"]) for hit in grafana.dashboards_in(folder, names.TAG)),
+        )
     ]
     wanted = {item.key for item in items}
     return Present(bodies, tuple(item for item in ours if item.key not in wanted))
@@ -87,8 +102,8 @@ def apply(grafana: Grafana, changes: Iterable[Change]) -> Iterator[tuple[Change,
             yield change, ""
 
 
-def _is_ours(rule: Body) -> bool:
-    return rule.get("folderUID") == names.FOLDER_UID and rule.get("provenance") == "api"
+def _is_ours(rule: Body, folder: str) -> bool:
+    return rule.get("folderUID") == folder and rule.get("provenance") == "api"
 
 
 def _change(item: Item, body: Body | None, *, send_password: bool) -> Change:
@@ -128,22 +143,22 @@ def _posts(change: Change) -> bool:
 
 
 def _made(grafana: Grafana, item: Item) -> bool:
-    body = _read(grafana, item.kind, item.uid)
+    body = _read(grafana, item)
     return body is not None and not compare(item, body)
 
 
-def _read(grafana: Grafana, kind: Kind, uid: str) -> Body | None:
-    match kind:
+def _read(grafana: Grafana, item: Item) -> Body | None:
+    match item.kind:
         case "folder":
-            return grafana.folder(uid)
+            return grafana.folder(item.uid)
         case "data source":
-            return grafana.data_source(uid)
+            return grafana.data_source(item.uid)
         case "dashboard":
-            return grafana.dashboard(uid)
+            return grafana.dashboard(item.uid)
         case "rule":
-            return grafana.rule(uid)
+            return grafana.rule(item.uid)
         case "rule group":
-            return grafana.rule_group(names.FOLDER_UID, uid)
+            return grafana.rule_group(item.body["folderUid"], item.uid)
 
 
 def _write(grafana: Grafana, change: Change) -> None:
@@ -163,11 +178,11 @@ def _create(grafana: Grafana, item: Item) -> None:
         case "data source":
             grafana.create_data_source(item.body)
         case "dashboard":
-            grafana.save_dashboard(item.body["dashboard"], names.FOLDER_UID)
+            grafana.save_dashboard(item.body["dashboard"], item.body["meta"]["folderUid"])
         case "rule":
             grafana.create_rule(item.body)
         case "rule group":
-            grafana.set_group_interval(names.FOLDER_UID, item.uid, item.body["interval"])
+            grafana.set_group_interval(item.body["folderUid"], item.uid, item.body["interval"])
 
 
 def _update(grafana: Grafana, item: Item, present: Body) -> None:
@@ -178,11 +193,12 @@ def _update(grafana: Grafana, item: Item, present: Body) -> None:
             grafana.update_data_source(item.uid, merged_data_source(present, item.body))
         case "dashboard":
             version = present["dashboard"]["version"]
-            grafana.save_dashboard({**item.body["dashboard"], "version": version}, names.FOLDER_UID)
+            model = {**item.body["dashboard"], "version": version}
+            grafana.save_dashboard(model, item.body["meta"]["folderUid"])
         case "rule":
             grafana.update_rule(item.uid, item.body)
         case "rule group":
-            grafana.set_group_interval(names.FOLDER_UID, item.uid, item.body["interval"])
+            grafana.set_group_interval(item.body["folderUid"], item.uid, item.body["interval"])
 
 
 def _delete(grafana: Grafana, item: Item) -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from dashboards import rules
-from dashboards.names import DATA_SOURCE_TYPE, DATA_SOURCE_UID, FOLDER_UID
-from dashboards.rule_panels import PANELS, Panel
+from dashboards.names import DATA_SOURCE_TYPE, DATA_SOURCE_UID, FOLDER_UID, RUNBOOKS_UID
+from dashboards.rule_panels import PANELS, RUNBOOK_PANELS, Panel
 from dashboards.rule_sql import compose
 from dashboards.rule_text import Unit, template
 
@@ -82,6 +82,11 @@ class Rule:
         return self.name.replace("_", "-")
 
     @property
+    def runbook(self) -> str:
+        """The path of its runbook, in Grafana and on the page."""
+        return f"/d/{RUNBOOKS_UID}?viewPanel={RUNBOOK_PANELS[self.name]}"
+
+    @property
     def panel(self) -> Panel:
         """The panel that shows what it looks at."""
         return PANELS[self.name]
@@ -100,23 +105,17 @@ class Rule:
             "keepFiringFor": duration(self.keep_firing_s),
             "dashboardUid": self.panel.dashboard_uid,
             "panelId": self.panel.panel_id,
-            "annotations": self._annotations(),
         }
 
-    def api_form(self) -> dict[str, Any]:
-        """Return the body of `POST /api/v1/provisioning/alert-rules`."""
+    def api_form(self, folder_uid: str = FOLDER_UID) -> dict[str, Any]:
+        """Return the body of `POST /api/v1/provisioning/alert-rules`, for a rule in that folder."""
         return {
             **self._common(),
             "orgID": ORGANIZATION,
-            "folderUID": FOLDER_UID,
+            "folderUID": folder_uid,
             "ruleGroup": self.group.name,
             "keep_firing_for": duration(self.keep_firing_s),
             "isPaused": False,
-            "annotations": {
-                **self._annotations(),
-                "__dashboardUid__": self.panel.dashboard_uid,
-                "__panelId__": str(self.panel.panel_id),
-            },
         }
 
     def _common(self) -> dict[str, Any]:
@@ -129,12 +128,14 @@ class Rule:
             "noDataState": self.no_data,
             "execErrState": self.on_error,
             "labels": {"severity": self.severity},
-        }
-
-    def _annotations(self) -> dict[str, str]:
-        return {
-            "summary": template(self.summary, self.labels, self.unit),
-            "runbook_url": f"{RUNBOOKS}#{self.anchor}",
+            "annotations": {
+                "summary": template(self.summary, self.title, self.labels, self.unit),
+                # Grafana's own address, with its slash: a file cannot know it, and annotations take no variables.
+                "runbook_url": f"{{{{ externalURL }}}}{self.runbook.removeprefix('/')}",
+                # By these notifications and the rule's page have a link; the keys of a file alone do not make one.
+                "__dashboardUid__": self.panel.dashboard_uid,
+                "__panelId__": str(self.panel.panel_id),
+            },
         }
 
     def _asked(self, ref: str, column: Column) -> dict[str, Any]:

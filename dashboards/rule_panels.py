@@ -36,3 +36,6 @@ PANELS: Final[Mapping[str, Panel]] = MappingProxyType(
         "dead_letters_lost": Panel("gigawatt-trust", 5),
     }
 )
+
+RUNBOOK_PANELS: Final[Mapping[str, int]] = MappingProxyType({name: id_ for id_, name in enumerate(PANELS, 1)})
+"""Which panel of the board of runbooks tells what to do. A new rule stands last above: ids never change."""

@@ -21,17 +21,29 @@ _TEMPLATES: Final[Mapping[Unit, str]] = MappingProxyType(
         "count": '{{ printf "%.0f" $values.B.Value }}',
     }
 )
+_LABEL: Final = "{{{{ with $labels.{label} }}}}{{{{ . }}}}{{{{ else }}}}?{{{{ end }}}}"
 _VALUE: Final = "{{ humanizePercentage $values.A.Value }}"
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P")
 _SMALL_PREFIXES: Final = ("", "m", "u", "n", "p")
 
 
-def template(text: str, labels: Sequence[str], unit: Unit) -> str:
-    """Return the text as Grafana's template. Raises `KeyError` for a name that is no label."""
-    known = {label: f"{{{{ $labels.{label} }}}}" for label in labels}
+def template(text: str, title: str, labels: Sequence[str], unit: Unit) -> str:
+    """Return the text as Grafana's template. Raises `KeyError` for a name that is no label.
+
+    Where a query failed or had no rows Grafana knows neither A nor B, and mostly no label. A template that needs one of
+    them then fails, and the notification carries the template itself: so the rule's title and the labels that are there
+    take the place of the text.
+    """
+    known = {label: _LABEL.format(label=label) for label in labels}
     known |= {"shown": _TEMPLATES[unit], "value": _VALUE}
-    return _NAME.sub(lambda match: known[match[1]], text)
+    told = _NAME.sub(lambda match: known[match[1]], text)
+    of = "".join(f"{{{{ with $labels.{label} }}}}, {{{{ . }}}}{{{{ end }}}}" for label in labels)
+    instead = f"{title}{of}: no value now, the query failed or had no data."
+    return (
+        f"{{{{ with $values.A }}}}{{{{ with $values.B }}}}{told}{{{{ else }}}}{instead}{{{{ end }}}}"
+        f"{{{{ else }}}}{instead}{{{{ end }}}}"
+    )
 
 
 def filled(text: str, labels: Mapping[str, str], unit: Unit, shown: float | None, value: float | None) -> str:

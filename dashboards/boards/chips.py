@@ -4,12 +4,12 @@ from typing import Final
 
 from dashboards import chips_sql as sql
 from dashboards.board import CHIPS, DYNAMICS, FLEET_POWER, TRUST, UTILIZATION, Row, board, textbox
-from dashboards.fields import Steps, drill, drill_row, field
+from dashboards.fields import Steps, drill, drill_row, field, fleet_fields
 from dashboards.panels import bargauge, heatmap, table, timeseries
 from dashboards.sdk import Board, Panel
 from schema.fleet_limits import DEFAULTS
 
-_OF_LIMIT: Final[Steps] = ((None, "green"), (0.8, "yellow"), (1.0, "red"))
+_OF_LIMIT: Final[Steps] = ((None, "text"), (0.0, "green"), (0.8, "yellow"), (1.0, "red"))
 _SOME: Final[Steps] = ((None, "text"), (1.0, "orange"))
 _THROTTLED: Final[Steps] = ((None, "green"), (DEFAULTS["throttled_share"], "red"))
 _HOT: Final[Steps] = ((None, "text"), (85.0, "orange"), (95.0, "red"))
@@ -18,15 +18,15 @@ _TO_DYNAMICS = drill(DYNAMICS, "Power dynamics")
 _TO_POWER = drill(FLEET_POWER, "Fleet power")
 _TO_TRUST = drill(TRUST, "Trust")
 _TO_UTILIZATION = drill(UTILIZATION, "Utilization")
-_FLEET: Final = (
-    field("site"),
-    field("fleet", link=drill_row(CHIPS, "This fleet alone", site="site", fleet="fleet", platform="platform")),
-    field("platform"),
-)
+_ALONE: Final = drill_row(CHIPS, "This fleet alone", site="site", fleet="fleet", platform="platform")
+_FLEET: Final = fleet_fields(_ALONE)
+_ITS_FLEET: Final = fleet_fields(_ALONE, grows=False)
 _CHIP: Final = field(
     "chip",
     link=drill_row(CHIPS, "Its history", site="site", fleet="fleet", platform="platform", chip="chip"),
+    grows_from_px=130,
 )
+_HOST: Final = field("host", width_px=100)
 _NEWEST: Final = "Of the newest second of each fleet that is whole; of Trainium, of the minute from there on."
 
 
@@ -52,19 +52,19 @@ def _fleets() -> Row:
                 1, "Chips of each fleet", "Known are chips that the inventory saw within a day. Silent are those of "
                 "them that it did not see for five minutes before the newest stored sample; reported twice is how many "
                 "more chips report than it saw. Shares of throttled chips are of those that say so, over two to three "
-                "minutes that are complete. Limits are those of the fleet file.",
+                "minutes that are complete. Limits are those of the fleet file; 1 x is at the limit.",
                 sql.FLEETS, unit="short", width=24, links=[_TO_POWER, _TO_TRUST],
                 fields=[
                     *_FLEET,
-                    field("known", decimals=0),
-                    field("silent", decimals=0),
-                    field("silent_of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
-                    field("twice", title="reported twice", decimals=0),
-                    field("twice_of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                    field("known", unit="locale", decimals=0),
+                    field("silent", unit="locale", decimals=0),
+                    field("silent_of_limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT, cell="color-text"),
+                    field("twice", title="reported twice", unit="locale", decimals=0),
+                    field("twice_of_limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT, cell="color-text"),
                     field("capped", title="at a power cap", unit="percentunit", decimals=2),
                     field("hot", title="too hot", unit="percentunit", decimals=2),
                     field("slowed", title="slowed by hardware", unit="percentunit", decimals=2),
-                    field("throttled_of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                    field("throttled_of_limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT, cell="color-text"),
                 ],
             ),
         ],
@@ -86,13 +86,13 @@ def _hosts() -> Row:
                 "fleet and model.",
                 sql.OUTLIERS, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
                 fields=[
-                    *_FLEET,
-                    field("model"),
-                    field("host"),
-                    field("host_w", title="watts per chip", decimals=2),
-                    field("of_fleet", title="of the fleet's mean", unit="percentunit", decimals=0),
+                    field("host", grows_from_px=110),
+                    field("host_w", title="per chip", decimals=2),
+                    field("of_fleet", title="of the mean", unit="percentunit", decimals=0),
                     field("busy", unit="percentunit", decimals=0),
-                    field("hottest_c", title="hottest chip", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
+                    field("hottest_c", title="hottest", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
+                    *_ITS_FLEET,
+                    field("model", width_px=96),
                 ],
             ),
         ],
@@ -113,15 +113,16 @@ def _ranking(id_: int, title: str, reading: str, order: str) -> Panel:
     described = {"power_w": "whose power is known", "temperature_c": "that tell their temperature"}[reading]
     return table(
         id_, title, f"{_NEWEST} Ten of the chips {described}.",
-        sql.ranking(reading, order), unit="watt", width=12, links=[_TO_UTILIZATION],
+        sql.ranking(reading, order), unit="watt", width=12, nothing="no sample in the newest second",
+        links=[_TO_UTILIZATION],
         fields=[
-            *_FLEET,
-            field("host"),
             _CHIP,
             field("power_w", title="power", decimals=2),
-            field("temperature_c", title="temperature", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
+            field("temperature_c", title="heat", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
             field("utilization", title="busy", unit="percentunit", decimals=0),
-            field("job"),
+            *_ITS_FLEET,
+            _HOST,
+            field("job", width_px=104),
         ],
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def _throttled() -> Row:
             timeseries(
                 8, "Throttled chips by cause", "Share of the chosen fleets' chips that say whether they are throttled. "
                 "The dashed line is the limit of a fleet, unless the fleet file says otherwise.",
-                sql.OVER_TIME, unit="percentunit", low=0, width=9, limits=True, steps=_THROTTLED,
+                sql.OVER_TIME, unit="percentunit", low=0, width=8, limits=True, steps=_THROTTLED,
                 links=[_TO_DYNAMICS, _TO_UTILIZATION],
                 fields=[
                     field("capped", title="power cap", color="yellow"),
@@ -144,20 +145,19 @@ def _throttled() -> Row:
             ),
             bargauge(
                 9, "Throttled now", f"{_NEWEST} How many chips, by cause; a chip may have several.",
-                sql.COUNTS, unit="none", decimals=0, low=0, width=4, steps=_SOME, links=[_TO_UTILIZATION],
+                sql.COUNTS, unit="locale", decimals=0, low=0, width=4, steps=_SOME, links=[_TO_UTILIZATION],
                 no_value="none",
             ),
             table(
                 10, "List of throttled chips", f"{_NEWEST} The hundred hottest.",
-                sql.THROTTLED, unit="watt", width=11, links=[_TO_UTILIZATION],
+                sql.THROTTLED, unit="watt", width=12, nothing="no chip is throttled", links=[_TO_UTILIZATION],
                 fields=[
-                    *_FLEET,
-                    field("host"),
                     _CHIP,
-                    field("causes"),
+                    field("causes", width_px=130),
                     field("power_w", title="power", decimals=2),
-                    field("temperature_c", title="temperature", unit="celsius", decimals=0, steps=_HOT,
-                          cell="color-text"),
+                    field("temperature_c", title="heat", unit="celsius", decimals=0, steps=_HOT, cell="color-text"),
+                    *_ITS_FLEET,
+                    _HOST,
                 ],
             ),
         ],
@@ -173,37 +173,37 @@ def _lost_and_doubled() -> Row:
                 11, "Silent chips by host", "Chips that were seen within a day, and not for five minutes before the "
                 "newest stored sample: the inventory renews its times every few seconds to three minutes. A chip that "
                 "was heard again later than the range does not count.",
-                sql.SILENT, unit="none", width=12, links=[_TO_TRUST], no_value="none is silent",
+                sql.SILENT, unit="locale", width=12, links=[_TO_TRUST], nothing="no chip is silent",
                 fields=[
-                    *_FLEET,
-                    field("host"),
+                    field("host", grows_from_px=150),
                     field("silent", decimals=0, steps=_SOME, cell="color-text"),
                     field("chips", title="of its chips", decimals=0),
+                    *_ITS_FLEET,
                     field("last_seen", unit="dateTimeAsIso"),
                 ],
+            ),
+            table(
+                13, "Chips under two names", "One chip of a fleet that was told of two hosts or models within five "
+                "minutes: by two producers, or it was moved a moment ago.",
+                sql.TWO_NAMES, unit="none", width=12, links=[_TO_TRUST], nothing="no chip has two names",
+                fields=[_CHIP, field("names", decimals=0), field("told_as", grows_from_px=220), *_ITS_FLEET],
             ),
             table(
                 12, "Chips reported twice", "Chips of which samples cover the same time, within the last minute and a "
                 "half of the range: from two hosts, by two methods, or twice from one host. Their watts count twice: "
                 "counted is what all reports of a chip add to the sum. Of a fleet at most a thousand chips are looked "
                 "at.",
-                sql.DOUBLED, unit="none", width=12, links=[_TO_TRUST], no_value="none",
+                sql.DOUBLED, unit="none", width=24, links=[_TO_TRUST], nothing="no chip is reported twice",
                 fields=[
-                    *_FLEET,
                     _CHIP,
-                    field("reported_by"),
-                    field("power_methods", title="methods"),
+                    field("counted_w", title="counted", unit="watt", decimals=2),
                     field("seconds", decimals=0, steps=_SOME, cell="color-text"),
                     field("samples_at_once", title="samples at once", decimals=0),
-                    field("counted_w", title="counted", unit="watt", decimals=2),
+                    *_ITS_FLEET,
+                    field("reported_by", grows_from_px=160),
+                    field("power_methods", title="methods", width_px=140),
                     field("newest", unit="dateTimeAsIso"),
                 ],
-            ),
-            table(
-                13, "Chips under two names", "One chip of a fleet that was told of two hosts or models within five "
-                "minutes: by two producers, or it was moved a moment ago.",
-                sql.TWO_NAMES, unit="none", width=24, links=[_TO_TRUST], no_value="none",
-                fields=[*_FLEET, _CHIP, field("names", decimals=0), field("told_as")],
             ),
         ],
     )  # fmt: skip
@@ -211,32 +211,32 @@ def _lost_and_doubled() -> Row:
 
 def _one_chip() -> Row:
     which = "The chip whose name is typed in above, within the newest hour of the range."
-    nothing = "type a chip's name above, or follow a link"
+    nothing = "no reading in that hour, or no chip is chosen above"
     return Row(
         600,
         "One chip",
         [
             table(
                 14, "Chip", "What the inventory knows of the chip whose name is typed in above.",
-                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER],
-                no_value=nothing,
+                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER], nothing_sql=sql.NO_CHIP,
                 fields=[
-                    *_FLEET, field("model"), field("host"), field("chip"), field("first_seen", unit="dateTimeAsIso"),
-                    field("last_seen", unit="dateTimeAsIso"),
+                    field("chip", grows_from_px=330), *_ITS_FLEET, field("host", grows_from_px=110),
+                    field("model"), field("first_seen", unit="dateTimeAsIso"), field("last_seen", unit="dateTimeAsIso"),
                 ],
             ),
             timeseries(
-                15, "Power of the chip", which, sql.history("[('', power_w)]"), unit="watt", low=0, width=8,
-                by_series=True, links=[_TO_POWER], no_value=nothing,
+                15, "Power of the chip", which, sql.history("[('', power_w)]"), unit="watt", low=0, width=8, height=11,
+                by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_POWER], no_value=nothing,
             ),
             timeseries(
                 16, "Utilization of the chip", which,
                 sql.history("[(', busy', utilization), (', tensor', tensor_utilization)]"), unit="percentunit", low=0,
-                high=1, width=8, by_series=True, links=[_TO_UTILIZATION], no_value=nothing,
+                high=1, width=8, height=11, by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_UTILIZATION],
+                no_value=nothing,
             ),
             timeseries(
                 17, "Temperature of the chip", which, sql.history("[('', temperature_c)]"), unit="celsius", width=8,
-                by_series=True, links=[_TO_POWER], no_value=nothing,
+                height=11, by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_POWER], no_value=nothing,
             ),
         ],
     )  # fmt: skip

@@ -4,24 +4,21 @@ from typing import Final
 
 from dashboards import dynamics_sql as sql
 from dashboards.board import CHIPS, DYNAMICS, FLEET_POWER, TRUST, Row, board
-from dashboards.fields import Steps, drill, drill_row, field
+from dashboards.fields import Steps, drill, drill_row, field, fleet_fields
 from dashboards.oscillation import PERIODIC_SHARE
 from dashboards.panels import table, text, timeseries
 from dashboards.rule_sql import FREQUENT_S
 from dashboards.sdk import Board
+from dashboards.shaped import EACH_MINUTE
 
 _NEWEST_HOUR: Final = "Of the newest hour of the range."
-_OF_LIMIT: Final[Steps] = ((None, "green"), (0.8, "yellow"), (1.0, "red"))
+_OF_LIMIT: Final[Steps] = ((None, "text"), (0.0, "green"), (0.8, "yellow"), (1.0, "red"))
 _TOGETHER: Final[Steps] = ((None, "text"), (2.0, "red"))
 
 _TO_CHIPS = drill(CHIPS, "Hosts and chips")
 _TO_POWER = drill(FLEET_POWER, "Fleet power")
 _TO_TRUST = drill(TRUST, "Trust")
-_FLEET: Final = (
-    field("site"),
-    field("fleet", link=drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform")),
-    field("platform"),
-)
+_FLEET: Final = fleet_fields(drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform"))
 _LIMITS_OF_SIGHT: Final = f"""
 - Samples are **means of a second**, sensors average over about one, too: an oscillation faster than **0.5 Hz** is not
   seen, and of one near to it only a part: 90 % of the size at 0.25 Hz, 64 % at 0.49 Hz.
@@ -53,23 +50,24 @@ def _limits_row() -> Row:
                 1, "Steepest change of each fleet", f"{_NEWEST_HOUR} As the rules see it: means of five seconds, ten "
                 "seconds apart. A rise is held against the fleet's ramp limit, a share of its budget per second; a "
                 "drop is a share of its power. Fleets that sample more seldom than every five seconds are left out.",
-                sql.STEEPEST, unit="si:W/s", width=12, height=10, links=[_TO_POWER, _TO_TRUST],
+                sql.STEEPEST, unit="si:W/s", width=15, height=10, nothing="no fleet with whole seconds",
+                links=[_TO_POWER, _TO_TRUST],
                 fields=[
                     *_FLEET,
                     field("rise_w_per_s", title="steepest rise", decimals=2),
-                    field("rise_of_limit", title="rise of its limit", unit="percentunit", decimals=0, steps=_OF_LIMIT,
+                    field("rise_of_limit", title="of limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT,
+                          cell="color-text"),
+                    field("drop", title="deepest drop", unit="percentunit", decimals=1),
+                    field("drop_of_limit", title="drop of limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT,
                           cell="color-text"),
                     field("rose_at", unit="dateTimeAsIso"),
-                    field("drop", title="deepest drop", unit="percentunit", decimals=1),
-                    field("drop_of_limit", title="drop of its limit", unit="percentunit", decimals=0, steps=_OF_LIMIT,
-                          cell="color-text"),
                     field("dropped_at", unit="dateTimeAsIso"),
                 ],
             ),
             timeseries(
                 2, "Ramp of whole sites over 10 s", f"{_NEWEST_HOUR} Sum of the site's chosen fleets, of each interval "
                 "the steepest change: positive is a rise. It is what the grid sees.",
-                sql.SITE_RAMP, unit="si:W/s", width=12, height=10, by_series=True, links=[_TO_POWER],
+                sql.SITE_RAMP, unit="si:W/s", width=9, height=10, by_series="ramp", links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -83,27 +81,28 @@ def _ramps() -> Row:
             timeseries(
                 3, "Ramp over 1 s", f"{_NEWEST_HOUR} From one second to the next. Fleets whose samples are longer than "
                 "a second are left out.",
-                sql.ramp(1, sql.EACH_SECOND_S), unit="si:W/s", width=8, by_series=True, links=[_TO_POWER],
+                sql.ramp(1, sql.EACH_SECOND_S), unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
                 4, "Ramp over 10 s", f"{_NEWEST_HOUR} Between seconds that are ten apart. Fleets that sample more "
                 "seldom than every five seconds are left out.",
-                sql.ramp(10, FREQUENT_S), unit="si:W/s", width=8, by_series=True, links=[_TO_POWER],
+                sql.ramp(10, FREQUENT_S), unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
                 5, "Ramp over 60 s", f"{_NEWEST_HOUR} Between seconds that are sixty apart; of Trainium, means of a "
                 "minute.",
-                sql.ramp(60, sql.EACH_MINUTE_S), unit="si:W/s", width=8, by_series=True, links=[_TO_POWER],
+                sql.ramp(60, sql.EACH_MINUTE_S), unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
                 6, "Change from minute to minute", "Of the whole range: between the means of two minutes, from three "
                 "weeks on of two hours. A step within a minute is shared out between two of them.",
-                sql.MINUTE_TO_MINUTE, unit="si:W/s", width=12, by_series=True, links=[_TO_POWER],
+                sql.MINUTE_TO_MINUTE, unit="si:W/s", width=12, by_series="ramp", every_s=sql.WINDOW_S,
+                links=[_TO_POWER],
             ),
             timeseries(
                 7, "Swing within a minute", f"{_NEWEST_HOUR} From trough to peak of a minute of which every second is "
                 "complete; of each interval the largest. Fleets whose samples are longer than a second are left out.",
-                sql.SWING, unit="watt", low=0, width=12, by_series=True, links=[_TO_POWER],
+                sql.SWING, unit="watt", low=0, width=12, by_series="swing", every_s=EACH_MINUTE, links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -118,16 +117,16 @@ def _oscillation() -> Row:
                 8, "Strongest oscillation", "Of the 128 seconds that end ten seconds before the range: the strongest "
                 "frequency up to 0.5 Hz and its size from trough to peak. Trainium is left out. What cannot be seen "
                 "stands beside.",
-                sql.OSCILLATIONS, unit="watt", width=16, links=[_TO_POWER],
+                sql.OSCILLATIONS, unit="watt", width=16, nothing="no fleet with 128 whole seconds", links=[_TO_POWER],
                 fields=[
                     *_FLEET,
-                    field("frequency_hz", title="frequency", unit="hertz", decimals=3),
-                    field("period_s", title="period", unit="s", decimals=1),
                     field("size_w", title="size", decimals=2),
-                    field("size_of_limit", title="of its limit", unit="percentunit", decimals=0, steps=_OF_LIMIT,
+                    field("size_of_limit", title="of limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT,
                           cell="color-text"),
-                    field("share", title="share of the variance", unit="percentunit", decimals=0),
-                    field("rhythm"),
+                    field("rhythm", width_px=80),
+                    field("frequency_hz", title="frequency", unit="suffix:Hz", decimals=3),
+                    field("period_s", title="period", unit="s", decimals=1),
+                    field("share", title="of the variance", unit="percentunit", decimals=0),
                 ],
             ),
             text(9, "What cannot be seen", "Limits of the measurement.", _LIMITS_OF_SIGHT, width=8, height=9),
@@ -144,15 +143,15 @@ def _drops() -> Row:
                 10, "Drops within ten seconds", f"{_NEWEST_HOUR} Fleets that lost more of their power than their limit "
                 "within ten seconds while their chips went on to report, and how many of the site's fleets did so "
                 "within the same ten seconds: one is a job, several are the site.",
-                sql.DROPS, unit="watt", width=24, links=[_TO_CHIPS, _TO_TRUST], no_value="no drops",
+                sql.DROPS, unit="watt", width=24, links=[_TO_CHIPS, _TO_TRUST], nothing="no drop beyond a limit",
                 fields=[
-                    field("dropped_at", title="at", unit="dateTimeAsIso"),
                     *_FLEET,
-                    field("before_w", title="power before", decimals=2),
-                    field("lost_w", title="lost", decimals=2),
+                    field("lost_w", title="lost power", decimals=2),
                     field("lost", title="of its power", unit="percentunit", decimals=1),
                     field("fleets_together", title="fleets of the site at once", unit="none", decimals=0,
                           steps=_TOGETHER, cell="color-text"),
+                    field("dropped_at", title="at", unit="dateTimeAsIso"),
+                    field("before_w", title="power before", decimals=2),
                 ],
             ),
         ],

@@ -4,27 +4,28 @@ from typing import Final
 
 from dashboards import fleet_power_sql as sql
 from dashboards.board import CHIPS, DYNAMICS, FLEET_POWER, TRUST, UTILIZATION, Row, board
-from dashboards.fields import Steps, drill, drill_row, field
+from dashboards.fields import LEAST, Steps, drill, drill_row, field, fleet_fields
 from dashboards.panels import bargauge, stat, table, timeseries
 from dashboards.sdk import Board
 from schema.fleet_limits import DEFAULTS
 
-_HEADROOM: Final[Steps] = ((None, "red"), (0.0, "orange"), (DEFAULTS["headroom_share"], "green"))
-_COVERAGE: Final[Steps] = ((None, "red"), (DEFAULTS["coverage_share"], "yellow"), (0.99, "green"))
+_HEADROOM: Final[Steps] = (
+    (None, "text"), (LEAST, "red"), (0.0, "orange"), (DEFAULTS["headroom_share"], "green"),
+)  # fmt: skip
+_LEFT: Final[Steps] = ((None, "text"), (LEAST, "red"), (0.0, "text"))
+_COVERAGE: Final[Steps] = (
+    (None, "text"), (0.0, "red"), (DEFAULTS["coverage_share"], "yellow"), (0.99, "green"),
+)  # fmt: skip
 _BLUE: Final[Steps] = ((None, "blue"),)
 _NOW_AGE: Final[Steps] = ((None, "text"), (DEFAULTS["freshness_s"], "red"))
 _TWICE: Final[Steps] = ((None, "text"), (1.0, "red"))
-_AGE: Final[Steps] = ((None, "green"), (DEFAULTS["freshness_s"], "yellow"), (120.0, "red"))
+_AGE: Final[Steps] = ((None, "text"), (0.0, "green"), (DEFAULTS["freshness_s"], "yellow"), (120.0, "red"))
 
 _TO_CHIPS = drill(CHIPS, "Hosts and chips")
 _TO_DYNAMICS = drill(DYNAMICS, "Power dynamics")
 _TO_TRUST = drill(TRUST, "Trust")
 _TO_UTILIZATION = drill(UTILIZATION, "Utilization")
-_GROUP_FIELDS: Final = (
-    field("site"),
-    field("fleet", link=drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform")),
-    field("platform"),
-)
+_FLEET: Final = fleet_fields(drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform"))
 
 
 def build() -> Board:
@@ -57,11 +58,11 @@ def _now() -> Row:
                     field("error_w", title="±", decimals=2),
                     field("unbudgeted_w", title="of it without a budget", decimals=2),
                     field("budget_total_w", title="budget", decimals=2),
-                    field("headroom_w", title="left", decimals=2, steps=((None, "red"), (0.0, "text"))),
+                    field("headroom_w", title="left", decimals=2, steps=_LEFT),
                     field("headroom", title="left of the budget", unit="percentunit", decimals=1, steps=_HEADROOM),
                     field("coverage", unit="percentunit", decimals=1, steps=_COVERAGE),
-                    field("missing_chips", title="chips missing", unit="none", decimals=0, steps=((None, "text"),)),
-                    field("twice", title="chips reported twice", unit="none", decimals=0, steps=_TWICE),
+                    field("missing_chips", title="chips missing", unit="locale", decimals=0, steps=((None, "text"),)),
+                    field("twice", title="chips reported twice", unit="locale", decimals=0, steps=_TWICE),
                     field("newest_age_s", title="age", unit="s", decimals=0, steps=_NOW_AGE),
                 ],
             ),
@@ -94,17 +95,17 @@ def _over_time() -> Row:
             timeseries(
                 7, "Power by fleet and platform", "Power of each fleet, up to where all that report are complete. A "
                 "fleet that is silent leaves a gap.",
-                sql.BY_GROUP, unit="watt", low=0, width=9, height=11, by_series=True, stacked=True, fill=60,
+                sql.BY_GROUP, unit="watt", low=0, width=9, height=12, by_series="power_w", stacked=True, fill=60,
                 links=[_TO_UTILIZATION, _TO_CHIPS],
             ),
             table(
                 8, "Fleets and platforms", "The newest complete second of each, and how old it is. State is by the "
                 "fleet's own limits, from the fleet file; colors are by the default ones.",
-                sql.GROUPS, unit="watt", width=15, height=11, links=[_TO_CHIPS],
+                sql.GROUPS, unit="watt", width=15, height=12, links=[_TO_CHIPS],
                 fields=[
-                    *_GROUP_FIELDS,
-                    field("state"),
+                    *_FLEET,
                     field("power_w", title="power", decimals=2),
+                    field("state", width_px=116),
                     field("budget_w", title="budget", decimals=2),
                     field("headroom", unit="percentunit", decimals=1, steps=_HEADROOM, cell="color-text"),
                     field("error_w", title="± error", decimals=1),
@@ -125,7 +126,7 @@ def _how_sure() -> Row:
             timeseries(
                 9, "Measured and modelled power", "As reported: measured is by an energy counter or a power sensor, "
                 "modelled by a percentage of a rated range or from utilization.",
-                sql.BY_ORIGIN, unit="watt", low=0, width=8, stacked=True, fill=60, links=[_TO_TRUST],
+                sql.BY_ORIGIN, unit="watt", low=0, width=8, height=11, stacked=True, fill=60, links=[_TO_TRUST],
                 fields=[
                     field("measured_w", title="measured", color="green"),
                     field("modelled_w", title="modelled", color="orange"),
@@ -133,12 +134,13 @@ def _how_sure() -> Row:
             ),
             timeseries(
                 10, "Error of each fleet", "One standard deviation, as a share of the power.",
-                sql.ERROR_BY_GROUP, unit="percentunit", low=0, width=8, by_series=True, links=[_TO_TRUST],
+                sql.ERROR_BY_GROUP, unit="percentunit", low=0, width=8, height=11, by_series="error_share",
+                links=[_TO_TRUST],
             ),
             timeseries(
                 11, "Coverage of each fleet", "Share of the expected chips that report; above 100 % a chip is reported "
                 "twice. The dashed line is the least that rules act upon, unless the fleet file says otherwise.",
-                sql.COVERAGE_BY_GROUP, unit="percentunit", low=0, width=8, by_series=True, limits=True,
+                sql.COVERAGE_BY_GROUP, unit="percentunit", low=0, width=8, height=11, by_series="coverage", limits=True,
                 steps=((None, "red"), (DEFAULTS["coverage_share"], "green")), links=[_TO_TRUST, _TO_CHIPS],
             ),
         ],
@@ -166,7 +168,7 @@ def _energy() -> Row:
                 fields=[
                     field("p999_w", title="p99.9 of the sum", decimals=2),
                     field("budget_w", title="budget", decimals=2),
-                    field("stranded_w", title="stranded", decimals=2),
+                    field("stranded_w", title="stranded power", decimals=2),
                     field("stranded", title="of the budget", unit="percentunit", decimals=1),
                 ],
             ),
@@ -179,7 +181,7 @@ def _energy() -> Row:
                 15, "Energy by fleet", "Energy of today and of this month until the end of the range, in UTC.",
                 sql.ENERGY_BY_GROUP, unit="watth", width=12, links=[_TO_UTILIZATION],
                 fields=[
-                    *_GROUP_FIELDS,
+                    *_FLEET,
                     field("today_wh", title="today", decimals=2),
                     field("month_wh", title="this month", decimals=2),
                     field("share", unit="percentunit", decimals=1, low=0, high=1, cell="gauge", steps=_BLUE),
@@ -190,10 +192,10 @@ def _energy() -> Row:
                 "time. Peaks of fleets seldom coincide: all of them together strand more than the sum of these.",
                 sql.STRANDED_BY_GROUP, unit="watt", width=12, links=[_TO_DYNAMICS],
                 fields=[
-                    *_GROUP_FIELDS,
+                    *_FLEET,
+                    field("stranded_w", title="stranded power", decimals=2),
                     field("budget_w", title="budget", decimals=2),
                     field("p999_w", title="p99.9", decimals=2),
-                    field("stranded_w", title="stranded", decimals=2),
                     field("stranded", title="of the budget", unit="percentunit", decimals=1, low=0, high=1,
                           cell="gauge", steps=_BLUE),
                 ],

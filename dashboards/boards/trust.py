@@ -7,14 +7,20 @@ from dashboards.board import CHIPS, FLEET_POWER, TRUST, UTILIZATION, Row, board
 from dashboards.fields import Steps, drill, field
 from dashboards.panels import stat, table, timeseries
 from dashboards.sdk import Board
+from dashboards.shaped import EACH_BLOCK, EACH_MINUTE
 from schema.fleet_limits import DEFAULTS
 
-_FRESH: Final[Steps] = ((None, "green"), (DEFAULTS["freshness_s"] / 2, "yellow"), (DEFAULTS["freshness_s"], "red"))
-_NONE: Final[Steps] = ((None, "green"), (1.0, "red"))
+_FRESH: Final[Steps] = (
+    (None, "text"),
+    (0.0, "green"),
+    (DEFAULTS["freshness_s"] / 2, "yellow"),
+    (DEFAULTS["freshness_s"], "red"),
+)
+_NONE: Final[Steps] = ((None, "text"), (0.0, "green"), (1.0, "red"))
 _PENDING: Final[Steps] = ((None, "text"), (30.0, "red"))
 _REFUSED: Final[Steps] = ((None, "text"), (0.001, "orange"))
-_OF_LIMIT: Final[Steps] = ((None, "green"), (0.8, "yellow"), (1.0, "red"))
-_FREE: Final[Steps] = ((None, "red"), (10e9, "text"))
+_OF_LIMIT: Final[Steps] = ((None, "text"), (0.0, "green"), (0.8, "yellow"), (1.0, "red"))
+_FREE: Final[Steps] = ((None, "text"), (0.0, "red"), (10e9, "text"))
 _PARTS: Final[Steps] = ((None, "text"), (1000.0, "orange"), (3000.0, "red"))
 
 _TO_CHIPS = drill(CHIPS, "Hosts and chips")
@@ -43,7 +49,7 @@ def _fresh() -> Row:
                 1, "Freshness now", "Delay from a block's newest sample to its being stored, by samples, of the last "
                 "minute in which anything was stored; the age of the newest stored sample; and how long ago anything "
                 f"was stored. Red is above {DEFAULTS['freshness_s']:.0f} s.",
-                sql.FRESHNESS_NOW, unit="s", decimals=1, width=12, height=9, background=True, steps=_FRESH,
+                sql.FRESHNESS_NOW, unit="s", decimals=1, width=12, height=9, steps=_FRESH,
                 links=[_TO_POWER],
                 fields=[
                     field("p50_s", title="median delay"),
@@ -55,7 +61,7 @@ def _fresh() -> Row:
             timeseries(
                 2, "Delay until stored", "Per minute, by samples. The dashed line is the limit of the rule, unless the "
                 "fleet file says otherwise.",
-                sql.FRESHNESS, unit="s", low=0, width=12, limits=True,
+                sql.FRESHNESS, unit="s", low=0, width=12, limits=True, every_s=EACH_MINUTE,
                 steps=((None, "green"), (DEFAULTS["freshness_s"], "red")), links=[_TO_POWER],
                 fields=[
                     field("p50_s", title="median", color="blue"),
@@ -78,19 +84,19 @@ def _behind() -> Row:
                 sql.PARTITIONS, unit="none", width=12, height=11, links=[_TO_POWER],
                 fields=[
                     field("kafka_partition", title="partition"),
-                    field("stored_to_offset", decimals=0),
                     field("newest_age_s", title="newest message", unit="s", decimals=1),
                     field("stored_ago_s", title="stored", unit="s", decimals=1),
                     field("pending", title="blocks pending"),
                     field("pending_for_s", title="pending for", unit="s", decimals=1, steps=_PENDING,
                           cell="color-text"),
-                    field("worker"),
+                    field("stored_to_offset", title="stored to", unit="locale", decimals=0),
+                    field("worker", grows_from_px=110),
                 ],
             ),
             timeseries(
                 4, "Time in the log", "From the broker's append of a block's first message to its being stored; of "
                 "each interval the longest.",
-                sql.LAG, unit="s", low=0, width=12, height=11, by_series=True, links=[_TO_POWER],
+                sql.LAG, unit="s", low=0, width=12, height=11, by_series="lag", every_s=EACH_BLOCK, links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -104,37 +110,38 @@ def _refused() -> Row:
             timeseries(
                 5, "Refused rows by reason", "By the time at which the broker appended the message. An undecodable "
                 "message counts as one row. All of them are in the dead letters.",
-                sql.REFUSED, unit="short", low=0, width=12, bars=True, stacked=True, fill=80, by_series=True,
+                sql.REFUSED, unit="short", low=0, width=12, bars=True, stacked=True, fill=80, by_series="refused_rows",
                 links=[_TO_CHIPS], no_value="none was refused",
             ),
             timeseries(
                 6, "Late data", "Share of each fleet's samples that the broker appended more than 30 s after their "
                 "end. They are counted where they belong, so older figures still change. Of Trainium, whose samples "
                 "take up to 70 s, all may be late.",
-                sql.LATE, unit="percentunit", low=0, width=12, by_series=True, links=[_TO_UTILIZATION],
+                sql.LATE, unit="percentunit", low=0, width=12, by_series="late", every_s=EACH_MINUTE,
+                links=[_TO_UTILIZATION],
             ),
             table(
                 7, "Reasons", "Over the range and within its last five minutes; share is of all rows that arrived.",
-                sql.REFUSED_BY_REASON, unit="short", width=12, links=[_TO_CHIPS], no_value="none was refused",
+                sql.REFUSED_BY_REASON, unit="locale", width=12, links=[_TO_CHIPS], nothing="none was refused",
                 fields=[
-                    field("reason"),
+                    field("reason", width_px=150),
                     field("refused", title="rows", decimals=0),
                     field("lately", title="in five minutes", decimals=0),
                     field("share", unit="percentunit", decimals=4, steps=_REFUSED, cell="color-text"),
                     field("last_at", unit="dateTimeAsIso"),
-                    field("last_detail"),
+                    field("last_detail", grows_from_px=150),
                 ],
             ),
             table(
                 8, "Newest refusals", "The fifty newest of the range, with the place in the log.",
-                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS], no_value="none was refused",
+                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS], nothing="none was refused",
                 fields=[
+                    field("reason", width_px=150),
+                    field("rows", unit="locale", decimals=0),
                     field("appended_at", unit="dateTimeAsIso"),
-                    field("reason"),
-                    field("rows", decimals=0),
+                    field("detail", grows_from_px=170),
                     field("kafka_partition", title="partition"),
                     field("kafka_offset", title="offset", decimals=0),
-                    field("detail"),
                 ],
             ),
         ],
@@ -149,7 +156,7 @@ def _ledger() -> Row:
             stat(
                 9, "Ledger", "Blocks that were stored within the range: each must begin where the one before it in its "
                 "partition ended. The blocks at the range's beginning have none before them.",
-                sql.LEDGER, unit="short", width=12, height=7, links=[_TO_POWER],
+                sql.LEDGER, unit="locale", decimals=0, width=12, height=7, links=[_TO_POWER],
                 fields=[
                     field("gaps", decimals=0, steps=_NONE),
                     field("overlaps", decimals=0, steps=_NONE),
@@ -162,15 +169,15 @@ def _ledger() -> Row:
             table(
                 10, "Gaps and overlaps", "Offsets that no block has, or two. `gigawatt audit` proves the whole ledger "
                 "and what the log still holds.",
-                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], no_value="no gap and no overlap",
+                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], nothing="no gap and no overlap",
                 fields=[
+                    field("what", grows_from_px=100),
+                    field("messages", decimals=0),
                     field("kafka_partition", title="partition"),
-                    field("what"),
                     field("from_offset", decimals=0),
                     field("to_offset", decimals=0),
-                    field("messages", decimals=0),
                     field("stored_at", unit="dateTimeAsIso"),
-                    field("worker"),
+                    field("worker", width_px=90),
                 ],
             ),
         ],
@@ -187,20 +194,20 @@ def _meters() -> Row:
                 "before the end of the range. A meter also sees what is no chip, so the ratio is below one where all "
                 "is well; what matters is that it stays what it was. Meters and their limits are of the chosen "
                 "fleets' sites.",
-                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS], no_value="no meter",
+                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS], nothing="no meter",
                 fields=[
-                    field("minute", unit="dateTimeAsIso"),
-                    field("site"),
-                    field("kind"),
-                    field("meter"),
-                    field("hosts", unit="none", decimals=0),
-                    field("chips_expected", title="chips", unit="none", decimals=0),
+                    field("meter", grows_from_px=140),
+                    field("ratio", unit="percentunit", decimals=1),
+                    field("of_limit", unit="suffix:x", decimals=2, steps=_OF_LIMIT, cell="color-text"),
                     field("chips_w", title="chips draw", decimals=2),
                     field("metered_w", title="meter shows", decimals=2),
-                    field("ratio", unit="percentunit", decimals=1),
-                    field("of_limit", unit="percentunit", decimals=0, steps=_OF_LIMIT, cell="color-text"),
+                    field("site", width_px=110),
+                    field("kind", width_px=110),
+                    field("hosts", unit="locale", decimals=0),
+                    field("chips_expected", title="chips", unit="locale", decimals=0),
                     field("coverage", title="of the chips", unit="percentunit", decimals=1),
                     field("meter_coverage", title="of the minute", unit="percentunit", decimals=1),
+                    field("minute", unit="dateTimeAsIso"),
                 ],
             ),
         ],
@@ -214,12 +221,13 @@ def _workers() -> Row:
         [
             timeseries(
                 12, "Samples stored by each worker", "Per second. Intervals that the range cuts are left out.",
-                sql.BY_WORKER, unit="short", low=0, width=8, stacked=True, fill=60, by_series=True, links=[_TO_POWER],
+                sql.BY_WORKER, unit="short", low=0, width=8, height=11, stacked=True, fill=60,
+                by_series="samples_per_s", every_s=EACH_BLOCK, links=[_TO_POWER],
             ),
             timeseries(
                 13, "Commits and blocks", "Per second. Blocks that are due together are one commit, and each commit is "
                 "a handful of inserts: what the store costs goes by these.",
-                sql.CADENCE, unit="none", low=0, width=8, links=[_TO_POWER],
+                sql.CADENCE, unit="none", low=0, width=8, height=11, every_s=EACH_BLOCK, links=[_TO_POWER],
                 fields=[
                     field("commits_per_s", title="commits per second", color="blue"),
                     field("blocks_per_s", title="blocks per second", color="purple"),
@@ -228,12 +236,12 @@ def _workers() -> Row:
             table(
                 14, "Workers", "Who stored anything within the last hour: partitions, samples and commits of the last "
                 "minute.",
-                sql.WORKERS, unit="none", width=8, links=[_TO_POWER],
+                sql.WORKERS, unit="none", width=8, height=11, links=[_TO_POWER],
                 fields=[
-                    field("worker"),
+                    field("worker", grows_from_px=110),
                     field("stored_ago_s", title="stored", unit="s", decimals=1, steps=_FRESH, cell="color-text"),
+                    field("samples_per_s", title="samples/s", unit="locale", decimals=0),
                     field("partitions", decimals=0),
-                    field("samples_per_s", title="samples/s", unit="short", decimals=0),
                     field("commits_per_s", title="commits/s", decimals=2),
                 ],
             ),
@@ -262,8 +270,8 @@ def _store() -> Row:
                 16, "Tables", "Rows, bytes on disk and parts of each, and merges that run.",
                 sql.TABLES, unit="none", width=12, links=[_TO_POWER],
                 fields=[
-                    field("table"),
-                    field("stored_rows", title="rows", unit="short", decimals=1),
+                    field("table", grows_from_px=170),
+                    field("stored_rows", title="rows", unit="locale", decimals=0),
                     field("disk_bytes", title="on disk", unit="decbytes", decimals=1),
                     field("parts", decimals=0),
                     field("merges", decimals=0),

@@ -4,18 +4,18 @@ from typing import Final
 
 from dashboards import utilization_sql as sql
 from dashboards.board import CHIPS, FLEET_POWER, TRUST, UTILIZATION, Row, board
-from dashboards.fields import Steps, drill, drill_row, field
+from dashboards.fields import Steps, drill, drill_row, field, fleet_fields
 from dashboards.panels import stat, table, timeseries
 from dashboards.sdk import Board
 from schema.fleet_limits import DEFAULTS
 
-_IDLE: Final[Steps] = ((None, "green"), (DEFAULTS["idle_share"], "orange"))
+_IDLE: Final[Steps] = ((None, "text"), (0.0, "green"), (DEFAULTS["idle_share"], "orange"))
 _BLUE: Final[Steps] = ((None, "blue"),)
 
 _TO_CHIPS = drill(CHIPS, "Hosts and chips")
 _TO_POWER = drill(FLEET_POWER, "Fleet power")
 _TO_TRUST = drill(TRUST, "Trust")
-_ITS_CHIPS = drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform")
+_FLEET: Final = fleet_fields(drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform"))
 
 _BUSY_IS = "Busy is the share of the time in which a chip ran anything, however little of the chip that took"
 _TENSOR_IS = (
@@ -61,7 +61,7 @@ def _now() -> Row:
                 fields=[
                     field("idle_w", title="idle", decimals=2),
                     field("idle_share", title="of the power", unit="percentunit", decimals=1, steps=_IDLE),
-                    field("idle_chips", title="idle chips", unit="none", decimals=0),
+                    field("idle_chips", title="idle chips", unit="locale", decimals=0),
                 ],
             ),
         ],
@@ -74,22 +74,20 @@ def _side_by_side() -> Row:
         "By fleet and platform",
         [
             timeseries(
-                4, "Busy", f"{_BUSY_IS}.", sql.BUSY, unit="percentunit", low=0, high=1, by_series=True, height=10,
+                4, "Busy", f"{_BUSY_IS}.", sql.BUSY, unit="percentunit", low=0, high=1, by_series="busy", height=10,
                 links=[_TO_CHIPS, _TO_POWER],
             ),
             timeseries(
                 5, "Tensor", f"As far as it is reported, {_TENSOR_IS}.", sql.TENSOR, unit="percentunit", low=0, high=1,
-                by_series=True, height=10, links=[_TO_CHIPS, _TO_POWER],
+                by_series="tensor", height=10, links=[_TO_CHIPS, _TO_POWER],
             ),
             table(
                 6, "Fleets and models", "Over the range. The power for each busy chip includes that of idle ones; "
                 "idle is below 5 % busy.",
                 sql.GROUPS, unit="watt", width=24, links=[_TO_CHIPS],
                 fields=[
-                    field("site"),
-                    field("fleet", link=_ITS_CHIPS),
-                    field("platform"),
-                    field("model"),
+                    *_FLEET,
+                    field("model", width_px=100),
                     field("busy", unit="percentunit", decimals=1, low=0, high=1, cell="gauge", steps=_BLUE),
                     field("tensor", unit="percentunit", decimals=1, low=0, high=1, cell="gauge", steps=_BLUE),
                     field("chip_w", title="per chip", decimals=1),
@@ -111,12 +109,13 @@ def _idle() -> Row:
             timeseries(
                 7, "Power of idle chips", "Power of chips that are busy for less than 5 % of the time, up to the "
                 "newest complete second of each fleet.",
-                sql.IDLE_POWER, unit="watt", low=0, by_series=True, stacked=True, fill=60, links=[_TO_CHIPS, _TO_POWER],
+                sql.IDLE_POWER, unit="watt", low=0, by_series="idle_w", stacked=True, fill=60,
+                links=[_TO_CHIPS, _TO_POWER],
             ),
             timeseries(
                 8, "Idle share of the power", "Of each fleet's energy, the part that went to idle chips. The dashed "
                 "line is where a rule warns, unless the fleet file says otherwise.",
-                sql.IDLE_SHARE, unit="percentunit", low=0, by_series=True, limits=True,
+                sql.IDLE_SHARE, unit="percentunit", low=0, by_series="idle_share", limits=True,
                 steps=((None, "green"), (DEFAULTS["idle_share"], "orange")), links=[_TO_CHIPS, _TO_POWER],
             ),
         ],
@@ -131,18 +130,20 @@ def _efficiency() -> Row:
             timeseries(
                 9, "Power for each busy chip over time", "Watts, those of idle chips included, for each chip's "
                 f"worth of busy time. {_NO_WORK}",
-                sql.WATTS_PER_BUSY, unit="watt", low=0, width=8, by_series=True, links=[_TO_POWER],
+                sql.WATTS_PER_BUSY, unit="watt", low=0, width=8, height=11, by_series="busy_chip_w", links=[_TO_POWER],
             ),
             timeseries(
                 10, "Busy chip-hours per kWh", "Hours for which a chip was busy, for each kWh that the chips drew, "
                 f"idle ones included. {_NO_WORK}",
-                sql.BUSY_PER_KWH, unit="short", low=0, width=8, by_series=True, links=[_TO_POWER],
+                sql.BUSY_PER_KWH, unit="none", low=0, width=8, height=11, by_series="chip_hours_per_kwh",
+                links=[_TO_POWER],
             ),
             timeseries(
                 11, "Tensor chip-hours per kWh", "Hours of matrix units at their peak, for each kWh that the chips "
                 "drew. A chip-hour of a fast model holds more operations than one of a slow model. "
                 f"{_NO_WORK}",
-                sql.TENSOR_PER_KWH, unit="short", low=0, width=8, by_series=True, links=[_TO_POWER],
+                sql.TENSOR_PER_KWH, unit="none", low=0, width=8, height=11, by_series="chip_hours_per_kwh",
+                links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -159,12 +160,10 @@ def _jobs() -> Row:
                 "is (none).",
                 sql.JOBS, unit="watt", width=24, height=12, links=[_TO_CHIPS, _TO_TRUST],
                 fields=[
-                    field("job_name", title="job"),
-                    field("site"),
-                    field("fleet", link=_ITS_CHIPS),
-                    field("platform"),
+                    field("job_name", title="job", grows_from_px=150),
                     field("power_w", title="power", decimals=2),
-                    field("chips", unit="none", decimals=0),
+                    *_FLEET,
+                    field("chips", unit="locale", decimals=0),
                     field("chip_w", title="per chip", decimals=1),
                     field("busy", unit="percentunit", decimals=1, low=0, high=1, cell="gauge", steps=_BLUE),
                 ],

@@ -5,6 +5,7 @@ The kinds of columns are those that Grafana's ClickHouse plugin 4.20 makes of ty
 
 import itertools
 import re
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,11 @@ _NUMBER: Final = re.compile(r"U?Int\d+|Float\d+|Decimal.*")
 _TIME: Final = re.compile(r"Date(Time)?(32|64)?(\(.*\))?")
 _TEXT: Final = re.compile(r"String|FixedString\(.*\)|Enum\d*\(.*\)|Bool|IPv[46]")
 _WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)|SimpleAggregateFunction\([^,]+, (.*)\)")
+
+
+_FEWEST_STEPS: Final = 10
+_PAUSE: Final = 10
+"""So many times the usual step between rows is a pause."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def unfit(asked: Asked, answer: Answer) -> Iterator[Complaint]:
         yield from _missing(asked, answer, reference)
 
 
-def _series(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
+def _series(asked: Asked, answer: Answer) -> Iterator[Complaint]:
     """Format 0: time first and ascending, texts are labels, and every other column is a value."""
     if not answer.columns or kind_of(answer.columns[0][1]) != "time":
         yield Complaint("the first column is no time, as time series need it", "begin with the time")
@@ -87,9 +93,31 @@ def _series(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
         yield Complaint(f"{time} is null in some rows", "leave these rows out")
     elif any(before > after for before, after in itertools.pairwise(times)):
         yield Complaint("times do not ascend", f"end with ORDER BY {time}")
+    elif pause := _drawn_pause(asked, answer, times):
+        yield pause
     points = answer.values(time, *answer.named("text"))
     if len(set(points)) < len(points):
         yield Complaint("a series has two rows of one time, of which one is lost", "group by time and label")
+
+
+def _drawn_pause(asked: Asked, answer: Answer, times: Sequence[Any]) -> Complaint | None:
+    """Say that a line goes across a pause: only nulls end it, and rows are missing."""
+    moments = sorted(set(times))
+    steps = [after - before for before, after in itertools.pairwise(moments)]
+    if asked.kind != "timeseries" or asked.bars or len(steps) < _FEWEST_STEPS:
+        return None
+    usual = statistics.median(steps)
+    known = {
+        row[0] for row in answer.values(answer.columns[0][0], *answer.named("number")) if any(map(_is_known, row[1:]))
+    }
+    for before, step in zip(moments, steps, strict=False):
+        if step > _PAUSE * usual and before in known:
+            return Complaint(f"a line is drawn across {step} without rows, from {before}", "put a row of nulls there")
+    return None
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and value == value  # noqa: PLR0124  not NaN
 
 
 def _table(_asked: Asked, _answer: Answer) -> Iterator[Complaint]:

@@ -59,6 +59,7 @@ class Asked:
     points: int = _MOST_POINTS
     interval_ms: int = 1_000
     window_s: tuple[int, int] | None = field(default=None)
+    bars: bool = False
 
 
 def checked_in(folder: Traversable | None = None) -> list[Asked]:
@@ -94,6 +95,7 @@ def of_board(file: str, board: Board) -> Iterator[Asked]:
                 variables,
                 tuple(_references(panel)),
                 int(panel.get("maxDataPoints") or _MOST_POINTS),
+                bars=_is_of_bars(panel),
             )
 
 
@@ -131,6 +133,11 @@ def _variable(board: Board, name: str) -> Variable:
         values=tuple(sorted(board.choices(name) or ())),
         sql="".join(one.sql for one in board.variable_statements(name)),
     )
+
+
+def _is_of_bars(panel: Mapping[str, Any]) -> bool:
+    custom = panel.get("fieldConfig", {}).get("defaults", {}).get("custom", {})
+    return bool(custom.get("drawStyle") == "bars")
 
 
 def _references(panel: Mapping[str, Any]) -> Iterator[Reference]:

@@ -1,5 +1,6 @@
 """Runs every query that is checked in on a live ClickHouse and says what is wrong with each."""
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,29 +13,17 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from dashboards.check import names, texts
 from dashboards.check.answers import Answer, unfit
 from dashboards.check.asked import Asked
-from dashboards.check.complaint import Complaint
+from dashboards.check.complaint import Complaint, Problem
 from dashboards.check.views import Case, cases, widest
 from dashboards.macros import MacroError, expand
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
 from schema.published import PUBLISHED
 
-_GIVEN_UP_AFTER_S: Final = 30
+GIVEN_UP_AFTER_S: Final = 120
+"""Where so long is not enough, no Grafana would wait either, on any machine."""
 _REASON: Final = re.compile(r"DB::Exception: (.*?)(?: \(version|\(for url|$)", re.DOTALL)
 _LONGEST: Final = 300
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One defect of one query; `case` is how it was looked at, empty where that does not matter."""
-
-    asked: Asked
-    complaint: Complaint
-    case: str = ""
-
-    def __str__(self) -> str:
-        looked = f" ({self.case})" if self.case else ""
-        return f"{self.asked.file}: {self.asked.what}: {self.complaint.wrong}{looked}; {self.complaint.remedy}"
 
 
 @dataclass(frozen=True)
@@ -52,11 +41,13 @@ def check(
     client: Client,
     *,
     now_ms: int,
-    slow_ms: float,
+    slow_ms: float | None = None,
     said: Callable[[str], None] = lambda _: None,
     problem: Callable[[Problem], None] = lambda _: None,
 ) -> Checked:
     """Check all queries; `said` hears of each before it runs, `problem` of each problem at once.
+
+    A query that takes longer than `slow_ms` is a problem; without it none is for the machine's slowness.
 
     Raises `GigawattError` when the database has no current schema.
     """
@@ -88,15 +79,15 @@ def known_values(asked: Sequence[Asked], client: Client, now_ms: int) -> dict[st
     return known
 
 
-_SETTINGS: Final = {"max_execution_time": _GIVEN_UP_AFTER_S}
+_SETTINGS: Final = {"max_execution_time": GIVEN_UP_AFTER_S}
 
 
 class _Run:
-    def __init__(self, client: Client, slow_ms: float) -> None:
+    def __init__(self, client: Client, slow_ms: float | None) -> None:
         self.client = client
         self.statements = 0
         self.slowest = (0.0, "")
-        self._slow_ms = slow_ms
+        self._slow_ms = math.inf if slow_ms is None else slow_ms
         self._found: dict[object, list[tuple[Complaint, str]]] = {}
 
     def problems(self, asked: Asked, looks: Sequence[Case]) -> list[Problem]:
@@ -104,7 +95,7 @@ class _Run:
         same = (asked.sql, asked.kind, asked.format, asked.references, asked.points, asked.window_s)
         if same not in self._found:
             self._found[same] = list(self._complaints(asked, looks))
-        return [Problem(asked, complaint, case) for complaint, case in self._found[same]]
+        return [Problem(asked.file, asked.what, complaint, case) for complaint, case in self._found[same]]
 
     def _complaints(self, asked: Asked, looks: Sequence[Case]) -> Iterator[tuple[Complaint, str]]:
         if not asked.sql.strip():

@@ -3,10 +3,11 @@
 Which fleets have a line is asked first; what the others draw together is asked only where there are any.
 """
 
+import heapq
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
@@ -32,6 +33,8 @@ from schema.clickhouse import ClickHouseAwayError, why
 from schema.errors import GigawattError
 from schema.samples import METER_MODELS
 
+_TIGHTEST: Final = 20
+"""So many of the fleets nearest their budgets have a line, whatever they draw."""
 _UNKNOWN: Final = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
 # What meters show stands beside what their chips draw, and is no part of it.
 _PARAMETERS: Final = {
@@ -187,7 +190,7 @@ def read_rows(client: Client) -> Rows:
     return Rows(
         now=now,
         fleets=newest,
-        lines=list(lines if shown == _LARGEST else lines | newest.keys()),
+        lines=list(lines | (_tightest(newest) if shown == _LARGEST else newest.keys())),
         methods=methods,
         history=history,
         flow=Flow(samples_per_second, newest_ts, p50_s, p99_s, workers),
@@ -195,6 +198,16 @@ def read_rows(client: Client) -> Rows:
         energy_day_j=fleets[0][5] if fleets else 0.0,
         doubtful={Key(*row[:3]): Doubtful(*row[3:]) for row in ask(_DOUBTFUL)} if ask(_SUSPECTS) else {},
     )
+
+
+def _tightest(fleets: Mapping[Key, Fleet]) -> set[Key]:
+    """Return the fleets nearest their budgets: however small, they have a line."""
+    drawn = {
+        key: fleet.second.corrected_w / fleet.budget_w
+        for key, fleet in fleets.items()
+        if fleet.second and fleet.heard and fleet.budget_w
+    }
+    return set(heapq.nlargest(_TIGHTEST, drawn, key=lambda key: drawn[key]))
 
 
 def _fleet(

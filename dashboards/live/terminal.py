@@ -31,6 +31,8 @@ _REASON_CELLS: Final = 24
 """The longest of ours has fewer; what else stands there must not make a line of its own."""
 _DOUBTS: Final = 3
 """So many doubtful fleets are named."""
+_ROOMY: Final = 0.1
+"""Headroom from this share of the budget on gives no fleet its line before a larger one."""
 _TIGHT: Final = 0.05
 """Headroom below this share of the budget is shown in yellow; over budget in red."""
 
@@ -39,13 +41,21 @@ def show(summary: Summary, *, height: int = 40, width: int = 120) -> RenderableT
     """Return the summary as something that rich prints in `height` lines of `width` cells."""
     doubts = doubt_lines(summary)
     most = max(height - _HEADER_LINES - len(doubts), 1)
-    by_power = sorted(summary.lines, key=lambda line: line.second.power_w if line.second else 0.0, reverse=True)
-    largest = {(line.site, line.fleet, line.platform) for line in by_power[:most]}
-    shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in largest]
+    first = {(line.site, line.fleet, line.platform) for line in sorted(summary.lines, key=_rank)[:most]}
+    shown = [line for line in summary.lines if (line.site, line.fleet, line.platform) in first]
     table = _table([_cells(line) for line in shown], width, old=any(line.old for line in shown))
-    hidden = [line for line in summary.lines if (line.site, line.fleet, line.platform) not in largest]
+    hidden = [line for line in summary.lines if (line.site, line.fleet, line.platform) not in first]
     more = [Text(_rest(hidden, summary.rest), style="dim")] if hidden or summary.rest.fleets else []
     return Group(_headline(summary), Text(flow_line(summary), style="dim"), Text(), table, *more, *doubts)
+
+
+def _rank(line: Line) -> tuple[float, float]:
+    """Return which of two lines comes first where there is no room for both: near its budget, then by power.
+
+    What has more left than a tenth of its budget is as good as any other.
+    """
+    left = 1.0 if line.headroom_w is None or not line.budget_w else line.headroom_w / line.budget_w
+    return min(left, _ROOMY), -(line.second.power_w if line.second else 0.0)
 
 
 def doubt_lines(summary: Summary) -> list[Text]:
@@ -76,7 +86,7 @@ def _rest(hidden: Sequence[Line], rest: Rest) -> str:
     ]
     chips = sum(line.second.chips_reporting for line in hidden if line.second and not line.old) + rest.chips_reporting
     fleets = len(hidden) + rest.fleets
-    return f"and {fleets:,} smaller ones: {watts(sum(drawn) if drawn else None)}, {chips:,.0f} chips"
+    return f"and {fleets:,} more: {watts(sum(drawn) if drawn else None)}, {chips:,.0f} chips"
 
 
 def one_line(summary: Summary) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -10,8 +10,8 @@ from aiohttp import web
 
 from dashboards.live.summary import Summary
 from dashboards.page import assets, boards, queries
+from dashboards.page.alerts import Alerts, NewestAlerts
 from dashboards.page.store import BusyError, Store, framed
-from dashboards.preview import Alert, told
 from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.loopback import foreign
@@ -33,7 +33,6 @@ _ALWAYS_ASK: Final = {"Cache-Control": "no-cache"}
 _NEVER_KEEP: Final = {"Cache-Control": "no-store"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Alerts = Callable[[], Sequence[Alert]]
 
 
 class Page:
@@ -50,7 +49,7 @@ class Page:
         self._store = store
         self._read = read
         self._boards = found
-        self._alerts = alerts
+        self._alerts = None if alerts is None else NewestAlerts(alerts)
         self._static = assets.static_files()
         self._charts = assets.chart_library()
         self._packed: asyncio.Future[bytes] | None = None
@@ -127,9 +126,7 @@ class Page:
         return web.Response(body=body, content_type="application/json", headers=_NEVER_KEEP)
 
     async def _alerts_now(self, _: web.Request) -> web.Response:
-        if self._alerts is None:
-            return _json({"alerts": None})
-        return _json(told(await asyncio.to_thread(self._alerts)))
+        return _json({"alerts": None} if self._alerts is None else await self._alerts.answer())
 
     async def _summary(self, _: web.Request) -> web.Response:
         try:

@@ -11,7 +11,7 @@ import click
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 import dashboards
-from dashboards import desired, names, push
+from dashboards import desired, names, push, supported
 from dashboards.grafana import Grafana
 from dashboards.push import Change
 from dashboards.rule import load_rules
@@ -62,6 +62,8 @@ def command(
 ) -> None:
     """Publish folder, data source, dashboards and alerting rules to a Grafana; safe to run again.
 
+    For Grafana 11.6 and newer with the ClickHouse plugin 4.20 and newer; 12.0 is the first that keeps alerts firing.
+
     Only what differs is written, and nothing over what somebody else changed meanwhile. The token, in
     GIGAWATT_GRAFANA_TOKEN or --token-file, is that of a service account with the role Admin. The data source asks as
     ClickHouse's read-only user `grafana`, at --clickhouse as Grafana reaches it; another user's password stays here.
@@ -73,13 +75,24 @@ def command(
     """
     set_on_retry_hooks([_tell_of_retry])
     grafana = Grafana(url, _token(token_file))
-    _note(f"Grafana {grafana.version()} at {grafana.address}")
+    version = grafana.version()
+    _note(f"Grafana {version} at {grafana.address}")
+    folder_uid, *others = push.folders(grafana)
+    for doubt in supported.doubts(version, grafana.plugin_version(names.DATA_SOURCE_TYPE)):
+        _note(doubt)
+    if others:
+        _note(
+            f"{names.FOLDER_TITLE} is also the title of folder {', '.join(others)}; {folder_uid} is used: move what "
+            "the other holds and delete it"
+        )
     rules = load_rules()
     items = [
-        desired.folder(),
+        desired.folder(folder_uid),
         *([] if skip_data_source else [desired.data_source(clickhouse)]),
-        *desired.read_dashboards(_MODELS),
-        *desired.rules((rule.api_form() for rule in rules), {rule.group.name: rule.group.interval_s for rule in rules}),
+        *desired.read_dashboards(_MODELS, folder_uid),
+        *desired.rules(
+            (rule.api_form(folder_uid) for rule in rules), {rule.group.name: rule.group.interval_s for rule in rules}
+        ),
     ]
     if not skip_data_source and not desired.hers(clickhouse):
         _note(f"the password of --clickhouse stays here: it is not that of {names.DATA_SOURCE_USER}")

@@ -7,6 +7,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from dashboards.board import Board
+from dashboards.fields import FLEET_PATH
 from dashboards.macros import ALL, View, expand, interval_ms
 from dashboards.panels import MAX_POINTS
 from dashboards.sdk import JSONEncoder
@@ -33,7 +34,22 @@ def query(board: Mapping[str, Any], panel: str) -> str:
     return found[0]
 
 
+def words(client: Client, board: Mapping[str, Any], panel: str, of: View) -> str:
+    """Return what a table without rows says."""
+    ((first, *others),) = client.query(expand(query(board, panel), of)).result_rows
+    assert set(others) <= {None}
+    return str(first)
+
+
 def ask(client: Client, board: Mapping[str, Any], panel: str, of: View) -> list[dict[str, Any]]:
-    """Return the rows of a panel, as dictionaries; times are epoch seconds."""
-    rows = list(client.query(expand(query(board, panel), of)).named_results())
+    """Return the rows of a panel, as dictionaries; times are epoch seconds.
+
+    Left out is what is there for Grafana alone: the words of an empty table, names of fleets in one, colors.
+    """
+    sql = query(board, panel)
+    rows = list(client.query(expand(sql, of)).named_results())
+    if sql.endswith("AS told") and all(value is None for row in rows for value in list(row.values())[1:]):
+        rows = []
+    hidden = {"color", FLEET_PATH}
+    rows = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
     return [{name: int(value.timestamp()) if name == "time" else value for name, value in row.items()} for row in rows]

@@ -62,7 +62,11 @@ class GrafanaServer:
         self.dashboards = {}
         self.rules = {}
         self.intervals = {}
+        self.version, self.plugin = "12.2.0", "4.20.0"
         self.reaches_clickhouse = True
+        self.unreachable = set()
+        self.cached_hosts = {}
+        self.skips_cache = False
         self.pending = False
         self._lock = threading.Lock()
 
@@ -80,7 +84,17 @@ class GrafanaServer:
         raise Refusal(404, {"message": "Not found"})
 
     def health(self):
-        return 200, {"commit": "abc", "database": "ok", "version": "13.1.0"}
+        return 200, {"commit": "abc", "database": "ok", "version": self.version}
+
+    def get_plugin(self, uid):
+        if self.plugin is None:
+            raise Refusal(404, {"message": "Plugin not found, no installed plugin with that id"})
+        return 200, {"id": uid, "enabled": True, "info": {"version": self.plugin}}
+
+    def get_folders(self, limit="1000", page="1"):
+        begin = int(limit) * (int(page) - 1)
+        found = [{"id": at, "uid": uid, "title": title} for at, (uid, title) in enumerate(self.folders.items(), 1)]
+        return 200, found[begin : begin + int(limit)]
 
     def get_folder(self, uid):
         if uid not in self.folders:
@@ -125,10 +139,14 @@ class GrafanaServer:
         return 200, {"message": "Datasource saved", "datasource": self.data_sources[uid]}
 
     def data_source_health(self, uid):
-        self.get_data_source(uid)
-        if self.reaches_clickhouse:
+        """Ask the address that is cached, if any, unless the request says that it wants none of that."""
+        _, present = self.get_data_source(uid)
+        host = present["jsonData"]["host"]
+        if not self.skips_cache:
+            host = self.cached_hosts.setdefault(uid, host)
+        if self.reaches_clickhouse and host not in self.unreachable:
             return 200, {"status": "OK", "message": "Data source is working"}
-        raise Refusal(400, {"status": "ERROR", "message": "dial tcp 127.0.0.1:8123: connection refused"})
+        raise Refusal(400, {"status": "ERROR", "message": f"dial tcp {host}:8123: connection refused"})
 
     def get_dashboard(self, uid):
         if uid not in self.dashboards:
@@ -219,6 +237,8 @@ class GrafanaServer:
 
     routes: ClassVar = {
         "GET /api/health": health,
+        "GET /api/plugins/([^/]+)/settings": get_plugin,
+        "GET /api/folders": get_folders,
         "GET /api/folders/([^/]+)": get_folder,
         "POST /api/folders": post_folder,
         "PUT /api/folders/([^/]+)": put_folder,
@@ -264,6 +284,7 @@ class GrafanaServer:
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         try:
             self._check(method, parts.path, headers)
+            self.skips_cache = headers.get("X-Grafana-NoCache") == "true"
             status, body = self.answer(method, parts.path, query, json.loads(content) if content else None)
         except Refusal as refusal:
             status, body = refusal.args

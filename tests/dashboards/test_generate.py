@@ -6,9 +6,9 @@ import re
 import pytest
 
 from dashboards import board, generate
-from dashboards.fields import COLORS, UNITS
+from dashboards.fields import COLORS, FLEET_COLORS, UNITS
 from dashboards.macros import expand
-from dashboards.names import DATA_SOURCE_TYPE
+from dashboards.names import DATA_SOURCE_TYPE, RUNBOOKS_UID
 from schema.errors import GigawattError
 from tests.dashboards.asking import as_json, view
 
@@ -20,7 +20,7 @@ PANELS = [
     if panel["type"] != "row"
 ]
 ASKING = [param for param in PANELS if param.values[0]["type"] != "text"]
-UIDS = {board.FLEET_POWER, board.UTILIZATION, board.DYNAMICS, board.CHIPS, board.TRUST}
+UIDS = {board.FLEET_POWER, board.UTILIZATION, board.DYNAMICS, board.CHIPS, board.TRUST, RUNBOOKS_UID}
 KINDS = {"stat", "timeseries", "table", "bargauge", "heatmap", "text"}
 NOW = 1_790_000_000
 
@@ -150,7 +150,7 @@ def test_panel_has_unit_thresholds_and_a_way_down(panel):
     assert defaults["thresholds"]["steps"][0]["value"] is None
     values = [step["value"] for step in defaults["thresholds"]["steps"][1:]]
     assert values == sorted(values)
-    assert set(re.findall(r'"(?:color|fixedColor)": "([^"]*)"', text)) <= set(COLORS)
+    assert set(re.findall(r'"(?:color|fixedColor)": "([^"]*)"', text)) <= {*COLORS, *FLEET_COLORS}
     assert panel["links"]
     assert all(re.match(r"/d/([\w-]+)\?", url)[1] in UIDS for url in urls)
 
@@ -182,11 +182,14 @@ def test_every_column_has_its_name_and_the_panel_what_it_draws(empty, panel):
     """`time` and `series` name themselves; the other columns of a query have an override, and none is left over."""
     sql = expand(panel["targets"][0]["rawSql"], view(NOW, host="", chip=""))
     columns = {row[0]: row[1] for row in empty.query(f"DESCRIBE TABLE ({sql})").result_rows}
-    named = {one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]}
+    matched = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
+    named = {one["options"] for one in matched if one["id"] == "byName"}
     numbers = [name for name, kind in columns.items() if re.search(r"Int|Float|Decimal", kind)]
 
     if "displayName" in panel["fieldConfig"]["defaults"]:
         assert list(columns) == ["time", "series", numbers[0]]
+    elif matched and matched[-1]["id"] == "byType":
+        assert list(columns) == ["time", "series", "color", numbers[0]]
     elif panel["type"] == "bargauge":
         assert (len(columns), len(numbers), len(named)) == (2, 1, 0)
     else:

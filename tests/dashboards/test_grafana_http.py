@@ -189,7 +189,7 @@ def test_a_gitops_listener_stores_nothing(server, grafana):
 
 
 def test_what_is_no_grafana_is_called_that(server, grafana):
-    assert grafana.version() == "13.1.0"
+    assert grafana.version() == "12.2.0"
     for status, body, kind in [
         (404, b"", "text/plain"),
         (200, b"<html>", "text/html"),

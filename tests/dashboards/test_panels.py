@@ -1,7 +1,11 @@
+import itertools
+import math
+import re
+
 import pytest
 
 from dashboards.board import Row, board, textbox, variable
-from dashboards.fields import drill, drill_row, field
+from dashboards.fields import FLEET_COLORS, drill, drill_row, field, fleet_fields
 from dashboards.panels import bargauge, heatmap, stat, table, text, timeseries
 from tests.dashboards.asking import as_json
 
@@ -32,13 +36,69 @@ def test_stat_asks_for_rows_and_shows_each_number_as_a_tile():
 
 def test_lines_by_series_are_named_by_their_label_and_keep_their_color():
     """Grafana would otherwise put the query's letter and the column before it."""
-    panel = made(timeseries(1, "Power", "Words.", "SELECT 1", unit="watt", links=LINKS, by_series=True, stacked=True))
+    sql = "SELECT now() AS time, worker AS series, 1 AS rows_per_s"
+    panel = made(timeseries(1, "Rows", "W.", sql, unit="none", links=LINKS, by_series="rows_per_s", stacked=True))
     defaults = panel["fieldConfig"]["defaults"]
 
     assert panel["targets"][0]["format"] == 0
     assert defaults["displayName"] == "${__field.labels.series}"
     assert defaults["color"] == {"mode": "palette-classic-by-name"}
     assert defaults["custom"]["stacking"]["mode"] == "normal"
+
+
+def test_lines_of_fleets_have_the_color_that_the_query_gives_them():
+    """By a label; the name comes last, or it would hide the label from the others."""
+    sql = "SELECT now() AS time, @series AS series, 1 AS power_w FROM fleet_power"
+    panel = made(timeseries(1, "Power", "Words.", sql, unit="watt", links=LINKS, by_series="power_w"))
+    *colors, named = panel["fieldConfig"]["overrides"]
+
+    assert [one["matcher"] for one in colors] == [
+        {"id": "byRegexp", "options": f'/color="{place:02}"/'} for place in range(len(FLEET_COLORS))
+    ]
+    assert [one["properties"][0]["value"]["fixedColor"] for one in colors] == list(FLEET_COLORS)
+    assert named["matcher"] == {"id": "byType", "options": "number"}
+    assert named["properties"] == [{"id": "displayName", "value": "${__field.labels.series}"}]
+    assert "AS color" in panel["targets"][0]["rawSql"]
+
+
+def test_colors_of_fleets_are_told_apart():
+    """By their distance in CIE Lab (1976)."""
+    places = [lab(color) for color in FLEET_COLORS]
+
+    assert min(math.dist(one, other) for one, other in itertools.combinations(places, 2)) > 20
+
+
+def lab(color):
+    """Return lightness, a and b of a color such as #3274d9, under the white of D65."""
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    )
+    x, y, z = (
+        value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116
+        for value in (
+            (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505,
+            0.2126 * red + 0.7152 * green + 0.0722 * blue,
+            (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089,
+        )
+    )
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def test_a_table_has_its_columns_in_the_order_of_its_fields_and_words_for_no_rows():
+    """Grafana would show headings alone."""
+    fields = [*fleet_fields(drill_row("gigawatt-chips", "Its chips", site="site")), field("power_w", title="power")]
+    sql = "SELECT 1 AS power_w, 'iowa' AS site, 'train' AS fleet, 'tpu' AS platform WHERE 0"
+    panel = made(table(1, "A", "Words.", sql, unit="watt", links=LINKS, fields=fields, nothing="there's none"))
+    asked = panel["targets"][0]["rawSql"]
+
+    assert re.findall(r"told\.(\d) AS (\w+)", asked) == [
+        ("1", "fleet_path"), ("2", "site"), ("3", "fleet"), ("4", "platform"), ("5", "power_w")
+    ]  # fmt: skip
+    assert "tuple('there\\'s none', NULL, NULL, NULL, NULL)" in asked
+    assert override(panel, "site") == {"displayName": "site", "custom.hidden": True, "custom.hideFrom.viz": True}
+    assert override(panel, "fleet_path")["custom.minWidth"] == 200
+    assert override(panel, "power_w") == {"displayName": "power", "custom.width": 88}
 
 
 def test_limits_are_drawn_as_dashed_lines():
@@ -68,7 +128,8 @@ def test_heatmap_has_a_row_of_cells_for_each_series():
 
 def test_table_sorts_by_a_column_from_the_top():
     """By the name that is shown."""
-    panel = made(table(1, "A", "Words.", "SELECT 1", unit="watt", links=LINKS, sort="power"))
+    fields = [field("power_w", title="power")]
+    panel = made(table(1, "A", "Words.", "SELECT 1 AS power_w", unit="watt", links=LINKS, fields=fields, sort="power"))
 
     assert panel["options"]["sortBy"] == [{"desc": True, "displayName": "power"}]
 

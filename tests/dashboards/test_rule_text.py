@@ -1,8 +1,14 @@
 """What an alert says: Grafana's template, and the same filled in here."""
 
+from collections.abc import Mapping
+
 import pytest
 
+from dashboards.rule import Rule, load_rules
 from dashboards.rule_text import filled, humanize, humanize_duration, percentage, template
+from tests.dashboards.go_template import rendered
+
+every_rule = pytest.mark.parametrize("rule", load_rules(), ids=lambda rule: rule.name)
 
 
 @pytest.mark.parametrize(
@@ -34,11 +40,51 @@ def test_shares_are_percentages():
 
 
 def test_a_text_becomes_a_template_of_grafana():
-    assert template("{site}: {shown}, {value}", ["site"], "W") == (
-        "{{ $labels.site }}: {{ humanize $values.B.Value }}W, {{ humanizePercentage $values.A.Value }}"
+    """What may be missing stands in a `with`; without values the rule's title takes the place of the text."""
+    instead = "Hot{{ with $labels.site }}, {{ . }}{{ end }}: no value now, the query failed or had no data."
+    assert template("{site}: {shown}, {value}", "Hot", ["site"], "W") == (
+        "{{ with $values.A }}{{ with $values.B }}"
+        "{{ with $labels.site }}{{ . }}{{ else }}?{{ end }}: "
+        "{{ humanize $values.B.Value }}W, {{ humanizePercentage $values.A.Value }}"
+        f"{{{{ else }}}}{instead}{{{{ end }}}}{{{{ else }}}}{instead}{{{{ end }}}}"
     )
     with pytest.raises(KeyError, match="rack"):
-        template("{rack}", ["site"], "W")
+        template("{rack}", "Hot", ["site"], "W")
+
+
+def of_rule(rule: Rule, labels: Mapping[str, str], values: Mapping[str, float]) -> str:
+    """Return the summary that a notification of this rule carries."""
+    return rendered(rule.file_form()["annotations"]["summary"], labels, values)
+
+
+@every_rule
+def test_with_data_it_says_what_the_page_says(rule: Rule):
+    labels = {name: f"a {name}" for name in rule.labels}
+
+    assert of_rule(rule, labels, {"A": 1.25, "B": 4.0e6}) == filled(rule.summary, labels, rule.unit, 4.0e6, 1.25)
+
+
+@every_rule
+@pytest.mark.parametrize("values", [{}, {"A": 1.25}, {"B": 4.0e6}], ids=["no values", "no B", "no A"])
+@pytest.mark.parametrize("known", [True, False], ids=["labels", "no labels"])
+def test_without_data_or_after_an_error_it_says_so(rule: Rule, values, known):
+    """Of an alert that is kept the labels are known; of a rule that failed none is."""
+    labels = {name: f"a {name}" for name in rule.labels} if known else {}
+    said = of_rule(rule, labels, values)
+
+    assert said == ", ".join([rule.title, *labels.values()]) + ": no value now, the query failed or had no data."
+
+
+@every_rule
+def test_a_label_that_is_missing_is_a_question_mark(rule: Rule):
+    assert of_rule(rule, {}, {"A": 1.25, "B": 4.0e6}) == filled(rule.summary, {}, rule.unit, 4.0e6, 1.25)
+
+
+@every_rule
+def test_a_notification_links_to_the_runbook(rule: Rule):
+    url = rendered(rule.file_form()["annotations"]["runbook_url"], {}, {})
+
+    assert url == f"http://grafana.example{rule.runbook}"
 
 
 def test_a_text_is_filled_in():

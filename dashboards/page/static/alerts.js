@@ -5,24 +5,25 @@ import { $, make } from "./dom.js";
 import { stamp } from "./time.js";
 
 const MOST_NAMED = 3;
+const OLD_S = 30;
 let open = false;
 
 /** Ask, and show what is said. */
 export async function show() {
   const node = $("alerts");
-  let alerts;
+  let alerts, age;
   try {
-    ({ alerts } = await get("/api/alerts"));
+    ({ alerts, age_s: age } = await get("/api/alerts"));
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
     node.classList.add("old");
     return;
   }
   node.hidden = alerts === null;
-  if (alerts !== null) draw(node, alerts);
+  if (alerts !== null) draw(node, alerts, age);
 }
 
-function draw(node, alerts) {
+function draw(node, alerts, age) {
   const within = wanted => alerts.filter(({ state }) => state === wanted);
   const firing = within("Alerting"),
     recovering = within("Recovering").length,
@@ -38,9 +39,12 @@ function draw(node, alerts) {
     recovering ? `${recovering} recovering` : "",
     pending ? `${pending} pending` : "",
     unknown ? `${unknown} cannot tell` : "",
+    age > OLD_S ? `as of ${Math.round(age)} s ago: the store does not answer` : "",
   ]
     .filter(Boolean)
     .join(" · ");
+  node.classList.toggle("old", age === null || age > OLD_S);
+  if (age === null) return node.replaceChildren(make("p", {}, make("b", {}, "The rules were not evaluated yet")));
   if (!alerts.length) return node.replaceChildren(make("p", {}, make("b", {}, counts)));
   const titles = [...new Set((firing.length ? firing : alerts).map(({ title }) => title))];
   const named = titles.slice(0, MOST_NAMED).join(", ") + (titles.length > MOST_NAMED ? ", …" : "");
@@ -63,7 +67,7 @@ function list(alerts) {
   return make(
     "ul",
     {},
-    ...alerts.map(({ state, severity, title, labels, summary, since_ms, runbook, dashboard_uid, panel_id }) =>
+    ...alerts.map(({ state, severity, title, labels, summary, since_ms, runbook_path, dashboard_uid, panel_id }) =>
       make(
         "li",
         {},
@@ -74,9 +78,10 @@ function list(alerts) {
         ),
         make(
           "a",
-          { href: `/d/${encodeURIComponent(dashboard_uid)}?viewPanel=${panel_id}`, title: `what to do: ${runbook}` },
+          { href: `/d/${encodeURIComponent(dashboard_uid)}?viewPanel=${panel_id}` },
           title,
         ),
+        make("a", { class: "soft", href: runbook_path }, "what to do"),
         make("span", {}, summary || Object.values(labels).join(" / ")),
         make("time", { class: "soft" }, `since ${stamp(since_ms).slice(11)}`),
       ),

@@ -85,7 +85,7 @@ const joined = (number, unit) => number + (unit === "" || unit === "%" ? unit : 
 export function format(value, unit, decimals) {
   if (typeof value !== "number") return { number: String(value), unit: "", text: String(value) };
   if (unit === "dateTimeAsIso") return { number: stamp(value), unit: "", text: stamp(value) };
-  if (unit === "none" || unit === "string" || !unit) {
+  if (unit === "none" || unit === "locale" || unit === "string" || !unit) {
     const number = figure(value, decimals ?? (Number.isInteger(value) ? 0 : places(value)));
     return { number, unit: "", text: number };
   }

@@ -124,7 +124,7 @@ def test_heatmap_has_a_row_for_each_host_that_stands_out(client, stored, now):
         stored(second(at, [500.0, 300.0], host="a"), second(at, [800.0 if at == minute else 100.0], host="b"))
 
     rows = ask(client, BOARD, "Watts per chip of hosts that stand out", until(now))
-    cells = {(row["time"] - minute, row["series"]): row["power"] for row in rows}
+    cells = {(row["time"] - minute, row["series"]): row["Value"] for row in rows}
     assert {at: cells[at] for at in cells if at[0] < 120} == {
         (0, "north / a"): 400.0, (0, "north / b"): 800.0, (60, "north / a"): 400.0, (60, "north / b"): 100.0
     }  # fmt: skip

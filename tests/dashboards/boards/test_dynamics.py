@@ -84,7 +84,7 @@ def test_a_gap_in_the_telemetry_is_no_ramp(client, stored):
     stored(watts([2000.0] * 90), watts([4000.0] * 90, begin=T + 95))
 
     for panel in LINES:
-        assert set(line(client, panel).values()) == {0.0}
+        assert set(line(client, panel).values()) - {None} == {0.0}
     assert table(client, "Drops within ten seconds") == []
     (row,) = table(client, "Steepest change of each fleet")
     assert (row["rise_w_per_s"], row["drop"]) == (0, 0)

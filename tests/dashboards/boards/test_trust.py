@@ -111,11 +111,11 @@ def test_partitions_tell_their_age_and_what_is_agreed_but_not_stored(client):
 
     assert rows(client, "Partitions") == [
         {
-            "kafka_partition": 0, "stored_to_offset": 19, "newest_age_s": 10.5, "stored_ago_s": 10.0, "pending": 0,
+            "kafka_partition": "0", "stored_to_offset": 19, "newest_age_s": 10.5, "stored_ago_s": 10.0, "pending": 0,
             "pending_for_s": None, "worker": "two",
         },
         {
-            "kafka_partition": 1, "stored_to_offset": 4, "newest_age_s": 40.5, "stored_ago_s": 40.0, "pending": 2,
+            "kafka_partition": "1", "stored_to_offset": 4, "newest_age_s": 40.5, "stored_ago_s": 40.0, "pending": 2,
             "pending_for_s": 30.0, "worker": "one",
         },
     ]  # fmt: skip
@@ -129,7 +129,12 @@ def test_a_partition_of_which_nothing_was_ever_stored_is_told(client):
     )
 
     (row,) = rows(client, "Partitions")
-    assert (row["kafka_partition"], row["stored_to_offset"], row["newest_age_s"], row["pending"]) == (3, None, None, 1)
+    assert (row["kafka_partition"], row["stored_to_offset"], row["newest_age_s"], row["pending"]) == (
+        "3",
+        None,
+        None,
+        1,
+    )
     assert row["pending_for_s"] == 60
 
 

@@ -102,20 +102,34 @@ def test_no_power_is_made_up_where_none_is_known():
 
 
 def test_table_stays_within_the_screen():
-    """Where not all lines fit, the largest are shown and the others counted."""
+    """Where not all lines fit, those near their budgets and the largest are shown and the others counted."""
     shown = summarize(rows(gpu=second(NOW - 2, 100), trn=second(NOW - 60, 50)))
     many = [dataclasses.replace(line, site=f"site {number}") for number in range(20) for line in shown.lines]
     full = dataclasses.replace(shown, lines=many)
 
-    assert "and 1 smaller ones: 100.00 kW, 50 chips" in printed(shown, height=9)
+    assert "and 1 more: 100.00 kW, 100 chips" in printed(shown, height=9)
     assert len(printed(full, height=24).splitlines()) <= 24
+
+
+def test_a_small_fleet_that_is_near_its_budget_has_a_line():
+    """However large the others are that have room: on 80 by 24 it was among the ones that are left out."""
+    shown = summarize(rows(gpu=second(NOW - 2, 100)))
+    (gpu,) = (line for line in shown.lines if line.platform == "nvidia")
+    large = [dataclasses.replace(gpu, site=f"large {number}", budget_w=1e6, headroom_w=4e5) for number in range(40)]
+    small = dataclasses.replace(
+        gpu, site="small", budget_w=1e3, headroom_w=20.0, second=dataclasses.replace(gpu.second, power_w=1.0)
+    )
+    text = printed(dataclasses.replace(shown, lines=[*large, small]), height=24, width=80)
+
+    assert "small / frontier / nvidia" in text
+    assert len(text.splitlines()) <= 24
 
 
 def test_fleets_without_a_line_are_counted_with_their_sums():
     summary = summarize(rows(gpu=second(NOW - 2, 100)))
     text = printed(dataclasses.replace(summary, rest=Rest(9_800, 2e6, 9_700.0, 9_800.0, 0.0)))
 
-    assert "and 9,800 smaller ones: 2.00 MW, 9,700 chips" in text
+    assert "and 9,800 more: 2.00 MW, 9,700 chips" in text
 
 
 def test_one_line_for_logs():

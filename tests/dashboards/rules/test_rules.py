@@ -143,18 +143,26 @@ def test_the_rules_file_says_what_the_rules_say():
 
 @every_rule
 def test_both_forms_are_of_one_rule(rule: Rule):
-    """They differ in names, and in how a panel is named."""
+    """They differ in names."""
     file, api = rule.file_form(), rule.api_form()
 
-    shared = file.keys() & api.keys() - {"annotations"}
-    assert shared == {"uid", "title", "condition", "data", "for", "noDataState", "execErrState", "labels"}
+    shared = file.keys() & api.keys()
+    assert shared == {
+        "uid",
+        "title",
+        "condition",
+        "data",
+        "for",
+        "noDataState",
+        "execErrState",
+        "labels",
+        "annotations",
+    }
     assert all(file[key] == api[key] for key in shared)
     assert api["keep_firing_for"] == file["keepFiringFor"]
-    assert api["annotations"] == {
-        **file["annotations"],
-        "__dashboardUid__": file["dashboardUid"],
-        "__panelId__": str(file["panelId"]),
-    }
+    annotations = file["annotations"]
+    assert annotations["__dashboardUid__"] == file["dashboardUid"]
+    assert annotations["__panelId__"] == str(file["panelId"])
     assert (api["folderUID"], api["ruleGroup"]) == (names.FOLDER_UID, rule.group.name)
 
 
@@ -184,7 +192,7 @@ def test_provisioning_names_what_the_dashboards_name():
 
     assert {key: source[key] for key in pushed} == pushed
     assert provider["folder"] == names.FOLDER_TITLE
-    assert "folderUid" not in provider, "the rules, which come first, made the folder of that title"
+    assert "folderUid" not in provider, "alerting files make the folder before, under a uid of Grafana's"
 
 
 def test_durations_are_written_as_grafana_writes_them():

@@ -26,7 +26,7 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(server):
     assert "create   folder      Gigawatt\n" in shown.stdout
     assert "create   dashboard   Fleet power\n" in shown.stdout
     assert shown.stdout.endswith("; nothing was written\n")
-    assert shown.stderr == f"Grafana 13.1.0 at {server.url}\n"
+    assert shown.stderr == f"Grafana 12.2.0 at {server.url}\n"
     assert server.writes == []
 
 
@@ -40,7 +40,7 @@ def test_it_publishes_everything_and_then_has_nothing_to_do(server):
     assert server.data_sources["gigawatt-clickhouse"]["jsonData"]["host"] == "10.0.0.7"
     assert server.secrets["gigawatt-clickhouse"] == {"password": "hunter2"}
     assert {one["meta"]["folderUid"] for one in server.dashboards.values()} == {"gigawatt"}
-    assert all("${datasource}" in str(one["dashboard"]["panels"]) for one in server.dashboards.values())
+    assert all("${datasource}" in str(one["dashboard"]["templating"]) for one in server.dashboards.values())
     assert {rule["folderUID"] for rule in server.rules.values()} == {"gigawatt"}
     assert set(server.intervals) == {("gigawatt", rule["ruleGroup"]) for rule in server.rules.values()}
 
@@ -83,7 +83,7 @@ def test_it_says_that_it_waits(server):
     assert waited[0] == (
         f"Grafana at {server.url} is in trouble: out of order (503 on GET /api/health); asking again in 0.0 s"
     )
-    assert waited[1] == f"Grafana 13.1.0 at {server.url}"
+    assert waited[1] == f"Grafana 12.2.0 at {server.url}"
 
 
 def test_the_data_source_may_be_somebody_elses(server):
@@ -100,6 +100,59 @@ def test_a_data_source_that_does_not_answer_is_told(server):
     assert done.returncode == 0
     assert "the data source does not answer there: " in done.stderr
     assert "connection refused" in done.stderr
+
+
+def test_the_check_of_the_data_source_is_of_what_was_just_written(server):
+    """Grafana keeps what it knew for some seconds: the old address would be asked."""
+    push()
+    server.cached_hosts["gigawatt-clickhouse"] = "10.0.0.7"
+    server.unreachable = {"10.0.0.9"}
+
+    broken = push("--clickhouse", "http://grafana@10.0.0.9:8123")
+    assert "health: dial tcp 10.0.0.9:8123: connection refused" in broken.stderr
+    server.cached_hosts["gigawatt-clickhouse"] = "10.0.0.9"
+    assert "does not answer" not in push("--clickhouse", "http://grafana@10.0.0.7:8123").stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "plugin", "said"),
+    [
+        ("12.2.0", "4.20.0", ""),
+        ("13.1.0", "5.0.1", ""),
+        ("12.0.0", "4.21.0", ""),
+        ("11.6.5", "4.20.0", "Grafana 11.6.5 ends alerts at once: keepFiringFor needs 12.0"),
+        ("11.1.3", "4.14.1", "Grafana 11.1.3 is too old: plugin 4.20.0 needs 11.6"),
+        ("12.2.0", "4.9.0", "the plugin grafana-clickhouse-datasource is 4.9.0 there, older than 4.20.0; update it"),
+        ("12.2.0", None, "the plugin grafana-clickhouse-datasource is not installed there"),
+    ],
+)
+def test_another_grafana_than_was_tried_is_told(server, version, plugin, said):
+    server.version, server.plugin = version, plugin
+    lines = push("--dry-run").stderr.splitlines()
+
+    assert lines[0] == f"Grafana {version} at {server.url}"
+    assert lines[1][: len(said)] == said if said else len(lines) == 1
+
+
+def test_the_folder_that_alerting_files_made_is_used(server):
+    """They know it by its title alone, and Grafana gave it a uid."""
+    server.folders = {"x7": "Else", "cf3k9": "Gigawatt"}
+    done = push()
+
+    assert done.returncode == 0, done.stderr
+    assert server.folders == {"x7": "Else", "cf3k9": "Gigawatt"}
+    assert {one["meta"]["folderUid"] for one in server.dashboards.values()} == {"cf3k9"}
+    assert {rule["folderUID"] for rule in server.rules.values()} == {"cf3k9"}
+    assert {folder for folder, _ in server.intervals} == {"cf3k9"}
+    server.requests.clear()
+    assert push().returncode == 0
+    assert server.writes == []
+
+
+def test_two_folders_of_that_title_are_told(server):
+    server.folders = {"cf3k9": "Gigawatt", "gigawatt": "Gigawatt"}
+
+    assert "Gigawatt is also the title of folder cf3k9; gigawatt is used" in push("--dry-run").stderr
 
 
 def test_another_users_password_stays_here(server):
@@ -137,7 +190,7 @@ def test_the_token_may_be_in_a_file(monkeypatch, tmp_path):
             "gigawatt: no token: put one of a Grafana service account with the role Admin into GIGAWATT_GRAFANA_TOKEN",
         ),
         ("two words", "gigawatt: what stands in GIGAWATT_GRAFANA_TOKEN is no token"),
-        ("glsa_old", "gigawatt: Grafana refuses GET /api/v1/provisioning/alert-rules: Invalid API key (401)"),
+        ("glsa_old", "gigawatt: Grafana refuses GET /api/folders: Invalid API key (401)"),
     ],
 )
 def test_without_a_token_that_does_it_says_what_to_do(server, monkeypatch, token, told):

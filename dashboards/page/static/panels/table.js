@@ -83,8 +83,9 @@ function cell(field, row, { fields, context }) {
   if (color && type === "color-text") style.color = color;
   if (color && type === "color-background" && color !== named("text"))
     [style.background, style["box-shadow"]] = [faded(color, 0.2), `inset 3px 0 ${color}`];
+  // A row of words alone, which says that there is nothing, leads nowhere.
   const content =
-    link && value !== null
+    link && value !== null && fields.some(one => one !== field && one.values[row] !== null)
       ? make(
           "a",
           {

@@ -1,4 +1,4 @@
-// A text in Markdown: headings, lists, paragraphs, bold, code and links. Markup in it stays text.
+// A text in Markdown: headings, lists, paragraphs, indented code, bold, code and links. Markup in it stays text.
 
 import { make } from "../dom.js";
 
@@ -14,6 +14,7 @@ export function markdown(text) {
     .split(/\n\s*\n/)
     .flatMap(block => {
       const lines = block.split("\n");
+      if (lines.every(line => line.startsWith("    "))) return [make("pre", {}, lines.map(line => line.slice(4)).join("\n"))];
       const heading = /^(#{1,4})\s+(.*)$/.exec(lines[0]);
       if (heading) {
         const rest = lines.slice(1).join("\n");
