@@ -255,7 +255,7 @@ ORDER BY last_seen DESC, site, fleet, platform, host
 
 
 NO_CHIP: Final = (
-    "if(${chip:singlequote} = '', 'type a chip\\'s name above, or follow a link', 'no chip of that name is known')"
+    "if(${chip:singlequote} = '', 'type the name of a chip above, or follow a link', 'no chip of that name is known')"
 )
 EACH_SAMPLE: Final = "greatest($__interval_s, sample_s, 5)"
 

@@ -152,7 +152,7 @@ FROM
 (
     SELECT
         site, fleet, platform,
-        greatest(max(after_w - before_w) / 10, 0) AS rise_w_per_s,
+        if(max(after_w - before_w) < 10, 0, max(after_w - before_w) / 10) AS rise_w_per_s,
         argMax(second, after_w - before_w) - 4 AS rise_at,
         greatest(maxIf(lost, before_w >= 0.1 * budget_w), 0) AS drop,
         argMaxIf(second, lost, before_w >= 0.1 * budget_w) - 4 AS drop_at

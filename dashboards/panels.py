@@ -12,7 +12,7 @@ What stands here is all of Grafana that the dashboards use, and so all that the 
 - fieldConfig.defaults: unit, decimals, min, max, noValue, displayName (only `${__field.labels.series}`), color.mode
   (thresholds, palette-classic, palette-classic-by-name), thresholds (absolute); of timeseries custom.drawStyle (line,
   bars), lineWidth, fillOpacity, showPoints (never), spanNulls (false), stacking.mode (none, normal),
-  thresholdsStyle.mode (off, dashed).
+  thresholdsStyle.mode (off, dashed), axisSoftMax.
 - Overrides, byName of the column: displayName, unit, decimals, min, max, color (fixed), thresholds, links; of
   timeseries custom.lineWidth, custom.fillOpacity, custom.lineStyle (dashed), custom.fillBelowTo (a column),
   custom.axisPlacement (right), custom.stacking (none); of tables custom.width, custom.minWidth, custom.hidden with
@@ -20,7 +20,7 @@ What stands here is all of Grafana that the dashboards use, and so all that the 
   label: color; byType number: displayName.
 - Options: stat colorMode (value); timeseries legend.displayMode (list, table with calcs lastNotNull and
   max) and legend.placement (bottom, right); table sortBy (one column); bargauge orientation; heatmap color.scheme
-  (Oranges, RdYlGn), color.reverse, color.min, color.max and cellValues.unit; text content (Markdown).
+  (Oranges, RdYlGn), color.reverse, color.min, color.max, cellValues.unit and yAxis.axisWidth; text content (Markdown).
 - Units and colors: `UNITS` and `COLORS` in fields.py.
 - Links go to /d/UID, with `${__url_time_range}`, `${__all_variables}`, and in cells of tables
   `${datasource:queryparam}` and var-NAME=`${__data.fields.COLUMN}`.
@@ -33,7 +33,7 @@ from dashboards import sdk
 from dashboards.fields import NEUTRAL, SERIES_NAME, UNITS, Steps, fleet_colors, thresholds
 from dashboards.names import DATA_SOURCE_TYPE
 from dashboards.sdk import Dataquery, Field, Link, Panel
-from dashboards.shaped import EVERY_S, lines, quoted, rows
+from dashboards.shaped import EVERY_S, is_colored, lines, quoted, rows
 from dashboards.sql import compose
 from dashboards.supported import PLUGIN
 from dashboards.widths import sized
@@ -112,7 +112,7 @@ def timeseries(
     below a line in percent; `limits` draws the thresholds as dashed lines.
     """
     values = [by_series] if by_series else [str(one.matcher.options) for one in shown.get("fields", ())]
-    of_fleets = bool(by_series) and "@series" in query
+    of_fleets = bool(by_series) and not bars and is_colored(query)
     if not bars:
         query = lines(query, values, by_series=bool(by_series), every_s=every_s)
     beside = shown.get("width", _COLUMNS // 2) >= _COLUMNS // 2
@@ -124,6 +124,8 @@ def timeseries(
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if limits else "off"},
+        # Where all are 0, an axis of shares would else end at 10,000 %.
+        **({"axisSoftMax": _LEAST_SHARE} if shown["unit"] == "percentunit" and "high" not in shown else {}),
     }
     options = sdk.timeseries.Options(
         legend=sdk.common.VizLegendOptions(
@@ -145,7 +147,7 @@ def timeseries(
         custom=custom,
         color=color,
     )
-    if of_fleets and not bars:
+    if of_fleets:
         panel.field_config.overrides = fleet_colors()
     elif by_series:
         panel.field_config.defaults.display_name = SERIES_NAME
@@ -214,6 +216,7 @@ def heatmap(
         cell_values=sdk.heatmap.CellValues(unit=shown["unit"], decimals=shown.get("decimals")),
         tooltip=sdk.heatmap.HeatmapTooltip(mode="single", show_color_scale=True),
         filter_values=sdk.heatmap.FilterValueRange(),
+        y_axis=sdk.heatmap.YAxisConfig(axis_width=_NAMES_PX),
     )  # fmt: skip
     panel = _panel(id_, title, description, Query(query, table=False), shown, kind="heatmap", options=options)
     panel.field_config.defaults.display_name = SERIES_NAME
@@ -232,6 +235,8 @@ def text(id_: int, title: str, description: str, content: str, *, width: int = 2
     )
 
 
+_LEAST_SHARE: Final = 0.001
+_NAMES_PX: Final = 170
 _COLUMNS: Final = 24
 _HEIGHTS: Final[Mapping[str, int]] = {"stat": 4, "timeseries": 9, "table": 9, "bargauge": 9, "heatmap": 9}
 _WIDTHS: Final[Mapping[str, int]] = {"stat": 4}

@@ -21,7 +21,6 @@ _TEMPLATES: Final[Mapping[Unit, str]] = MappingProxyType(
         "count": '{{ printf "%.0f" $values.B.Value }}',
     }
 )
-_LABEL: Final = "{{{{ with $labels.{label} }}}}{{{{ . }}}}{{{{ else }}}}?{{{{ end }}}}"
 _VALUE: Final = "{{ humanizePercentage $values.A.Value }}"
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P")
@@ -35,7 +34,7 @@ def template(text: str, title: str, labels: Sequence[str], unit: Unit) -> str:
     them then fails, and the notification carries the template itself: so the rule's title and the labels that are there
     take the place of the text.
     """
-    known = {label: _LABEL.format(label=label) for label in labels}
+    known = {label: f"{{{{ $labels.{label} }}}}" for label in labels}  # there is no value without them
     known |= {"shown": _TEMPLATES[unit], "value": _VALUE}
     told = _NAME.sub(lambda match: known[match[1]], text)
     of = "".join(f"{{{{ with $labels.{label} }}}}, {{{{ . }}}}{{{{ end }}}}" for label in labels)

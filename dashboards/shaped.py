@@ -18,8 +18,8 @@ EACH_BLOCK: Final = "greatest($__interval_s, 30)"
 
 # By the place among all fleets that were ever planned, in the order in which they were: a new one moves none. Those
 # that nobody planned come after them, by name, as long as they were heard within a day.
-_COLOR: Final = f"""
-leftPad(toString(({len(FLEET_COLORS) - 1} + indexOf(
+_COLOR: Final = """
+leftPad(toString(({last} + indexOf(
     (
         SELECT groupArray(path)
         FROM
@@ -27,9 +27,9 @@ leftPad(toString(({len(FLEET_COLORS) - 1} + indexOf(
             SELECT path
             FROM
             (
-                SELECT @series AS path, toUnixTimestamp(since) AS planned_s FROM budget_changes
+                SELECT {path} AS path, toUnixTimestamp(since) AS planned_s FROM budget_changes
                 UNION ALL
-                SELECT @series AS path, 4294967295 AS planned_s
+                SELECT {path} AS path, 4294967295 AS planned_s
                 FROM power_by_hour
                 WHERE time >= toStartOfHour($__toTime - INTERVAL 1 DAY) AND time <= $__toTime
                 GROUP BY path
@@ -37,19 +37,18 @@ leftPad(toString(({len(FLEET_COLORS) - 1} + indexOf(
             GROUP BY path
             ORDER BY min(planned_s), path
         )
-    ), points.series)) % {len(FLEET_COLORS)}), 2, '0') AS color"""  # noqa: S608  of our own text
+    ), points.series)) % {count}), 2, '0') AS color"""
 
 
 def lines(sql: str, values: Sequence[str], *, by_series: bool, every_s: str = EVERY_S) -> str:
     """Return a query of lines with a row of nulls behind each pause, and the color of each fleet.
 
-    `sql` has a column `time`, with `by_series` one `series`, and the value columns. Where the series are fleets, a
-    label `color` is added: the same for a fleet in every query and range.
+    `sql` has a column `time`, with `by_series` one `series`, and the value columns. Where the series are fleets or
+    sites, a label `color` is added: the same for each in every query and range.
     """
-    of_fleets = by_series and "@series" in sql
     chosen = ["points.time + if(ends, points.step_s, 0) AS time"]
     chosen += ["points.series AS series"] if by_series else []
-    chosen += [indent(_COLOR.strip(), "    ").strip()] if of_fleets else []
+    chosen += [indent(color.strip(), "    ").strip()] if by_series and (color := _color(sql)) else []
     chosen += [f"if(ends, NULL, points.{value}) AS {value}" for value in values]
     partition = "PARTITION BY series " if by_series else ""
     return f"""
@@ -69,6 +68,19 @@ FROM
 ARRAY JOIN if(pause_s > 2 * step_s, [0, 1], [0]) AS ends
 ORDER BY time{", series" if by_series else ""}
 """  # noqa: S608  of our own text
+
+
+def is_colored(sql: str) -> bool:
+    """Say whether the series of a query have a label `color`."""
+    return bool(_color(sql))
+
+
+def _color(sql: str) -> str:
+    """Return SQL for the color of a query's series: fleets and sites have one each, partitions theirs by number."""
+    if "AS color" in sql:
+        return "points.color AS color"
+    path = "@series" if "@series AS series" in sql else "site" if "site AS series" in sql else ""
+    return _COLOR.format(path=path, last=len(FLEET_COLORS) - 1, count=len(FLEET_COLORS)) if path else ""
 
 
 def rows(sql: str, columns: Sequence[str], nothing: str) -> str:
@@ -97,4 +109,4 @@ ARRAY JOIN if(empty(found), [tuple({words})], found) AS told
 
 def quoted(words: str) -> str:
     """Return words as SQL."""
-    return "'" + words.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + words.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -4,6 +4,7 @@
 
 from typing import Final
 
+from dashboards.fields import FLEET_COLORS
 from dashboards.rule_sql import FRAGMENTS
 
 _STORED: Final = "stored_at > $__fromTime AND stored_at <= $__toTime"
@@ -86,6 +87,7 @@ ORDER BY kafka_partition
 LAG: Final = f"""
 SELECT
     $__timeInterval(stored_at) AS time, concat('partition ', leftPad(toString(kafka_partition), 2, '0')) AS series,
+    leftPad(toString(kafka_partition % {len(FLEET_COLORS)}), 2, '0') AS color,
     max(toUnixTimestamp64Milli(stored_at) - toUnixTimestamp64Milli(appended_from)) / 1000 AS lag
 FROM ingest_blocks
 WHERE {_STORED}

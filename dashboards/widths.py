@@ -19,8 +19,8 @@ _GRID: Final = 24
 _GAP_PX: Final = 8
 _AROUND_BOARD_PX: Final = 32
 _AROUND_TABLE_PX: Final = 18
-_HEADING_PX: Final = 7.6
-_HEADING_AROUND_PX: Final = 16
+_HEADING_PX: Final = 7.4
+_HEADING_AROUND_PX: Final = 28
 _GAUGE_PX: Final = 130
 _VALUES_PX: Final[Mapping[str, int]] = {
     "watt": 88,

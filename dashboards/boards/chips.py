@@ -53,7 +53,7 @@ def _fleets() -> Row:
                 "them that it did not see for five minutes before the newest stored sample; reported twice is how many "
                 "more chips report than it saw. Shares of throttled chips are of those that say so, over two to three "
                 "minutes that are complete. Limits are those of the fleet file; 1 x is at the limit.",
-                sql.FLEETS, unit="short", width=24, links=[_TO_POWER, _TO_TRUST],
+                sql.FLEETS, unit="short", width=24, height=11, links=[_TO_POWER, _TO_TRUST],
                 fields=[
                     *_FLEET,
                     field("known", unit="locale", decimals=0),
@@ -84,7 +84,7 @@ def _hosts() -> Row:
             table(
                 3, "Hosts that stand out", f"{_NEWEST} The mean of the host's chips, and as a share of the mean of its "
                 "fleet and model.",
-                sql.OUTLIERS, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
+                sql.OUTLIERS, unit="watt", width=12, height=11, nothing="no host", links=[_TO_UTILIZATION],
                 fields=[
                     field("host", grows_from_px=110),
                     field("host_w", title="per chip", decimals=2),
@@ -113,7 +113,7 @@ def _ranking(id_: int, title: str, reading: str, order: str) -> Panel:
     described = {"power_w": "whose power is known", "temperature_c": "that tell their temperature"}[reading]
     return table(
         id_, title, f"{_NEWEST} Ten of the chips {described}.",
-        sql.ranking(reading, order), unit="watt", width=12, nothing="no sample in the newest second",
+        sql.ranking(reading, order), unit="watt", width=12, height=12, nothing="no such chip",
         links=[_TO_UTILIZATION],
         fields=[
             _CHIP,

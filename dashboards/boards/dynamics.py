@@ -50,7 +50,7 @@ def _limits_row() -> Row:
                 1, "Steepest change of each fleet", f"{_NEWEST_HOUR} As the rules see it: means of five seconds, ten "
                 "seconds apart. A rise is held against the fleet's ramp limit, a share of its budget per second; a "
                 "drop is a share of its power. Fleets that sample more seldom than every five seconds are left out.",
-                sql.STEEPEST, unit="si:W/s", width=15, height=10, nothing="no fleet with whole seconds",
+                sql.STEEPEST, unit="si:W/s", width=16, height=12, nothing="no fleet with whole seconds",
                 links=[_TO_POWER, _TO_TRUST],
                 fields=[
                     *_FLEET,
@@ -67,7 +67,7 @@ def _limits_row() -> Row:
             timeseries(
                 2, "Ramp of whole sites over 10 s", f"{_NEWEST_HOUR} Sum of the site's chosen fleets, of each interval "
                 "the steepest change: positive is a rise. It is what the grid sees.",
-                sql.SITE_RAMP, unit="si:W/s", width=9, height=10, by_series="ramp", links=[_TO_POWER],
+                sql.SITE_RAMP, unit="si:W/s", width=8, height=12, by_series="ramp", links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip

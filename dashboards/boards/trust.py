@@ -81,12 +81,12 @@ def _behind() -> Row:
                 3, "Partitions", "Of the last day. Age is since the broker appended the newest message that is stored: "
                 "it also grows where nothing is sent. Blocks that were agreed upon within the last hour and are not "
                 "stored are pending; each is for a second or two, longer where the store or the worker is stuck.",
-                sql.PARTITIONS, unit="none", width=12, height=11, links=[_TO_POWER],
+                sql.PARTITIONS, unit="none", width=12, height=11, nothing="none stored", links=[_TO_POWER],
                 fields=[
                     field("kafka_partition", title="partition"),
-                    field("newest_age_s", title="newest message", unit="s", decimals=1),
+                    field("newest_age_s", title="newest", unit="s", decimals=1),
                     field("stored_ago_s", title="stored", unit="s", decimals=1),
-                    field("pending", title="blocks pending"),
+                    field("pending"),
                     field("pending_for_s", title="pending for", unit="s", decimals=1, steps=_PENDING,
                           cell="color-text"),
                     field("stored_to_offset", title="stored to", unit="locale", decimals=0),
@@ -169,15 +169,15 @@ def _ledger() -> Row:
             table(
                 10, "Gaps and overlaps", "Offsets that no block has, or two. `gigawatt audit` proves the whole ledger "
                 "and what the log still holds.",
-                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], nothing="no gap and no overlap",
+                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], nothing="no gap, no overlap",
                 fields=[
-                    field("what", grows_from_px=100),
+                    field("what", grows_from_px=138),
                     field("messages", decimals=0),
                     field("kafka_partition", title="partition"),
                     field("from_offset", decimals=0),
                     field("to_offset", decimals=0),
                     field("stored_at", unit="dateTimeAsIso"),
-                    field("worker", width_px=90),
+                    field("worker", width_px=78),
                 ],
             ),
         ],
@@ -236,7 +236,7 @@ def _workers() -> Row:
             table(
                 14, "Workers", "Who stored anything within the last hour: partitions, samples and commits of the last "
                 "minute.",
-                sql.WORKERS, unit="none", width=8, height=11, links=[_TO_POWER],
+                sql.WORKERS, unit="none", width=8, height=11, nothing="no worker", links=[_TO_POWER],
                 fields=[
                     field("worker", grows_from_px=110),
                     field("stored_ago_s", title="stored", unit="s", decimals=1, steps=_FRESH, cell="color-text"),

@@ -84,7 +84,7 @@ def _side_by_side() -> Row:
             table(
                 6, "Fleets and models", "Over the range. The power for each busy chip includes that of idle ones; "
                 "idle is below 5 % busy.",
-                sql.GROUPS, unit="watt", width=24, links=[_TO_CHIPS],
+                sql.GROUPS, unit="watt", width=24, height=12, links=[_TO_CHIPS],
                 fields=[
                     *_FLEET,
                     field("model", width_px=100),

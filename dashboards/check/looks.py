@@ -4,6 +4,7 @@ Read in Grafana 12.2 (`fieldOverrides.ts`, `nameMatcher.ts`, `TableNG/utils.ts`,
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ _ROW_HEIGHT_PX: Final = 26
 _LEGEND_SHARE: Final = 0.35
 _UNIT_HEIGHT_PX: Final = 38
 _AROUND_HEIGHT_PX: Final = 56
+_WORDS: Final = re.compile(r"if\(empty\(found\), \[tuple\('([^']*)'")
+_LETTER_PX: Final = 6.8
+_AROUND_CELL_PX: Final = 13
 _NEUTRAL: Final = ("text", "transparent")
 
 
@@ -68,6 +72,7 @@ def _out_of_sight(panel: Panel) -> Iterator[Complaint]:
     for name, one in columns.items():
         if (least := one.get("custom.width", math.inf)) < (needed := heading_px(str(one.get("displayName", name)))):
             yield Complaint(f"the heading of {name} is cut at {least} px", f"make it {needed} px wide")
+    yield from _cut_words(panel, columns)
     edge_px = 0
     for place, (name, one) in enumerate(columns.items()):
         edge_px += one.get("custom.width") or one.get("custom.minWidth") or _LEAST_COLUMN_PX
@@ -78,6 +83,20 @@ def _out_of_sight(panel: Panel) -> Iterator[Complaint]:
                 "make columns narrower, leave some away, or make the panel wider",
             )
             return
+
+
+def _cut_words(panel: Panel, columns: Mapping[str, Mapping[str, Any]]) -> Iterator[Complaint]:
+    """Say where the words for no rows are longer than the first column, in which they stand."""
+    words = _WORDS.search("".join(str(one.get("rawSql", "")) for one in panel.get("targets", ())))
+    fixed_px = sum(one.get("custom.width", 0) for one in columns.values())
+    grow = sum("custom.width" not in one for one in columns.values())
+    first = next(iter(columns.values()))
+    shared_px = (inner_px(int(panel["gridPos"]["w"]), USUAL_PX) - fixed_px) / max(grow, 1)
+    room_px = first.get("custom.width") or max(shared_px, first.get("custom.minWidth", _LEAST_COLUMN_PX))
+    if words and (needed_px := len(words[1]) * _LETTER_PX + _AROUND_CELL_PX) > room_px:
+        yield Complaint(
+            f'"{words[1]}" needs {needed_px:.0f} px, and the first column has {room_px:.0f}', "say it in fewer words"
+        )
 
 
 def _cut_legend(panel: Panel) -> Iterator[Complaint]:

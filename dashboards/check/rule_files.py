@@ -5,7 +5,7 @@ Read in Grafana 12.2 (`provisioning/alerting/rules_provisioner.go`, `provisionin
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from dashboards.check.complaint import Complaint
@@ -49,12 +49,15 @@ def unfit(rule: Mapping[str, Any], panels: Collection[tuple[str, int]]) -> Itera
 
 
 def unguarded(template: str) -> list[str]:
-    """Return the values and labels that a template uses where they may be missing: outside a `with` or `if` of them."""
+    """Return the values and labels that a template uses where they may be missing: outside a `with` or `if` of them.
+
+    Where there is a value, its labels are there, too.
+    """
     open_: list[set[str]] = []
     found: list[str] = []
     for action in _ACTION.findall(template):
         word, _, rest = action.partition(" ")
-        used = set(_USED.findall(action))
+        used = {one for one in _USED.findall(action) if not (_holds_values(open_) and one.startswith("$labels."))}
         if word in ("with", "if", "range"):
             open_.append({rest.strip()} if _USED.fullmatch(rest.strip()) else set())
             used -= open_[-1]
@@ -64,3 +67,7 @@ def unguarded(template: str) -> list[str]:
             open_.pop()
         found += sorted(used - set().union(*open_))
     return found
+
+
+def _holds_values(open_: Iterable[set[str]]) -> bool:
+    return any(name.startswith("$values.") for held in open_ for name in held)

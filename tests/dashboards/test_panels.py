@@ -95,7 +95,7 @@ def test_a_table_has_its_columns_in_the_order_of_its_fields_and_words_for_no_row
     assert re.findall(r"told\.(\d) AS (\w+)", asked) == [
         ("1", "fleet_path"), ("2", "site"), ("3", "fleet"), ("4", "platform"), ("5", "power_w")
     ]  # fmt: skip
-    assert "tuple('there\\'s none', NULL, NULL, NULL, NULL)" in asked
+    assert "tuple('there''s none', NULL, NULL, NULL, NULL)" in asked
     assert override(panel, "site") == {"displayName": "site", "custom.hidden": True, "custom.hideFrom.viz": True}
     assert override(panel, "fleet_path")["custom.minWidth"] == 200
     assert override(panel, "power_w") == {"displayName": "power", "custom.width": 88}

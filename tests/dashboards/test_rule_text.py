@@ -40,11 +40,11 @@ def test_shares_are_percentages():
 
 
 def test_a_text_becomes_a_template_of_grafana():
-    """What may be missing stands in a `with`; without values the rule's title takes the place of the text."""
+    """Values stand in a `with`, and labels come with them; without values the rule's title is said."""
     instead = "Hot{{ with $labels.site }}, {{ . }}{{ end }}: no value now, the query failed or had no data."
     assert template("{site}: {shown}, {value}", "Hot", ["site"], "W") == (
         "{{ with $values.A }}{{ with $values.B }}"
-        "{{ with $labels.site }}{{ . }}{{ else }}?{{ end }}: "
+        "{{ $labels.site }}: "
         "{{ humanize $values.B.Value }}W, {{ humanizePercentage $values.A.Value }}"
         f"{{{{ else }}}}{instead}{{{{ end }}}}{{{{ else }}}}{instead}{{{{ end }}}}"
     )
@@ -73,11 +73,6 @@ def test_without_data_or_after_an_error_it_says_so(rule: Rule, values, known):
     said = of_rule(rule, labels, values)
 
     assert said == ", ".join([rule.title, *labels.values()]) + ": no value now, the query failed or had no data."
-
-
-@every_rule
-def test_a_label_that_is_missing_is_a_question_mark(rule: Rule):
-    assert of_rule(rule, {}, {"A": 1.25, "B": 4.0e6}) == filled(rule.summary, {}, rule.unit, 4.0e6, 1.25)
 
 
 @every_rule

@@ -65,7 +65,7 @@ def test_a_tile_with_a_background_is_found():
 
 def test_a_value_that_a_narrow_window_hides_is_found():
     """Site, fleet, platform, host and chip came before the watts, at 150 pixels each."""
-    columns = column("chip", custom_width=500), column("power_w", custom_width=150), column("job", custom_width=50)
+    columns = column("chip", custom_width=500), column("power_w", custom_width=150), column("job", custom_width=60)
 
     assert wrong(panel(*columns)) == ["the column power_w ends at 650 px, and a window of 1280 px shows 602"]
     assert wrong(panel(column("chip", custom_width=450), *columns[1:])) == []
@@ -102,3 +102,13 @@ def test_a_legend_that_shows_three_of_nine_is_found():
     assert wrong(by_series("bottom", "list", w=8, h=9)) == ["of 9 lines the legend needs 110 px, and has 100"]
     assert wrong(by_series("bottom", "list", w=8, h=11)) == []
     assert wrong(by_series("right", "table", w=12, h=9)) == []
+
+
+def test_words_for_no_rows_that_are_cut_are_found():
+    """They stand in the first column, which is as wide as it is."""
+    sql = "ARRAY JOIN if(empty(found), [tuple('no sample in the newest second', NULL)], found) AS told"
+    columns = column("chip", custom_width=130), column("power_w", custom_width=90)
+
+    (found,) = wrong(panel(*columns, targets=[{"rawSql": sql}]))
+    assert found == '"no sample in the newest second" needs 217 px, and the first column has 130'
+    assert wrong(panel(*columns, targets=[{"rawSql": sql.replace(" in the newest second", "")}])) == []

@@ -69,6 +69,7 @@ def test_a_text_that_cannot_be_filled_in_is_found():
         ("{{ with $values.B }}{{ end }}{{ $values.B }}", ["$values.B"]),
         ("{{ with $values.A }}{{ with $values.B }}{{ $values.A.Value }}{{ end }}{{ end }}", []),
         ("{{ with $labels.site }}{{ . }}{{ else }}?{{ end }}", []),
+        ("{{ with $values.A }}{{ $labels.site }}{{ else }}{{ $labels.site }}{{ end }}", ["$labels.site"]),
     ],
 )
 def test_what_may_be_missing_is_guarded(template, found):

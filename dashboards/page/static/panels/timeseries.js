@@ -57,7 +57,9 @@ const longer = ({ from, to }) => to - from > 20 * 36e5;
 function axis(all, name, height) {
   const reached = reach(all, name);
   if (!reached) return null;
-  const { unit, min, max } = all.find(one => one.axis === name).config;
+  const first = all.find(one => one.axis === name),
+    { unit, min, max } = first.config;
+  reached[1] = Math.max(reached[1], first.custom.axisSoftMax ?? -Infinity);
   const room = (reached[1] - reached[0] || Math.abs(reached[1]) || 1) * 0.06;
   const low = min ?? (reached[0] >= 0 && reached[0] - room < 0 ? 0 : reached[0] - room);
   const top = max ?? (reached[1] <= 0 && reached[1] + room > 0 ? 0 : reached[1] + room),
