@@ -2,58 +2,79 @@
 PYTHON ?= python3
 SECONDS ?= 600
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar on
 STAMP := .venv/.installed
+DEV := .venv/.installed-dev
 OLDEST := .venv/oldest-engine/.installed
+# Whole is a .venv whose installation ended, whose Python is still there, and which was made for this checkout. One that
+# is a link is somebody's own.
+IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import gigawatt, os, sys; \
+	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test fuzz lint format bench lock clean
+.PHONY: help setup dev up test fuzz lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## make .venv with the locked versions and the gigawatt command in it
+setup: ## make .venv with the locked versions and the gigawatt command in it
+	@if test -e .venv && ! { $(IS_WHOLE); }; then echo "setup: .venv is broken, or of another place: it is made anew"; rm -rf .venv; fi
+	@$(MAKE) --no-print-directory $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gigawatt needs Python 3.11 or newer; name one with: make PYTHON=python3.12 setup")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Gigawatt needs Python 3.11 or newer; select one with: make PYTHON=python3.12 setup")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "setup: $(PYTHON) has no venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "setup 1 of 3: making .venv (5 s)"
+	@$(PYTHON) -m venv .venv
+	@echo "setup 2 of 3: downloading and installing $$(grep -c "==" requirements.lock) packages, 1.2 GB on disk (1 to 5 minutes, once)"
+	@$(PIP) --no-deps --require-hashes -r requirements.lock
+	@echo "setup 3 of 3: the gigawatt command (5 s)"
+	@$(PIP) --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+dev: setup
+	@$(MAKE) --no-print-directory $(DEV)
+
+$(DEV): requirements-dev.lock
+	@echo "setup: tools for tests and lint, 0.3 GB on disk (1 minute, once)"
+	@$(PIP) --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
 up: setup ## the whole stack on this machine: broker, engine, worker, a simulated fleet
-	$(BIN)/gigawatt up
+	@$(BIN)/gigawatt up
 
-$(OLDEST): $(STAMP) requirements-oldest.lock
+$(OLDEST): requirements-oldest.lock | dev
 	rm -rf $(@D)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --no-deps --require-hashes \
-		--target $(@D) -r requirements-oldest.lock
+	$(PIP) --quiet --no-deps --require-hashes --target $(@D) -r requirements-oldest.lock
 	@touch $@
 
-test: setup lint $(OLDEST) ## format, lint, types, import rules, then every test
+test: dev lint $(OLDEST) ## format, lint, types, import rules, then every test
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-fuzz: setup ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
+fuzz: dev ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \
 		$(BIN)/pytest -s --timeout=0 tests/fuzz
 
-lint: setup ## what `make test` checks before it runs anything
+lint: dev ## what `make test` checks before it runs anything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## rewrite the code in the project's format
+format: dev ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: setup ## measure cost, freshness and size from a thousand to a million chips
 	$(BIN)/gigawatt bench
 
-lock: setup ## lock the newest versions that pyproject.toml allows
-	$(BIN)/python -m pip install --quiet uv
+lock: dev ## lock the newest versions that pyproject.toml allows; pandas, which chDB asks for, only for tests
+	$(PIP) --quiet uv
 	$(BIN)/uv pip compile --universal --upgrade --generate-hashes --no-annotate --no-header \
-		--extra local --extra build --extra dev pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --universal --generate-hashes --no-annotate --no-header --constraint requirements.lock \
+		--extra local --extra build --extra dev pyproject.toml --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-annotate --no-header --constraint requirements-dev.lock \
+		--extra local --extra build --no-emit-package pandas pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-annotate --no-header --constraint requirements-dev.lock \
 		--extra build pyproject.toml --output-file requirements-image.lock
 	$(BIN)/uv pip compile --universal --no-deps --generate-hashes --no-annotate --no-header \
 		requirements-oldest.in --output-file requirements-oldest.lock
