@@ -44,7 +44,7 @@ def test_where_there_is_no_terminal_a_line_now_and_then_may_be_wanted():
     """A log then tells how far it is."""
     stream, now_s = io.StringIO(), 0.0
     line = StatusLine(stream, line_every_s=10, elapsed=lambda: now_s)
-    for now_s in range(25):  # noqa: B007  the clock reads it
+    for now_s in range(25):
         line.show(f"at {now_s}")
     line.clear()
 
