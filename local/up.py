@@ -167,7 +167,7 @@ class _Run:
                 )
             self.starting = False
             async with page.serving(
-                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._alerts.read
+                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._watch.told
             ):
                 self._ready(chips)
                 with self._watch, self.screen.live(), suppress(TimeoutError):

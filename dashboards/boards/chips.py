@@ -113,7 +113,7 @@ def _ranking(id_: int, title: str, reading: str, order: str) -> Panel:
     described = {"power_w": "whose power is known", "temperature_c": "that tell their temperature"}[reading]
     return table(
         id_, title, f"{_NEWEST} Ten of the chips {described}.",
-        sql.ranking(reading, order), unit="watt", width=12, height=12, nothing="no such chip",
+        sql.ranking(reading, order), unit="watt", width=12, height=12, nothing="no reading now",
         links=[_TO_UTILIZATION],
         fields=[
             _CHIP,

@@ -48,13 +48,32 @@ class AlertWatch:
     Use as a context manager. `newest` is None until all rules were evaluated once.
     """
 
-    def __init__(self, read: Callable[[], list[Alert]], *, every_s: float = 10.0) -> None:
-        self.newest: list[Alert] | None = None
+    def __init__(
+        self,
+        read: Callable[[], list[Alert]],
+        *,
+        every_s: float = 10.0,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._newest: tuple[list[Alert], float] | None = None
         self._read = read
         self._every_s = every_s
+        self._elapsed = elapsed
         self._stop = threading.Event()
         # What it waits for may take seconds, and there is nothing to lose.
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+
+    @property
+    def newest(self) -> list[Alert] | None:
+        """The alerts as they were evaluated last."""
+        return None if self._newest is None else self._newest[0]
+
+    def told(self) -> tuple[list[Alert], float] | None:
+        """Return the newest alerts and how many seconds ago they were known: while the store hangs, that grows."""
+        if self._newest is None:
+            return None
+        alerts, at_s = self._newest
+        return alerts, self._elapsed() - at_s
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -67,5 +86,5 @@ class AlertWatch:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.newest = self._read()
+            self._newest = (self._read(), self._elapsed())
             self._stop.wait(self._every_s)

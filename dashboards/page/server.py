@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -10,8 +10,8 @@ from aiohttp import web
 
 from dashboards.live.summary import Summary
 from dashboards.page import assets, boards, queries
-from dashboards.page.alerts import Alerts, NewestAlerts
 from dashboards.page.store import BusyError, Store, framed
+from dashboards.preview import Alert, told
 from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.loopback import foreign
@@ -33,10 +33,12 @@ _ALWAYS_ASK: Final = {"Cache-Control": "no-cache"}
 _NEVER_KEEP: Final = {"Cache-Control": "no-store"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Alerts = Callable[[], tuple[Sequence[Alert], float] | None]
+"""Gives the newest evaluation of the rules and its age in seconds, None before the first, and does not wait."""
 
 
 class Page:
-    """What the server answers. `read` and `alerts` may block and are called in threads."""
+    """What the server answers. `read` may block and is called in threads."""
 
     def __init__(
         self,
@@ -49,7 +51,7 @@ class Page:
         self._store = store
         self._read = read
         self._boards = found
-        self._alerts = None if alerts is None else NewestAlerts(alerts)
+        self._alerts = alerts
         self._static = assets.static_files()
         self._charts = assets.chart_library()
         self._packed: asyncio.Future[bytes] | None = None
@@ -126,7 +128,11 @@ class Page:
         return web.Response(body=body, content_type="application/json", headers=_NEVER_KEEP)
 
     async def _alerts_now(self, _: web.Request) -> web.Response:
-        return _json({"alerts": None} if self._alerts is None else await self._alerts.answer())
+        """Answer with the newest evaluation that is done: one that waits for the store may take minutes."""
+        if self._alerts is None:
+            return _json({"alerts": None})
+        alerts, age_s = self._alerts() or ((), None)
+        return _json(told(alerts) | {"age_s": None if age_s is None else round(age_s, 1)})
 
     async def _summary(self, _: web.Request) -> web.Response:
         try:
@@ -174,7 +180,7 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Serve the page until the block ends, and give its port. `clickhouse` is a URL with a user who may only read.
 
-    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire now.
+    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire.
     """
     store = Store(clickhouse)
     page = Page(store, read, found=boards.load() if found is None else found, alerts=alerts)

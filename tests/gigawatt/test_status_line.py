@@ -38,3 +38,14 @@ def test_where_there_is_no_terminal_nothing_is_written():
     line.clear()
 
     assert stream.getvalue() == ""
+
+
+def test_where_there_is_no_terminal_a_line_now_and_then_may_be_wanted():
+    """A log then tells how far it is."""
+    stream, now_s = io.StringIO(), 0.0
+    line = StatusLine(stream, line_every_s=10, elapsed=lambda: now_s)
+    for now_s in range(25):
+        line.show(f"at {now_s}")
+    line.clear()
+
+    assert stream.getvalue() == "at 10\nat 20\n"

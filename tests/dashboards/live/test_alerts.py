@@ -23,10 +23,29 @@ def test_a_watch_reads_again_and_again_until_it_is_left():
         return []
 
     watch = AlertWatch(reading, every_s=0.01)
-    assert watch.newest is None
+    assert (watch.newest, watch.told()) == (None, None)
     with watch:
         assert again.wait(60)
     assert watch.newest == []
+
+
+def test_while_the_store_hangs_the_last_evaluation_is_told_with_its_age():
+    """Nobody waits for the one that is running."""
+    hang, second, now_s = threading.Event(), threading.Event(), [100.0]
+    calls = []
+
+    def reading():
+        calls.append(now_s[0])
+        if len(calls) > 1:
+            now_s[0] = 160.0
+            second.set()
+            hang.wait()
+        return []
+
+    with AlertWatch(reading, every_s=0.01, elapsed=lambda: now_s[0]) as watch:
+        assert second.wait(60)
+        assert watch.told() == ([], 60.0)
+        hang.set()
 
 
 def test_a_watch_does_not_keep_its_reader_waiting():

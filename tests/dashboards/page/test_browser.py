@@ -141,7 +141,7 @@ def test_what_would_fire_stands_above_the_dashboard(browser: Browser, seeded: En
     pending = replace(firing, title="Coverage lost", state="Pending", firing=False)
     over = replace(firing, title="Power dropped", state="Recovering")
     with (
-        running(seeded.url, found={UID: small()}, alerts=lambda: [firing, over, pending]) as address,
+        running(seeded.url, found={UID: small()}, alerts=lambda: ([firing, over, pending], 0.0)) as address,
         tab(browser, address, shots) as one,
     ):
         one.open(f"/d/{UID}")
