@@ -1,9 +1,10 @@
 """What the stack needs of the disk that its state lies on, and what the operator is told when that runs out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from schema.disk import FULL, free_bytes
+from schema.disk import FULL, free_bytes, is_full
 from schema.errors import GigawattError
 
 KEPT_FREE_BYTES: Final = 256 * 10**6
@@ -11,6 +12,7 @@ KEPT_FREE_BYTES: Final = 256 * 10**6
 _NEEDED_BYTES: Final = 2 * KEPT_FREE_BYTES
 _LOW_BYTES: Final = 2 * 10**9
 _LOG_SHARE: Final = 10
+_NO_ROOM_BYTES: Final = 16 * 2**20
 
 
 def require_room(state: Path) -> str:
@@ -41,3 +43,12 @@ def log_bytes(most: int, least: int, free: int | None) -> int:
 def size(count: int) -> str:
     """Write bytes for people."""
     return f"{count / 1e9:,.1f} GB" if count >= 10**9 else f"{count / 1e6:,.0f} MB"
+
+
+def had_no_room(path: Path, words: Iterable[str]) -> bool:
+    """Say whether a process that wrote there ended for a full disk: by its last words, or by what is free.
+
+    Some leave none: the kernel kills who writes to mapped memory and finds no room.
+    """
+    free = free_bytes(path)
+    return (free is not None and free < _NO_ROOM_BYTES) or any(map(is_full, words))

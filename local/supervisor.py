@@ -22,14 +22,14 @@ from types import TracebackType
 from typing import Self
 
 from local.childlog import ChildLog
+from local.room import had_no_room
 from producers.child import dying_with_us
-from schema.disk import FULL, free_bytes, is_full
+from schema.disk import FULL
 from schema.errors import EXIT_NOT_AGAIN, GigawattError
 
 ASK_EVERY_S = 0.05
 BOUND_LOGS_EVERY_S = 10.0
 TAIL_LINES = 10
-_NO_ROOM_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class Supervisor:
         how = ending(process.returncode or 0)
         killed = process.returncode == -signal.SIGKILL  # which leaves no last words
         last = "" if killed else "".join(f": {line}" for line in run.log.tail(1))
-        if _disk_is_full(run.log):
+        if had_no_room(run.log.path, run.log.tail(TAIL_LINES)):
             last = f": {FULL}, where {run.log.path.parent.parent} lies"
         self._tell(run, Happened.CRASHED, process, f"{run.child.name} {how}{last}")
         if crashes >= self._patience.crashes:
@@ -291,12 +291,6 @@ class Supervisor:
             for run in self._runs:
                 with suppress(OSError):  # the disk is full: tried again a little later
                     run.log.keep_bounded()
-
-
-def _disk_is_full(log: ChildLog) -> bool:
-    """Say whether a child said so, or had no room to: some are killed by the kernel where they find none."""
-    free = free_bytes(log.path)
-    return (free is not None and free < _NO_ROOM_BYTES) or any(map(is_full, log.tail(TAIL_LINES)))
 
 
 def ending(code: int) -> str:
