@@ -1,5 +1,7 @@
 """chDB's Python interface in its two shapes: the newest, and that of 3.7, whose engine is ClickHouse 25.8."""
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -8,9 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from chdb.state.sqlitelike import Connection
 
+from local.room import KEPT_FREE_BYTES
+from schema.disk import free_bytes
+
 HAS_STREAMED_INSERTS: Final = hasattr(Connection, "send_insert")
 """By this the newest shape is told; no insert is streamed, see `Inserting`."""
 _NOT_ENOUGH_SPACE: Final = 243
+_MOST_BYTES: Final = 1 << 30
+_LOOK_EVERY_BYTES: Final = 16 << 20
 
 
 class Written(NamedTuple):
@@ -59,7 +66,7 @@ def parameter_statement(name: str, value: str) -> str:
 
 
 class Inserting:
-    """A running insert. Its data is taken whole, from a file in `folder` that goes with it.
+    """A running insert. Its data is taken whole, up to 1 GiB, from a file in `folder` that goes with it.
 
     chDB's own streamed insert (`send_insert`, 26.9) ends without an error, and with the rows counted as written, when
     the part cannot be written: for want of room, for too many parts, for a constraint. A file costs 0.9 ms more.
@@ -67,6 +74,7 @@ class Inserting:
 
     def __init__(self, connection: Any, head: bytes, fmt: str, folder: Path) -> None:
         self._connection, self._head, self._fmt = connection, head, fmt
+        self._folder, self._bytes, self._look_at_bytes = folder, 0, 0
         with _room():
             self._file = self._open(folder)
 
@@ -76,7 +84,14 @@ class Inserting:
 
     def append(self, part: bytes) -> None:
         """Hand over the next part of the data."""
+        self._bytes += len(part)
         with _room():
+            if self._bytes > _MOST_BYTES:
+                raise OSError(errno.EFBIG, "it has more than 1 GiB: send it in several")
+            if self._bytes >= self._look_at_bytes:
+                self._look_at_bytes = self._bytes + _LOOK_EVERY_BYTES
+                if (free := free_bytes(self._folder)) is not None and free < KEPT_FREE_BYTES:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._file.write(part)
 
     def finish(self) -> Written:

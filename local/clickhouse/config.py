@@ -180,6 +180,7 @@ class EngineConfig:
     <default>
       <async_insert>0</async_insert>
       <implicit_select>0</implicit_select>
+      <storage_file_read_method>pread</storage_file_read_method>
       <constraints>{locked}</constraints>
     </default>{profiles}
   </profiles>

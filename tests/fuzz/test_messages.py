@@ -1,6 +1,7 @@
 """Whatever comes as a message: nothing is raised, and every row is accepted or rejected with a reason."""
 
 import io
+import json
 import math
 import re
 import time
@@ -28,6 +29,7 @@ from schema import checks, encoding, wire
 from schema.printable import is_hidden
 from schema.samples import DESCRIPTION, IDENTITY, LABELS
 from streams.blocks import Block, Commit, LogMessage, Span
+from streams.decoded import Refusal
 from streams.process import Processor, Stored
 from tests.batches import NOW_MS, batch
 from tests.fuzz.damage import damaged
@@ -88,13 +90,17 @@ def accounted(value: bytes, content_type: str | None) -> Stored:
         assert not refusal.detail.startswith("unexpected"), refusal.detail
         assert not is_hidden(refusal.detail)
         if rows is not None:
-            assert (
-                wire.decode(refusal.value, refusal.content_type).column("reason").to_pylist()
-                == [refusal.reason] * refusal.rows
-            )
+            assert reasons_in(refusal) == [refusal.reason] * refusal.rows
     for column in texts_of(stored):
         assert not any(map(is_hidden, column))
     return stored
+
+
+def reasons_in(refusal: Refusal) -> list[str]:
+    """Return the reason of each row that a dead letter holds: a line of JSON each, or rows of Arrow."""
+    if refusal.content_type == encoding.NDJSON:
+        return [json.loads(line)["reason"] for line in refusal.value.splitlines()]
+    return wire.decode(refusal.value, refusal.content_type).column("reason").to_pylist()
 
 
 def texts_of(stored: Stored) -> list[list[str]]:

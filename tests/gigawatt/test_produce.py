@@ -56,7 +56,7 @@ def test_help_shows_the_flags_of_the_source():
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("replay", "--host TEXT Of no effect: the labels are the files'."),
+        ("replay", "--host TEXT Of nvidia-smi's files; others have their own."),
         ("simulated", "--site TEXT Of no effect: the labels are the fleet file's."),
         ("meter", "--host TEXT Name of the metered host or rack; needed where a --url has no NAME."),
         ("dcgm", "--host TEXT Name of the machine."),

@@ -85,6 +85,19 @@ def test_an_insert_is_unpacked_as_it_is_stored(front, coding):
     assert memory.grown_mb < 500
 
 
+def test_an_insert_of_more_than_a_gibibyte_is_to_be_sent_in_several(front):
+    """The engine takes an insert whole, from the disk: 6 GiB of zeros are 196 KB on the wire."""
+    answer = front.ask(
+        bomb("zstd", times=17),
+        query="INSERT INTO FUNCTION null('a FixedString(32)') FORMAT RowBinary",
+        headers={"Content-Encoding": "zstd"},
+    )
+
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "243"
+    assert b"send it in several" in answer.data
+    assert front.ask("SELECT 1").status == 200
+
+
 @pytest.mark.parametrize(
     "sql",
     [
