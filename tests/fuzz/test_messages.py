@@ -1,7 +1,6 @@
 """Whatever comes as a message: nothing is raised, and every row is accepted or rejected with a reason."""
 
 import io
-import json
 import math
 import re
 import time
@@ -28,6 +27,7 @@ from dashboards.preview import Alert
 from schema import checks, encoding, wire
 from schema.printable import is_hidden
 from schema.samples import DESCRIPTION, IDENTITY, LABELS
+from streams import json_rows
 from streams.blocks import Block, Commit, LogMessage, Span
 from streams.decoded import Refusal
 from streams.process import Processor, Stored
@@ -97,9 +97,13 @@ def accounted(value: bytes, content_type: str | None) -> Stored:
 
 
 def reasons_in(refusal: Refusal) -> list[str]:
-    """Return the reason of each row that a dead letter holds: a line of JSON each, or rows of Arrow."""
+    """Return the reason of each row that a dead letter holds: a line of JSON each, or rows of Arrow.
+
+    A line that is no object is kept as it came; its reason stands in the headers alone.
+    """
     if refusal.content_type == encoding.NDJSON:
-        return [json.loads(line)["reason"] for line in refusal.value.splitlines()]
+        found = [json_rows.said(line) for line in refusal.value.splitlines()]
+        return [one["reason"] if one else refusal.reason for one in found]
     return wire.decode(refusal.value, refusal.content_type).column("reason").to_pylist()
 
 
