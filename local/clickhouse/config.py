@@ -47,7 +47,7 @@ _LOCKED_SETTINGS = (
 )
 # A result whose format cannot be streamed is held as a whole, as text that may take ten times the memory of its columns
 # and is counted by no limit.
-_WHOLE_BYTES, _WHOLE_ROWS = 128 << 20, 1_000_000
+_WHOLE_BYTES, _WHOLE_ROWS = 64 << 20, 1_000_000
 OWNER, PAGE, READER = "default", "page", "grafana"
 
 
