@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from schema.disk import LOW_BYTES
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin
 from schema.migrate import load, pending
@@ -19,8 +20,6 @@ STANDS_S: Final = 4.0
 SHOWN: Final = 5
 PARTITIONS: Final = 12
 """So many partitions that are behind are named, the furthest ones."""
-DISK_LOW_BYTES: Final = 2 * 10**9
-"""A disk with less is about to be full."""
 REASONS: Final = 12
 """So many reasons are told, those of most rows."""
 
@@ -210,7 +209,7 @@ def disk_finding(free: int, total: int) -> Finding:
     if not total:
         return Finding("disk", up=True, detail="ClickHouse tells of none")
     detail = f"{free / 1e9:,.1f} GB of {total / 1e9:,.1f} GB are free where ClickHouse stores"
-    if free < DISK_LOW_BYTES:
+    if free < LOW_BYTES:
         return Finding("disk", up=False, detail=f"{detail}; free some space: what cannot be stored waits in Kafka")
     return Finding("disk", up=True, detail=detail)
 

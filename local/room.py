@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from schema.disk import FULL, free_bytes, is_full
+from schema.disk import FULL, LOW_BYTES, free_bytes, is_full
 from schema.errors import GigawattError
 
 KEPT_FREE_BYTES: Final = 256 * 10**6
 """With less, the engine takes no insert: it needs room to merge, and the broker ends when it has none."""
 _NEEDED_BYTES: Final = 2 * KEPT_FREE_BYTES
-_LOW_BYTES: Final = 2 * 10**9
 _LOG_SHARE: Final = 10
 _NO_ROOM_BYTES: Final = 16 * 2**20
 
@@ -28,7 +27,7 @@ def require_room(state: Path) -> str:
 
 def low(free: int | None, state: Path) -> str:
     """Say that little is free, or that it is full; nothing where there is enough."""
-    if free is None or free >= _LOW_BYTES:
+    if free is None or free >= LOW_BYTES:
         return ""
     if free < KEPT_FREE_BYTES:
         return f"{FULL}: {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"

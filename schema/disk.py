@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+LOW_BYTES: Final = 2 * 10**9
+"""A disk with less is about to be full."""
 FULL: Final = "the disk is full: free some space"
 _WORDS: Final = re.compile(r"No space left on device|Disk quota exceeded|NOT_ENOUGH_SPACE|\bENOSPC\b", re.IGNORECASE)
 

@@ -119,7 +119,7 @@ def _set_time(batch: pa.RecordBatch, ts: pa.Array) -> pa.RecordBatch:
 
 
 def _decode_lines(lines: Sequence[bytes], *, strict: bool) -> _Part:
-    objects = [_object(line) for line in lines]
+    objects = [json_object(line) for line in lines]
     if strict and None in objects:
         raise ValueError("a line is not an object")
     rows = [one or {} for one in objects]  # a line that is none has no labels, and is refused for that
@@ -134,7 +134,7 @@ def _decode_lines(lines: Sequence[bytes], *, strict: bool) -> _Part:
     return _Part(pa.RecordBatch.from_pydict(columns), objects=any(one is not None for one in objects))
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def json_object(line: bytes) -> dict[str, Any] | None:
     """Return what a line says, None where it is no JSON object."""
     try:
         found = json.loads(line)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from schema import wire
 from schema.encoding import NDJSON
+from schema.ndjson import json_object
 from schema.samples import Rows
 
 _REASON: Final = b'"reason"'
@@ -21,8 +22,7 @@ def lines_of(value: bytes | None, content_type: str | None, rows: int) -> list[b
 
 def said(line: bytes) -> dict[str, Any]:
     """Return the fields of a line; none for what is no JSON object."""
-    found = _object(line)
-    return found or {}
+    return json_object(line) or {}
 
 
 def letter(lines: Sequence[bytes], rows: Rows, reason: str) -> bytes:
@@ -33,17 +33,9 @@ def letter(lines: Sequence[bytes], rows: Rows, reason: str) -> bytes:
 def _with_reason(line: bytes, reason: str) -> bytes:
     line = line.strip()
     if _REASON in line:  # a dead letter that was sent in again keeps only its newest reason
-        found = _object(line)
+        found = json_object(line)
         return line if found is None else json.dumps({**found, "reason": reason}).encode()
     if not line.endswith(b"}") or not line.startswith(b"{"):
         return line
     inside = line[1:-1].strip()
     return b'{%s%s"reason": "%s"}' % (inside, b", " if inside else b"", reason.encode())
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -22,7 +22,7 @@ os.environ["JE_MALLOC_CONF"] = "dirty_decay_ms:200,muzzy_decay_ms:0"
 
 from local.clickhouse.config import EngineConfig, users
 from local.clickhouse.confine import confine
-from local.clickhouse.place import CONFIG, DATA, SCRATCH, handed_over, listening, owned
+from local.clickhouse.place import CONFIG, DATA, SCRATCH, NotOpenedError, handed_over, listening, owned
 from local.clickhouse.watchdog import Resident
 from schema.errors import EXIT_NOT_AGAIN, GigawattError
 from schema.harmless import make_libraries_harmless
@@ -58,7 +58,7 @@ def main(path: Path, port: int, listener: int | None, memory_mb: int | None, gra
             _serve(path, here, config, password_of(path), grace)
     except GigawattError as error:
         say(error, err=True)  # the one line for the operator
-        sys.exit(EXIT_NOT_AGAIN if type(error).__name__ == "NotOpenedError" else 1)
+        sys.exit(EXIT_NOT_AGAIN if isinstance(error, NotOpenedError) else 1)
 
 
 def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: str, grace_s: float) -> None:

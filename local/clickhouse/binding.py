@@ -13,10 +13,12 @@ from chdb.state.sqlitelike import Connection
 from local.room import KEPT_FREE_BYTES
 from schema.disk import free_bytes
 
-HAS_STREAMED_INSERTS: Final = hasattr(Connection, "send_insert")
-"""By this the newest shape is told; no insert is streamed, see `Inserting`."""
+IS_NEWEST: Final = hasattr(Connection, "send_insert")
 _NOT_ENOUGH_SPACE: Final = 243
 _MOST_BYTES: Final = 1 << 30
+_TOO_LARGE: Final = (
+    "Code: 396. DB::Exception: The insert has more than 1 GiB: send it in several. (TOO_MANY_ROWS_OR_BYTES)"
+)
 _LOOK_EVERY_BYTES: Final = 16 << 20
 
 
@@ -30,7 +32,7 @@ class Written(NamedTuple):
 
 def ask(connection: Any, sql: bytes | str, fmt: str, params: Mapping[str, str]) -> Any:
     """Run a statement and return chDB's result. Where parameters are settings, the connection keeps them."""
-    if HAS_STREAMED_INSERTS:
+    if IS_NEWEST:
         return connection.query(sql, fmt, params=dict(params))
     _set(connection, params)
     return connection.query(sql, fmt)
@@ -38,7 +40,7 @@ def ask(connection: Any, sql: bytes | str, fmt: str, params: Mapping[str, str]) 
 
 def stream(connection: Any, sql: bytes, fmt: str, params: Mapping[str, str]) -> Any:
     """Start a query and return chDB's stream of its result."""
-    if HAS_STREAMED_INSERTS:
+    if IS_NEWEST:
         return connection.send_query(sql, fmt, params=dict(params))
     _set(connection, params)
     return connection.send_query(sql, fmt)
@@ -76,18 +78,14 @@ class Inserting:
         self._connection, self._head, self._fmt = connection, head, fmt
         self._folder, self._bytes, self._look_at_bytes = folder, 0, 0
         with _room():
-            self._file = self._open(folder)
-
-    @staticmethod
-    def _open(folder: Path) -> Any:
-        return tempfile.NamedTemporaryFile(dir=folder, suffix=".insert")
+            self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".insert")  # noqa: SIM115  until the end
 
     def append(self, part: bytes) -> None:
         """Hand over the next part of the data."""
         self._bytes += len(part)
+        if self._bytes > _MOST_BYTES:
+            raise RuntimeError(_TOO_LARGE)
         with _room():
-            if self._bytes > _MOST_BYTES:
-                raise OSError(errno.EFBIG, "it has more than 1 GiB: send it in several")
             if self._bytes >= self._look_at_bytes:
                 self._look_at_bytes = self._bytes + _LOOK_EVERY_BYTES
                 if (free := free_bytes(self._folder)) is not None and free < KEPT_FREE_BYTES:

@@ -103,7 +103,7 @@ class Engine:
 
     def __init__(self, location: str, scratch: Path, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
-        self._connections = (Connections if binding.HAS_STREAMED_INSERTS else SharedSession)(location)
+        self._connections = (Connections if binding.IS_NEWEST else SharedSession)(location)
         self._connections.anchor.query(f"CREATE DATABASE IF NOT EXISTS {ORDINARY_DATABASE} ENGINE = Atomic", "Null")
         self._scratch = scratch
         self._form = lru_cache(_FORMS_KEPT)(self._formed)
@@ -176,7 +176,7 @@ class Engine:
 
     def cancel(self, ending: str) -> None:
         """Ask the running statements whose text has this ending to stop; does not wait for them. chDB 3 cannot."""
-        if not binding.HAS_STREAMED_INSERTS:
+        if not binding.IS_NEWEST:
             return
         self._watchdog.cancelled(ending)
         with suppress(RuntimeError):  # they may end by themselves meanwhile

@@ -21,6 +21,10 @@ CONFIG: Final = "engine.xml"
 _LOCK_TRIES, _LOCK_AGAIN_S = 5, 0.05
 
 
+class NotOpenedError(GigawattError):
+    """The engine cannot open its directory, now or ever."""
+
+
 @contextmanager
 def owned(path: Path) -> Iterator[None]:
     """Hold a data directory until the block ends. Raises GigawattError when it cannot be had."""

@@ -17,12 +17,11 @@ from aiohttp import web
 from local.clickhouse.config import User
 from local.clickhouse.engine import Engine
 from local.clickhouse.freed import giving_back_freed_memory
-from local.clickhouse.place import CONFIG, DATA, SCRATCH
+from local.clickhouse.place import CONFIG, DATA, SCRATCH, NotOpenedError
 from local.clickhouse.server import Front
 from local.clickhouse.watchdog import Watchdog
 from schema.crowd import bounded
 from schema.disk import FULL, is_full
-from schema.errors import GigawattError
 from schema.terminal import say
 
 # Statements may be long: query parameters and settings stand in the URL. Header fields, of which there may be 128, are
@@ -78,10 +77,6 @@ async def serve(
 def _on_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-
-class NotOpenedError(GigawattError):
-    """The engine cannot open its directory, now or ever."""
 
 
 def _open_engine(path: Path, watchdog: Watchdog) -> Engine:
