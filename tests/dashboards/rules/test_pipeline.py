@@ -186,6 +186,28 @@ class TestTopicMadeAnew:
         assert not ledger.fires("topic_made_anew", range(60, 61))
 
 
+class TestDiskLow:
+    """The disk of this machine, which is neither empty nor full."""
+
+    def disk_is_low(self, ledger: Ledger, *shares: float) -> bool:
+        """Evaluate the rule for fleets that want so much of the disk to stay free."""
+        budgets = [
+            Budget("north", f"fleet-{number}", "nvidia", 1.0, 1, {**DEFAULTS, "free_disk_share": share})
+            for number, share in enumerate(shares)
+        ]
+        set_budgets(ledger.client, budgets)
+        return ledger.fires("disk_low", range(60, 421, 60))
+
+    def test_less_than_must_stay_free_fires(self, ledger):
+        assert self.disk_is_low(ledger, 1.0)
+
+    def test_more_than_must_stay_free_does_not(self, ledger):
+        assert not self.disk_is_low(ledger, 1e-6)
+
+    def test_the_fleet_that_wants_most_counts(self, ledger):
+        assert self.disk_is_low(ledger, 1e-6, 1.0, 1e-6)
+
+
 class TestRefusalsRising:
     """Refused rows of the last five minutes, beside the hour before."""
 
