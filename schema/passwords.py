@@ -1,4 +1,4 @@
-"""The password of a ClickHouse on this machine: a file that only its owner reads, and how our parts find it.
+"""Passwords of ClickHouse's users, in files; that of an engine on this machine, and how our parts find it.
 
 `gigawatt up` makes one password for each state directory. A client that has only `http://127.0.0.1:8123` finds it by
 the port: the running engine leaves a note of its directory among the user's own files. The note counts only while that
@@ -85,10 +85,10 @@ def noted(port: int, directory: Path) -> Iterator[None]:
                 note.unlink()
 
 
-def named(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the password in the file that the environment names, "" where it names none. Raises `GigawattError`."""
+def named(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the password file that the environment names, None where it names none."""
     path = environ.get(FILE_VARIABLE)
-    return read(Path(path)) if path else ""
+    return Path(path) if path else None
 
 
 def found(port: int, environ: Mapping[str, str] = os.environ) -> str:
