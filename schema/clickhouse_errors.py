@@ -45,6 +45,22 @@ def refused(error: BaseException) -> str:
     return ""
 
 
+def in_words(error: BaseException) -> str:
+    """Return `refused`, or what is wrong with TLS, of an error of ClickHouse's client; "" for any other."""
+    if not type(error).__module__.startswith("clickhouse_connect."):
+        return ""
+    said = _of_tls(error)
+    return refused(error) or (said and f"ClickHouse {said}")
+
+
+def _of_tls(error: BaseException) -> str:
+    refusal = tls.error_in(error)
+    if refusal is None:
+        return ""
+    said = tls.untrusted(refusal, FILES) or tls.alert(refusal, FILES) or f"cannot be spoken to over TLS: {refusal}"
+    return said[:300]
+
+
 def answered(error: BaseException) -> bool:
     """Say whether an error is what a server answered, ClickHouse or not."""
     return "DB::Exception" in str(error) or _STATUS.search(str(error)) is not None
@@ -63,9 +79,8 @@ def unreachable(address: str, error: BaseException, *, secure: bool) -> str:
             f"what answers at {address} is no ClickHouse (HTTP status {status[1]}); "
             "name ClickHouse's HTTP port with --clickhouse or GIGAWATT_CLICKHOUSE"
         )
-    if (refusal := tls.error_in(error)) is not None:
-        said = tls.untrusted(refusal, FILES) or tls.alert(refusal, FILES) or f"cannot be spoken to over TLS: {refusal}"
-        return f"ClickHouse at {address} {said[:300]}"
+    if said := _of_tls(error):
+        return f"ClickHouse at {address} {said}"
     if not secure and _NO_ANSWER.search(text):
         return (
             f"ClickHouse at {address} broke the connection without an answer: does it speak https there? "
@@ -75,8 +90,8 @@ def unreachable(address: str, error: BaseException, *, secure: bool) -> str:
 
 
 def why(error: BaseException) -> str:
-    """Return what ClickHouse keeps its user from, or the innermost cause in a few words."""
-    if said := refused(error):
+    """Return what ClickHouse keeps its user from, what is wrong with TLS, or the innermost cause in a few words."""
+    if said := in_words(error):
         return said
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error

@@ -27,9 +27,9 @@ def state_home(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or home(environ) / ".local" / "state")
 
 
-def password_of(directory: Path) -> str:
-    """Return the password of an engine's directory, made at the first time. Raises `GigawattError`."""
-    path = directory / _NAME
+def password_of(directory: Path, user: str = "") -> str:
+    """Return the password of an engine's owner, or of another user, made at the first time. Raises `GigawattError`."""
+    path = password_file(directory, user)
     try:
         with suppress(FileExistsError):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -46,9 +46,9 @@ def password_of(directory: Path) -> str:
         raise GigawattError(f"cannot keep a password in {path} ({error.strerror})") from error
 
 
-def password_file(directory: Path) -> Path:
-    """Return the file of an engine's directory that holds its password."""
-    return directory / _NAME
+def password_file(directory: Path, user: str = "") -> Path:
+    """Return the file of an engine's directory that holds the password of its owner, or of another user."""
+    return directory / (f"{_NAME}-{user}" if user else _NAME)
 
 
 def read(path: Path) -> str:
