@@ -81,3 +81,19 @@ READING: Final = Role(
     },
 )
 ROLES: Final = (MIGRATION, WRITING, READING)
+
+
+def table() -> list[str]:
+    """Return the rows of the table in docs/security.md."""
+    head = ["| user | who runs as it | may |", "|---|---|---|"]
+    return head + [f"| `{role.user}` | {role.runs} | {_said(role)} |" for role in ROLES]
+
+
+def _said(role: Role) -> str:
+    by_right: dict[str, list[str]] = {}
+    for privileges, what in role.granted():
+        by_right.setdefault(privileges, []).append(f"`{what}`")
+    said = [f"{privileges} on {', '.join(names)}" for privileges, names in by_right.items()]
+    bounds = [f"`{name}` {one.least:,} to {one.most:,}" for name, one in role.bounds.items()]
+    held = [f"`readonly` {role.readonly}"] if role.readonly else []
+    return "; ".join([*said, *held, *bounds])
