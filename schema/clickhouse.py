@@ -24,11 +24,11 @@ from schema import passwords, tls
 from schema.clickhouse_errors import FILES, answered, unreachable, why
 from schema.errors import GigawattError
 from schema.loopback import is_loopback
+from schema.published import DATABASE
 from schema.settings import clickhouse_address
 
 __all__ = ["DATABASE", "ClickHouseAwayError", "Login", "address_of", "connect", "login_of", "trust_of", "why"]
 
-DATABASE = "gigawatt"
 _OWNER: Final = "default"
 _PORT, _SECURE_PORT = 8123, 8443
 

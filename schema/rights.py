@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from schema.clickhouse import DATABASE
-from schema.published import STORE
+from schema.published import DATABASE, STORE
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 import trustme
 
@@ -30,6 +31,8 @@ class Secured:
     kafka: str
     front: Front
     ca: Path
+    logs: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def env(self, user: str) -> dict[str, str]:
         """Return the environment of a command that runs as a user."""
@@ -59,7 +62,8 @@ def secured(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder, authority = tmp_path_factory.mktemp("secured"), trustme.CA()
     own = files(authority.issue_cert(HERE), folder, "own")
     front = start(folder / "data", "--tls-certificate", str(own.certificate), "--tls-key", str(own.key))
-    yield Secured(f"{HERE}:{kafka.port}", front, ca_file(authority, folder))
+    (folder / "logs").mkdir()
+    yield Secured(f"{HERE}:{kafka.port}", front, ca_file(authority, folder), folder / "logs")
     front.stop()
 
 
@@ -72,15 +76,16 @@ def running(secured: Secured) -> Iterator[Secured]:
         (WRITING.user, "worker", "--name", "secured"),
         (READING.user, "produce", "simulated", "--chips", str(CHIPS), "--to", secured.kafka),
     )
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "gigawatt", *rest], env=os.environ | secured.env(user), stderr=subprocess.DEVNULL
-        )
-        for user, *rest in arguments
-    ]
+    for user, name, *rest in arguments:
+        with (secured.logs / name).open("w") as said:
+            secured.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "gigawatt", name, *rest], env=os.environ | secured.env(user), stderr=said
+                )
+            )
     wait_for(lambda: secured.stored() > CHIPS, 120)
     yield secured
-    for one in started:
+    for one in secured.processes:
         one.terminate()
         one.wait(60)
 
@@ -118,3 +123,12 @@ def test_what_a_user_may_not_is_one_line(running: Secured, user, arguments, said
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_no_password_stands_in_a_log_or_the_process_list(running: Secured):
+    words = [password_file(running.front.path, user).read_text().strip() for user in ("", READING.user, WRITING.user)]
+    logs = [log.read_text() for log in running.logs.iterdir()]
+    lines = [" ".join(psutil.Process(one.pid).cmdline()) for one in (*running.processes, running.front.process)]
+
+    assert len(logs) == len(running.processes) == 2
+    assert not [text for text in logs + lines for word in words if word in text]

@@ -1,11 +1,13 @@
 import base64
 import socket
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
+import urllib3
 
-from schema.clickhouse import ClickHouseAwayError, connect
+from schema.clickhouse import ClickHouseAwayError, connect, trust_of
 from schema.clickhouse_errors import refused
 from schema.errors import GigawattError
 from tests.producers.exporter import Exporter, serving
@@ -171,6 +173,24 @@ def test_a_certificate_alone_says_who_asks(authority, ca, tmp_path):
     assert alone["X-ClickHouse-SSL-Certificate-Auth"] == "on"
     assert "Authorization" not in alone
     assert with_password["Authorization"] == basic("worker", "secret")
+
+
+def test_a_certificate_of_ours_that_was_renewed_is_shown_with_the_next_connection(authority, ca, tmp_path):
+    """A worker that runs need not be started anew; what is half written is passed over."""
+    own = files(authority.issue_cert("worker@example"), tmp_path, "worker")
+    named = {CA: str(ca), CERTIFICATE: str(own.certificate), KEY: str(own.key)}
+    with listening(authority.issue_cert(HERE), asks_for=authority) as store:
+        trust = trust_of(urlsplit(store.url), named)
+        for renew in (None, "half written", authority.issue_cert("worker@example")):
+            if renew == "half written":
+                own.certificate.write_text(own.certificate.read_text()[:100])
+            elif renew:
+                own.renew(renew)
+            with urllib3.PoolManager(ssl_context=trust.context()) as pool:
+                pool.request("GET", store.url)
+
+    first, second, third = [shown for _, shown in store.seen]
+    assert first == second != third
 
 
 @pytest.mark.parametrize("name", [CA, CERTIFICATE])
