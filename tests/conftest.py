@@ -44,6 +44,7 @@ LONGEST = (
         "local/test_up",
         "local/test_up_listen",
         "test_secured_store",
+        "schema/test_rights",
         "dashboards/page/test_day",
         "dashboards/page/test_browser",
     ),

@@ -21,6 +21,7 @@ from tests.foreign.relay import Relay, relayed
 CHECKOUT = Path(__file__).parents[2]
 _HEAD = re.compile(rb"(?:GET|POST) (\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n", re.DOTALL)
 _LENGTH = re.compile(rb"(?i)content-length: (\d+)")
+_CHUNK = re.compile(rb"([0-9a-fA-F]+)\r\n")
 _INSERT = re.compile(r"(INSERT INTO .*?) FORMAT \w+", re.DOTALL)
 
 Asked = list[str]
@@ -69,18 +70,31 @@ def _asked(relay: Relay) -> Iterator[Asked]:
     for crossed in map(bytes, relay.asked):
         place = 0
         while head := _HEAD.match(crossed, place):
-            length = _LENGTH.search(head[2])
-            end = head.end() + (int(length[1]) if length else 0)
-            yield _statements(head[1].decode(), crossed[head.end() : end])
-            place = end
+            body, place = _body(head, crossed)
+            yield _statements(head[1].decode(), body)
         assert place == len(crossed), crossed[place : place + 200]
+
+
+def _body(head: re.Match[bytes], crossed: bytes) -> tuple[bytes, int]:
+    """Return a request's body and where the next request begins."""
+    place, body = head.end(), b""
+    if b"chunked" not in head[2]:
+        length = _LENGTH.search(head[2])
+        end = place + (int(length[1]) if length else 0)
+        return crossed[place:end], end
+    while chunk := _CHUNK.match(crossed, place):
+        end = chunk.end() + int(chunk[1], 16)
+        body, place = body + crossed[chunk.end() : end], end + 2
+        if end == chunk.end():
+            break
+    return body, place
 
 
 def _statements(target: str, body: bytes) -> Asked:
     url = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
     in_url = url.get("query", "")
     if insert := _INSERT.match(in_url or body[:4096].decode(errors="replace")):
-        # The right to insert these columns is asked for without any data, too.
-        return [f"{insert[1]} FORMAT JSONEachRow\n"]
+        # The right to insert these columns is asked for with any data; a row of defaults is one.
+        return [f"{insert[1]} FORMAT JSONEachRow {{}}"]
     set_before = [parameter_statement(name[6:], value) for name, value in url.items() if name.startswith("param_")]
     return [*set_before, in_url or body.decode()]

@@ -100,8 +100,8 @@ def test_a_worker_stores_and_reads_as_the_user_who_writes(client):
     [
         ("INSERT INTO budget_loads FORMAT JSONEachRow {}", "no right to INSERT on gigawatt.budget_loads"),
         ("INSERT INTO local.other (a) FORMAT JSONEachRow {}", "no right to INSERT on local.other"),
-        ("INSERT INTO FUNCTION file('a') FORMAT JSONEachRow {}", "no right to INSERT on a table function"),
-        ("INSERT INTO TABLE FUNCTION url('a') FORMAT JSONEachRow {}", "no right to INSERT on a table function"),
+        ("INSERT INTO FUNCTION file('a') FORMAT JSONEachRow {}", "no right to INSERT on functions"),
+        ("INSERT INTO TABLE FUNCTION url('a') FORMAT JSONEachRow {}", "no right to INSERT on functions"),
         ("INSERT INTO power_sums VALUES (file('/etc/passwd'))", ""),
         ("INSERT INTO power_sums SELECT * FROM power_sums", "may only read"),
         ("TRUNCATE TABLE power_sums", "may only read"),
