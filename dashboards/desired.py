@@ -6,17 +6,20 @@ way; `compare` sees past that, so that nothing is written twice.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from dashboards import names
 from dashboards.differences import differences
-from schema.clickhouse import DATABASE
+from schema.clickhouse import DATABASE, login_of
+from schema.clickhouse_errors import FILES
 from schema.errors import GigawattError
+from schema.files import read_text
 from schema.settings import clickhouse_address
 
 Body = dict[str, Any]
@@ -62,13 +65,16 @@ def folder(uid: str = names.FOLDER_UID) -> Item:
     return Item("folder", uid, names.FOLDER_TITLE, {"title": names.FOLDER_TITLE})
 
 
-def data_source(clickhouse: str) -> Item:
+def data_source(clickhouse: str, environment: Mapping[str, str] = os.environ) -> Item:
     """Return the data source of the ClickHouse at this URL, asked as the user who may only read.
 
-    The URL's password is that user's where the URL names her or nobody. Another user's password is not handed on.
+    The URL's password is that user's where the URL names her or nobody; without one, that in the file that the
+    environment names is hers where the URL names her. Another user's password is not handed on. Whom to believe over
+    https is handed on, by the file of the environment. Raises `GigawattError` for a file that is no good.
     """
     parts = clickhouse_address(clickhouse)
     secure = parts.scheme == "https"
+    ca = environment.get(FILES.ca) if secure else None
     settings = {
         "host": parts.hostname,
         "port": parts.port or (8443 if secure else 8123),
@@ -76,17 +82,35 @@ def data_source(clickhouse: str) -> Item:
         "secure": secure,
         "username": names.DATA_SOURCE_USER,
         "defaultDatabase": DATABASE,
+        **({"tlsAuthWithCACert": True} if ca else {}),
     }
-    password = unquote(parts.password or "") if hers(clickhouse) else ""
+    secrets = {
+        "password": _password(parts, environment),
+        "tlsCACert": _certificates(Path(ca)) if ca else "",
+    }
+    kept = {name: secret for name, secret in secrets.items() if secret}
     body = {
         "uid": names.DATA_SOURCE_UID,
         "name": names.DATA_SOURCE_NAME,
         "type": names.DATA_SOURCE_TYPE,
         "access": "proxy",
         "jsonData": settings,
-        **({"secureJsonData": {"password": password}} if password else {}),
+        **({"secureJsonData": kept} if kept else {}),
     }
     return Item("data source", names.DATA_SOURCE_UID, names.DATA_SOURCE_NAME, body)
+
+
+def _password(parts: SplitResult, environment: Mapping[str, str]) -> str:
+    if parts.username == names.DATA_SOURCE_USER:
+        return login_of(parts, environment).password
+    return "" if parts.username else unquote(parts.password or "")
+
+
+def _certificates(file: Path) -> str:
+    try:
+        return read_text(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise GigawattError(f"no certificates can be read from {file}: {error}") from error
 
 
 def hers(clickhouse: str) -> bool:
@@ -153,7 +177,7 @@ def merged_data_source(present: Body, wanted: Body) -> Body:
 def _compare_data_sources(present: Body, wanted: Body) -> list[str]:
     """Compare what we set; what an operator set beside it, and the name, are the operator's.
 
-    A password cannot be read back, only whether there is one.
+    Passwords and certificates cannot be read back, only whether there are any.
     """
     shown = ("type", "access")
     before = {key: present.get(key) for key in shown}
@@ -161,9 +185,8 @@ def _compare_data_sources(present: Body, wanted: Body) -> list[str]:
     before["jsonData"] = {key: settings.get(key) for key in wanted["jsonData"]}
     after = {key: wanted[key] for key in (*shown, "jsonData")}
     found = differences(before, after)
-    if "secureJsonData" in wanted and not (present.get("secureJsonFields") or {}).get("password"):
-        found.append("password: added")
-    return found
+    secret = present.get("secureJsonFields") or {}
+    return found + [f"{name}: added" for name in wanted.get("secureJsonData", {}) if not secret.get(name)]
 
 
 def _comparable_dashboard(answer: Body) -> Body:

@@ -47,7 +47,9 @@ def main() -> None:
     except Exception as error:
         if type(error).__module__.split(".")[0] not in _CLIENTS:
             raise
-        _fail((str(error).splitlines() or [type(error).__name__])[0][:300])
+        from schema.clickhouse_errors import in_words  # noqa: PLC0415  it loads what only a failure needs
+
+        _fail(in_words(error) or (str(error).splitlines() or [type(error).__name__])[0][:300])
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

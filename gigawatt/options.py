@@ -30,6 +30,7 @@ clickhouse = click.option(
     metavar="URL",
     default=_DEFAULTS.clickhouse,
     show_default=bare(_DEFAULTS.clickhouse),  # it may have a password
-    help="ClickHouse over HTTP, such as http://user:password@host:8123.  [env: GIGAWATT_CLICKHOUSE]",
+    help="ClickHouse over HTTP, such as https://user@host:8443, with the user's password in the file that"
+    " GIGAWATT_CLICKHOUSE_PASSWORD_FILE names.  [env: GIGAWATT_CLICKHOUSE]",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Log what the libraries say, too.")

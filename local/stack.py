@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from local.broker import Broker, Kind, prepare
 from local.broker.kafka import Retention
+from local.outside import Outside
 from local.room import log_bytes
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
@@ -37,11 +38,16 @@ SEGMENT_BYTES: Final = 16 * 2**20
 _SHOWN: Final = 3
 
 T = TypeVar("T")
+Listeners = tuple[socket.socket, socket.socket | None]
+"""On loopback, and on the address for other machines if there is one."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted. `chips` None is as many as suit the broker; `fleet_file` None is the default fleet."""
+    """What is wanted. `chips` None is as many as suit the broker; `fleet_file` None is the default fleet.
+
+    `outside` is how other machines reach ClickHouse and the page, None where they do not.
+    """
 
     state: Path
     chips: int | None = None
@@ -51,6 +57,7 @@ class Plan:
     page_port: int = 8080
     workers: int = 1
     broker: Kind = Kind.AUTO
+    outside: Outside | None = None
 
     @property
     def kafka(self) -> str:
@@ -82,14 +89,14 @@ async def start(
     plan: Plan,
     supervisor: Supervisor,
     *,
-    listener: socket.socket,
+    listeners: Listeners,
     said: Callable[[str], None],
     downloaded: Callable[[int, int], None],
 ) -> int:
     """Start everything but the page; return how many chips are simulated once samples are accepted.
 
-    `listener` is that of ClickHouse. It stays ours, so that nobody else can have the port, and with it the passwords
-    of who asks there, while the engine starts, or starts again.
+    `listeners` are those of ClickHouse, on loopback and for other machines. They stay ours, so that nobody else can
+    have the port, and with it the passwords of who asks there, while the engine starts, or starts again.
 
     Raises `GigawattError` when a part cannot be started.
     """
@@ -108,7 +115,8 @@ async def start(
     if chips:
         await supervisor.start(simulated_fleet(plan, chips))
     await asyncio.gather(
-        _start_log(plan, broker, supervisor, partitions, said), _start_store(plan, fleet, supervisor, said, listener)
+        _start_log(plan, broker, supervisor, partitions, said),
+        _start_store(plan, fleet, supervisor, said, listeners),
     )
     return chips
 
@@ -139,12 +147,13 @@ async def _start_store(
     fleet: fleets.Fleet | None,
     supervisor: Supervisor,
     said: Callable[[str], None],
-    listener: socket.socket,
+    listeners: Listeners,
 ) -> None:
-    descriptor = listener.fileno()
+    passes = tuple(one.fileno() for one in listeners if one is not None)
     argv = (
         sys.executable, "-m", "local.clickhouse",
-        "--path", str(plan.clickhouse_directory), "--listener", str(descriptor),
+        "--path", str(plan.clickhouse_directory), "--listener", str(passes[0]),
+        *(_served(plan.outside, passes[-1]) if plan.outside else ()),
     )  # fmt: skip
     await supervisor.start(
         Child(
@@ -152,11 +161,16 @@ async def _start_store(
             argv,
             is_ready=lambda: answers(HOST, plan.clickhouse_port),
             stops_last=True,
-            passes=(descriptor,),
+            passes=passes,
             starts_again_on=EXIT_START_AGAIN,
         )
     )
     await in_thread(lambda: _prepare_store(plan, fleet, said))
+
+
+def _served(outside: Outside, descriptor: int) -> tuple[str, ...]:
+    key = ("--tls-key", str(outside.key)) if outside.key else ()
+    return "--tls-listener", str(descriptor), "--tls-certificate", str(outside.certificate), *key
 
 
 def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str], None]) -> None:

@@ -4,11 +4,10 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import psutil
@@ -31,7 +30,9 @@ from schema.clickhouse import connect
 from schema.disk import FULL, free_bytes, is_full
 from schema.errors import GigawattError
 from schema.passwords import FILE_VARIABLE, password_file, password_of, state_home
+from schema.rights import READING
 from schema.said import Reasons
+from schema.served_tls import Served
 
 UNTIL_LIVE_S = 0.5
 
@@ -52,11 +53,12 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
     little = require_room(plan.state)
     if plan.fleet_file:
         fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
+    served = plan.outside.served() if plan.outside else None  # and one in the certificate
     bypass_proxy(os.environ)
     if little:
         screen.say(little)
     try:
-        abandoned = _run_alone(plan, screen, seconds, ready_file)
+        abandoned = _run_alone(plan, screen, seconds, ready_file, served)
     except GivenUpError as error:
         for line in error.tail:
             screen.say(f"  | {line}")
@@ -83,14 +85,20 @@ def _make_directories(plan: stack.Plan, ready_file: Path | None) -> None:
         raise _unwritable(error, plan) from error
 
 
-def _run_alone(plan: stack.Plan, screen: Screen, seconds: float | None, ready_file: Path | None) -> bool:
+def _run_alone(
+    plan: stack.Plan, screen: Screen, seconds: float | None, ready_file: Path | None, served: Served | None
+) -> bool:
     """Run the stack as the only one on its state; True when a download was left behind."""
     with only_one(plan.state):
         require_ports(plan)
         password_of(plan.clickhouse_directory)
         os.environ[FILE_VARIABLE] = str(password_file(plan.clickhouse_directory))
-        with listening(stack.HOST, plan.clickhouse_port) as listener:
-            return asyncio.run(_until_stopped(_Run(plan, screen, listener, ready_file), seconds))
+        with (
+            listening(stack.HOST, plan.clickhouse_port) as listener,
+            listening(plan.outside.address, plan.clickhouse_port) if plan.outside else nullcontext() as outside,
+        ):
+            run = _Run(plan, screen, (listener, outside), ready_file, served)
+            return asyncio.run(_until_stopped(run, seconds))
 
 
 def _unwritable(error: OSError, plan: stack.Plan) -> GigawattError:
@@ -119,6 +127,8 @@ def require_ports(plan: stack.Plan) -> None:
         raise GigawattError(f"{', '.join(ports)} must be three different ports")
     for flag, port in ports.items():
         require_free(port, flag=flag, host=stack.HOST)
+        if plan.outside and flag != "--kafka-port":
+            require_free(port, flag=flag, host=plan.outside.address)
 
 
 async def _until_stopped(run: "_Run", seconds: float | None) -> bool:
@@ -142,11 +152,19 @@ async def _until_stopped(run: "_Run", seconds: float | None) -> bool:
 class _Run:
     """One run of the stack and what is told of it."""
 
-    def __init__(self, plan: stack.Plan, screen: Screen, listener: socket.socket, ready_file: Path | None) -> None:
+    def __init__(
+        self,
+        plan: stack.Plan,
+        screen: Screen,
+        listeners: stack.Listeners,
+        ready_file: Path | None,
+        served: Served | None,
+    ) -> None:
         self.screen = screen
         self.starting = True
         self._plan = plan
-        self._listener = listener
+        self._listeners = listeners
+        self._served = served
         self._ready_file = ready_file
         self._began = psutil.Process().create_time()
         self._crashes = 0
@@ -163,16 +181,27 @@ class _Run:
         async with Supervisor(plan.state / "logs", on_event=self._tell) as supervisor:
             with download_shown(self.screen.console) as downloaded:
                 chips = await stack.start(
-                    plan, supervisor, listener=self._listener, said=self.screen.say, downloaded=downloaded
-                )
+                    plan, supervisor, listeners=self._listeners, said=self.screen.say,
+                    downloaded=downloaded,
+                )  # fmt: skip
             self.starting = False
             async with page.serving(
-                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._watch.told
-            ):
+                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._watch.told,
+                outside=self._page_outside(),
+            ):  # fmt: skip
                 self._ready(chips)
                 with self._watch, self.screen.live(), suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._show(supervisor, waiting=chips > 0)
+
+    def _page_outside(self) -> page.Outside | None:
+        """Return how the page is served to other machines. It asks for what Grafana asks with, which only reads."""
+        plan = self._plan
+        if plan.outside is None or self._served is None:
+            return None
+        return page.Outside(
+            plan.outside.address, self._served, READING.user, password_of(plan.clickhouse_directory, READING.user)
+        )
 
     async def _show(self, supervisor: Supervisor, *, waiting: bool) -> None:
         """Show the summary until a child cannot be kept, which raises."""
@@ -216,11 +245,20 @@ class _Run:
     def _ready(self, chips: int) -> None:
         plan = self._plan
         addresses = {"kafka": plan.kafka, "clickhouse": plan.clickhouse, "page": plan.page}
+        if plan.outside:
+            addresses["outside_clickhouse"] = plan.outside.url(plan.clickhouse_port)
+            addresses["outside_page"] = plan.outside.url(plan.page_port)
         if self._ready_file:
             write_whole(self._ready_file, json.dumps(addresses) + "\n")
         with_what = f"a simulated fleet of {chips:,} chips" if chips else "no simulated fleet"
         self.screen.say(f"ready after {self._age_s():.1f} s, with {with_what}")
         self.screen.say(f"page {plan.page}  kafka {plan.kafka}  clickhouse {plan.clickhouse}")
+        if plan.outside:
+            password = password_file(plan.clickhouse_directory, READING.user)
+            self.screen.say(
+                f"for other machines: page {addresses['outside_page']}  clickhouse {addresses['outside_clickhouse']}  "
+                f"user {READING.user}, password in {password}; Kafka stays on loopback"
+            )
 
     def _age_s(self) -> float:
         return time.time() - self._began

@@ -13,12 +13,11 @@ from urllib3.exceptions import InsecureRequestWarning, SSLError
 from urllib3.util.ssl_match_hostname import CertificateError, match_hostname
 
 from producers.bounded import Deadline, pool_manager
+from schema import tls
 from schema.errors import GigawattError
 from schema.files import read_bytes
 
 _PEM: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_NAME_CODES: Final = (62, 64)
-"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
 class PinningContext(ssl.SSLContext):
@@ -71,13 +70,13 @@ class Trust:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate_file is not None:
-            _show(context, self.certificate_file, self.key_file)
+            tls.show(context, self.certificate_file, self.key_file)
         # Where the context has looked at the name itself, urllib3 is not to.
         return {"ssl_context": context, **({"assert_hostname": False} if isinstance(context, PinningContext) else {})}
 
     def stamp(self) -> tuple[object, ...]:
         """Return what changes when one of the files does."""
-        return tuple(_stamp(file) for file in (self.ca_file, self.certificate_file, self.key_file) if file is not None)
+        return tls.stamp(self.ca_file, self.certificate_file, self.key_file)
 
 
 SYSTEM: Final = Trust()
@@ -107,14 +106,6 @@ class TrustedPool:
         self._pool.clear()
 
 
-def _stamp(file: Path) -> object:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def _pinning(ca_file: Path) -> PinningContext:
     context = PinningContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -127,17 +118,6 @@ def _pinning(ca_file: Path) -> PinningContext:
     except (OSError, ValueError) as error:  # the TLS library's errors are of the system's kind
         raise GigawattError(f"no certificates can be read from {ca_file}: {error}") from error
     return context
-
-
-def _show(context: ssl.SSLContext, certificate_file: Path, key_file: Path | None) -> None:
-    files = " and ".join(str(file) for file in (certificate_file, key_file) if file is not None)
-    try:
-        # An empty password, or the library would ask for that of a locked key on the terminal.
-        context.load_cert_chain(certificate_file, key_file, password="")
-    except (OSError, ValueError) as error:
-        raise GigawattError(
-            f"no certificate with its key, without a password, can be read from {files}: {error}"
-        ) from error
 
 
 def tls_error(error: Exception) -> SSLError | None:
@@ -154,7 +134,7 @@ def tls_error(error: Exception) -> SSLError | None:
 def refusal(error: SSLError) -> str:
     """Say in words of the operator why there is no TLS with a service."""
     refused = error.args[0] if error.args else error
-    if isinstance(refused, CertificateError) or getattr(refused, "verify_code", None) in _NAME_CODES:
+    if isinstance(refused, CertificateError) or getattr(refused, "verify_code", None) in tls.NAME_CODES:
         said = getattr(refused, "verify_message", None) or refused
         return (
             f"shows a certificate of another name ({said}): ask for it by its name, or give the file of this very "
@@ -165,24 +145,5 @@ def refusal(error: SSLError) -> str:
             f"shows a certificate that is not to be trusted ({refused.verify_message}): give the file of whoever "
             "signed it, or of this very certificate, as --ca, or believe anyone: --insecure"
         )
-    reason = getattr(refused, "reason", None) or ""
-    said = next((text for start, text in _SAID.items() if reason.startswith(start)), None)
-    if isinstance(refused, ssl.SSLEOFError):
-        said = "broke off the beginning of TLS: does it want to know who asks (--cert), or somebody else?"
+    said = tls.alert(refused, tls.Named()) if isinstance(refused, ssl.SSLError) else ""
     return said or f"cannot be spoken to over TLS: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"
-
-
-_WHO_ASKS: Final = "wants to know who asks: give the certificate and its key as --cert and --key"
-_NO_TLS: Final = "does not speak TLS there: is it http, or another port?"
-_SAID: Final = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WHO_ASKS,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _WHO_ASKS,
-    "TLSV1_ALERT_UNKNOWN_CA": "does not take the certificate of --cert: it does not know who signed it",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "does not take the certificate of --cert: it has expired",
-    "SSLV3_ALERT_": "does not take the certificate of --cert: see who signed it, and for whom",
-    "WRONG_VERSION_NUMBER": _NO_TLS,
-    "HTTP_REQUEST": _NO_TLS,
-    "RECORD_LAYER_FAILURE": _NO_TLS,
-    "PACKET_LENGTH_TOO_LONG": _NO_TLS,
-}
-"""By what the library's reason begins with."""

@@ -1,4 +1,4 @@
-"""The password of a ClickHouse on this machine: a file that only its owner reads, and how our parts find it.
+"""Passwords of ClickHouse's users, in files; that of an engine on this machine, and how our parts find it.
 
 `gigawatt up` makes one password for each state directory. A client that has only `http://127.0.0.1:8123` finds it by
 the port: the running engine leaves a note of its directory among the user's own files. The note counts only while that
@@ -27,9 +27,9 @@ def state_home(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or home(environ) / ".local" / "state")
 
 
-def password_of(directory: Path) -> str:
-    """Return the password of an engine's directory, made at the first time. Raises `GigawattError`."""
-    path = directory / _NAME
+def password_of(directory: Path, user: str = "") -> str:
+    """Return the password of an engine's owner, or of another user, made at the first time. Raises `GigawattError`."""
+    path = password_file(directory, user)
     try:
         with suppress(FileExistsError):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -46,9 +46,9 @@ def password_of(directory: Path) -> str:
         raise GigawattError(f"cannot keep a password in {path} ({error.strerror})") from error
 
 
-def password_file(directory: Path) -> Path:
-    """Return the file of an engine's directory that holds its password."""
-    return directory / _NAME
+def password_file(directory: Path, user: str = "") -> Path:
+    """Return the file of an engine's directory that holds the password of its owner, or of another user."""
+    return directory / (f"{_NAME}-{user}" if user else _NAME)
 
 
 def read(path: Path) -> str:
@@ -85,10 +85,10 @@ def noted(port: int, directory: Path) -> Iterator[None]:
                 note.unlink()
 
 
-def named(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the password in the file that the environment names, "" where it names none. Raises `GigawattError`."""
+def named(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the password file that the environment names, None where it names none."""
     path = environ.get(FILE_VARIABLE)
-    return read(Path(path)) if path else ""
+    return Path(path) if path else None
 
 
 def found(port: int, environ: Mapping[str, str] = os.environ) -> str:

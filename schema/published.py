@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+DATABASE: Final = "gigawatt"
 _GROUP: Final = ("site", "fleet", "platform")
 _CHIP: Final = (*_GROUP, "model", "host", "chip")
 _READINGS: Final = (

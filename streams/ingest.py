@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from schema import disk
+from schema.clickhouse_errors import in_words
 from schema.said import Reasons
 from schema.topics import LOST
 from streams.admission import NOTHING_SEEN
@@ -246,5 +247,7 @@ def _lies_in(message: LogMessage, span: Span) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
+    if said := in_words(error):
+        return said
     line = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return f"{disk.FULL} ({line})" if disk.is_full(str(error)) else line

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, settings
-from kafka import KafkaAdminClient
 
 from local.broker import Broker
 from schema import encoding
@@ -19,7 +18,7 @@ from streams.process import Processor
 from streams.store import Store
 from tests import engine as engines
 from tests.local.broker.conftest import kafka
-from tests.stack import Stack
+from tests.stack import Stack, emptied
 
 # Machines that run tests are shared: how long one example takes says nothing, nor how long it takes to make one.
 settings.register_profile("gigawatt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,7 +32,7 @@ LONGEST = (
     *("dashboards/rules/test_starts", "dashboards/check/test_checked_in", "test_exactly_once"),
     *("schema/test_reconciled", "dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day"),
     *("dashboards/page/test_browser", "deploy/test_image", "bench/test_measure", "bench/test_attacks"),
-    *("test_four_platforms",),
+    *("test_four_platforms", "local/test_up_listen", "test_secured_store", "schema/test_rights"),
 )
 """Files that take longer than half a minute, the longest first."""
 
@@ -95,10 +94,7 @@ def stored(engine: engines.Engine, client: Client) -> Callable[..., None]:  # no
 def stack(kafka: Broker, engine: engines.Engine) -> Iterator[Stack]:
     """Give a broker whose topics are empty and an engine whose database is, with no worker yet."""
     bootstrap = f"127.0.0.1:{kafka.port}"
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    if topics := [name for name in admin.list_topics() if not name.startswith("__")]:
-        admin.delete_topics(topics)
-    admin.close()
+    emptied(bootstrap)
     with KafkaAdmin(bootstrap) as topics_of_ours:
         topics_of_ours.ensure(12)
     made = Stack(bootstrap, engine.url, engine.migrated_client())

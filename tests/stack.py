@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
+from kafka import KafkaAdminClient
 
 from schema.kafka import KafkaAdmin
 from schema.topics import SAMPLES
@@ -19,6 +20,14 @@ def wait_for(condition: Callable[[], bool], within_s: float) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.2)
+
+
+def emptied(bootstrap: str) -> None:
+    """Delete all topics of a broker."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    if topics := [name for name in admin.list_topics() if not name.startswith("__")]:
+        admin.delete_topics(topics)
+    admin.close()
 
 
 @dataclass

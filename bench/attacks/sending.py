@@ -1,7 +1,6 @@
 """HTTP requests as an attacker sends them: byte by byte, endless, never read, and again as soon as one is over."""
 
 import asyncio
-import base64
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from bench.attacks.attack import Target
-from schema.clickhouse import credentials
+from schema.clickhouse import login_of
 
 _HOST: Final = "127.0.0.1"
 _READ_BYTES: Final = 64 << 10
@@ -42,8 +41,7 @@ def nobody(_: Target) -> str:
 
 def owner(target: Target) -> str:
     """Return the headers of the owner."""
-    user, password = credentials(target.store)
-    return f"Authorization: Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}\r\n"
+    return "".join(f"{name}: {value}\r\n" for name, value in login_of(target.store).headers().items())
 
 
 def asking(who: str, body: bytes, *, path: str = "/", headers: str = "") -> bytes:

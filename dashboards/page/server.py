@@ -1,12 +1,19 @@
-"""The page's HTTP server, on loopback. It can only read: names and values come in, checked-in SQL goes on."""
+"""The page's HTTP server. It can only read: names and values come in, checked-in SQL goes on.
+
+It is on loopback, and may be on another address besides, over TLS: then everybody needs a password.
+"""
 
 import asyncio
+import base64
+import hmac
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from dashboards.live.summary import Summary
 from dashboards.page import assets, boards, queries
@@ -15,6 +22,7 @@ from dashboards.preview import Alert, told
 from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.loopback import foreign
+from schema.served_tls import Served
 
 _MOST_BODY_BYTES: Final = 1 << 20
 _CONNECTIONS_MOST: Final = 256
@@ -32,9 +40,28 @@ _HEADERS: Final = {
 _ALWAYS_ASK: Final = {"Cache-Control": "no-cache"}
 _NEVER_KEEP: Final = {"Cache-Control": "no-store"}
 
+_LOG_IN: Final = {"WWW-Authenticate": 'Basic realm="Gigawatt", charset="UTF-8"', **_NEVER_KEEP}
+_HANDSHAKE_S: Final = 5.0
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Alerts = Callable[[], tuple[Sequence[Alert], float] | None]
 """Gives the newest evaluation of the rules and its age in seconds, None before the first, and does not wait."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """How other machines reach the page: on which address, what certificate they see, and how they log in."""
+
+    address: str
+    served: Served
+    user: str
+    password: str = field(repr=False)
+
+    def lets_in(self, authorization: str) -> bool:
+        """Say whether a request's header is this user's login (HTTP Basic)."""
+        scheme, _, told = authorization.partition(" ")
+        right = base64.b64encode(f"{self.user}:{self.password}".encode())
+        return scheme.lower() == "basic" and hmac.compare_digest(told.encode("utf-8", "surrogateescape"), right)
 
 
 class Page:
@@ -47,18 +74,20 @@ class Page:
         *,
         found: Mapping[str, boards.Board],
         alerts: Alerts | None,
+        outside: Outside | None = None,
     ) -> None:
         self._store = store
         self._read = read
         self._boards = found
         self._alerts = alerts
+        self._outside = outside
         self._static = assets.static_files()
         self._charts = assets.chart_library()
         self._packed: asyncio.Future[bytes] | None = None
 
     def app(self) -> web.Application:
         """Return the application."""
-        app = web.Application(middlewares=[_only_from_here], client_max_size=_MOST_BODY_BYTES)
+        app = web.Application(middlewares=[_only_for_us(self._outside)], client_max_size=_MOST_BODY_BYTES)
         app.add_routes(
             [
                 web.get("/", self._shell),
@@ -153,19 +182,27 @@ def _json(value: Any, *, status: int = 200) -> web.Response:
     return web.json_response(value, status=status, headers=_NEVER_KEEP)
 
 
-@web.middleware
-async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _only_for_us(outside: Outside | None) -> Middleware:
     """Answer requests that name this machine; a name of somewhere else that resolves to it would be another's page."""
-    if why := foreign(request.headers, links=request.method == "GET"):
-        text = f"This page is served to this machine alone: {why}.\n"
-        return web.Response(status=403, text=text, headers=_HEADERS)
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        error.headers.update(_HEADERS)
-        raise
-    response.headers.update(_HEADERS)
-    return response
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        names = outside.served.names if outside else ()
+        if why := foreign(request.headers, links=request.method == "GET", names=names):
+            text = f"This page is served to this machine alone: {why}.\n"
+            return web.Response(status=403, text=text, headers=_HEADERS)
+        if outside is not None and not outside.lets_in(request.headers.get("Authorization", "")):
+            text = f"Log in as {outside.user}, with the password of that user of ClickHouse.\n"
+            return web.Response(status=401, text=text, headers=_HEADERS | _LOG_IN)
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(_HEADERS)
+            raise
+        response.headers.update(_HEADERS)
+        return response
+
+    return guarded
 
 
 @asynccontextmanager
@@ -177,25 +214,36 @@ async def serving(
     *,
     found: Mapping[str, boards.Board] | None = None,
     alerts: Alerts | None = None,
+    outside: Outside | None = None,
 ) -> AsyncIterator[int]:
     """Serve the page until the block ends, and give its port. `clickhouse` is a URL with a user who may only read.
 
-    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire.
+    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire. With
+    `outside`, it is on the same port of that address, too.
     """
     store = Store(clickhouse)
-    page = Page(store, read, found=boards.load() if found is None else found, alerts=alerts)
+    page = Page(store, read, found=boards.load() if found is None else found, alerts=alerts, outside=outside)
     # A client that goes away takes its query with it.
     runner = web.AppRunner(
         page.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True, auto_decompress=False
     )
     await runner.setup()
-    accepting = None
+    accepting: list[asyncio.Server] = []
     try:
         factory = bounded(cast("web.Server", runner.server), _CONNECTIONS_MOST)  # it is there since the setup
-        accepting = await asyncio.get_running_loop().create_server(factory, host, port)
-        yield accepting.sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        accepting.append(await loop.create_server(factory, host, port))
+        own_port: int = accepting[0].sockets[0].getsockname()[1]
+        if outside is not None:
+            served = outside.served.context
+            accepting.append(
+                await loop.create_server(
+                    factory, outside.address, own_port, ssl=served, ssl_handshake_timeout=_HANDSHAKE_S
+                )
+            )
+        yield own_port
     finally:
-        if accepting is not None:
-            accepting.close()
+        for one in accepting:
+            one.close()
         await runner.cleanup()
         await store.close()

@@ -5,12 +5,13 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
 from dashboards.page.queries import Prepared
-from schema.clickhouse import DATABASE, ClickHouseAwayError
+from schema.clickhouse import DATABASE, ClickHouseAwayError, address_of, login_of, trust_of
+from schema.clickhouse_errors import unreachable
+from schema.settings import clickhouse_address
 
 _LONGEST_S: Final = 15
 _SETTINGS: Final = {
@@ -44,15 +45,13 @@ class Store:
     """ClickHouse at `url` (with its user), for one event loop. At most `at_once` statements run, `waiting` wait."""
 
     def __init__(self, url: str, *, at_once: int = 4, waiting: int = 256) -> None:
-        parts = urlsplit(url)
-        self._url = f"{parts.scheme}://{parts.hostname}:{parts.port or 8123}/"
-        user = {
-            "X-ClickHouse-User": unquote(parts.username or "default"), "X-ClickHouse-Key": unquote(parts.password or "")
-        }  # fmt: skip
+        parts = clickhouse_address(url)
+        self._address = address_of(parts)
+        self._url = f"{parts.scheme}://{self._address}/"
+        self._login, self._trust = login_of(parts), trust_of(parts)
         self._turns = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
         self._session = aiohttp.ClientSession(
-            headers=user,
             timeout=aiohttp.ClientTimeout(total=_LONGEST_S + 5, connect=5),
             connector=aiohttp.TCPConnector(limit=at_once),
         )
@@ -80,13 +79,19 @@ class Store:
     async def _asked(self, sql: str) -> Answer:
         try:
             async with self._session.post(
-                self._url, params={"database": DATABASE, **_SETTINGS}, data=sql.encode()
+                self._url,
+                params={"database": DATABASE, **_SETTINGS},
+                data=sql.encode(),
+                headers=self._login.headers(),
+                ssl=self._trust.context() if self._trust else True,
+                allow_redirects=False,
             ) as response:
                 body = await response.read()
         except TimeoutError:
             return Answer(error=f"no answer within {_LONGEST_S} s; choose a shorter time range")
         except aiohttp.ClientError as error:
-            raise ClickHouseAwayError(f"ClickHouse does not answer ({type(error).__name__})") from error
+            secure = self._trust is not None
+            raise ClickHouseAwayError(unreachable(self._address, error, secure=secure)) from error
         if response.status == 200:  # noqa: PLR2004  OK
             return Answer(body)
         text = body.decode("utf-8", "replace").strip()

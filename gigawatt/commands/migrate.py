@@ -10,8 +10,10 @@ from schema.fleet import budgets, load, rack_hosts
 from schema.kafka import KafkaAdmin
 from schema.migrate import load as load_migrations
 from schema.migrate import migrate, set_budgets
+from schema.rights import ROLES
 from schema.settings import Settings
 from schema.terminal import say
+from schema.users import make_users, read_passwords
 
 _DEFAULTS = Settings.read()
 _COUNT = click.IntRange(1)
@@ -30,12 +32,33 @@ _COUNT = click.IntRange(1)
     "--replication", default=_DEFAULTS.replication, show_default=True, type=_COUNT, help="Of topics, when new."
 )
 @click.option("--skip-topics", is_flag=True, help="Leave Kafka alone.")
+@click.option(
+    "--users",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"First make ClickHouse's users {', '.join(role.user for role in ROLES)}, or change their passwords: each "
+    "stands in the file of this directory that has the user's name.",
+)
 def command(
-    *, kafka: str, clickhouse: str, fleet_file: Path | None, partitions: int, replication: int, skip_topics: bool
+    *,
+    kafka: str,
+    clickhouse: str,
+    fleet_file: Path | None,
+    partitions: int,
+    replication: int,
+    skip_topics: bool,
+    users: Path | None,
 ) -> None:
-    """Bring ClickHouse and the topics to the current schema; safe to run again."""
+    """Bring ClickHouse and the topics to the current schema; safe to run again.
+
+    With --users, run it as a user who may make users. Each gets exactly the rights that its commands need: the first
+    runs migrations, the second workers, the third reads for dashboards. docs/security.md lists them.
+    """
     fleet = load(fleet_file) if fleet_file else None
+    words = read_passwords(users) if users else None
     client = connect(clickhouse, database=None)
+    if words is not None:
+        make_users(client, words, _say)
     applied = migrate(client, load_migrations(), _say)
     if fleet is not None:
         set_budgets(client, budgets(fleet), rack_hosts(fleet))

@@ -7,6 +7,7 @@ import click
 from gigawatt.looking import quiet_clients
 from local import stack, up
 from local.broker import Kind
+from local.outside import outside_of
 from local.parts import require_parts
 from producers.flags import FiniteRange
 
@@ -34,6 +35,24 @@ _PORT = click.IntRange(1, 65535)
 @click.option("--kafka-port", type=_PORT, default=9092, show_default=True, help="Kafka, on loopback.")
 @click.option("--clickhouse-port", type=_PORT, default=8123, show_default=True, help="ClickHouse HTTP, on loopback.")
 @click.option("--page-port", type=_PORT, default=8080, show_default=True, help="The live page, on loopback.")
+@click.option(
+    "--listen",
+    metavar="ADDRESS",
+    default=stack.HOST,
+    show_default="loopback alone",
+    help="Serve the page and ClickHouse on this address of the machine, too, over https and with passwords. Kafka "
+    "stays on loopback.",
+)
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Certificate for --listen (PEM), with those that signed it. It may be renewed in place.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Private key of --tls-certificate (PEM).  [default: in the same file]",
+)
 @click.option("--seconds", type=FiniteRange(min=0), help="Stop so long after it is ready.")
 @click.option(
     "--ready-file",
@@ -56,6 +75,9 @@ def command(
     kafka_port: int,
     clickhouse_port: int,
     page_port: int,
+    listen: str,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
     seconds: float | None,
     ready_file: Path | None,
     workers: int,
@@ -63,13 +85,16 @@ def command(
 ) -> None:
     """Run the whole stack on this machine, without Docker.
 
-    A Kafka broker, ClickHouse, the schema, workers, a simulated fleet, and a live page. All ports are on loopback.
-    What crashes is started again; everything ends with this command, on SIGINT or SIGTERM.
+    A Kafka broker, ClickHouse, the schema, workers, a simulated fleet, and a live page. All ports are on loopback,
+    unless --listen names an address for other machines. What crashes is started again; everything ends with this
+    command, on SIGINT or SIGTERM.
     """
     require_parts()
+    outside = outside_of(listen, tls_certificate, tls_key)
     quiet_clients()
     plan = stack.Plan(
         state=state.absolute(), chips=chips, fleet_file=fleet_file, workers=workers, broker=broker,
         kafka_port=kafka_port, clickhouse_port=clickhouse_port, page_port=page_port,
+        outside=outside,
     )  # fmt: skip
     up.run(plan, seconds=seconds, ready_file=ready_file)

@@ -79,7 +79,8 @@ def _reader(url: str) -> Client:
     parts = urlsplit(url)
     if parts.hostname and not parts.username:
         try:
-            return connect(parts._replace(netloc=f"{DATA_SOURCE_USER}@{parts.netloc}").geturl(), timeout_s=_TIMEOUT_S)
+            without_a_password = parts._replace(netloc=f"{DATA_SOURCE_USER}:@{parts.netloc}")
+            return connect(without_a_password.geturl(), timeout_s=_TIMEOUT_S)
         except ClickHouseAwayError:
             pass  # there is no such user, or it has a password; if nobody is let in, the next says so
     return connect(url, timeout_s=_TIMEOUT_S)

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -20,16 +21,18 @@ os.environ["TZ"] = "UTC"
 # the memory of one. Kept for 0.2 s, inserts of a million samples take 0.013 CPU-microseconds a sample more.
 os.environ["JE_MALLOC_CONF"] = "dirty_decay_ms:0,muzzy_decay_ms:0"
 
-from local.clickhouse.config import EngineConfig, users
+from local.clickhouse.config import READER, WRITER, EngineConfig, users
 from local.clickhouse.confine import confine
 from local.clickhouse.place import CONFIG, DATA, SCRATCH, NotOpenedError, handed_over, listening, owned
 from local.clickhouse.watchdog import Resident
 from schema.errors import EXIT_NOT_AGAIN, GigawattError
 from schema.harmless import make_libraries_harmless
 from schema.passwords import noted, password_of
+from schema.served_tls import Served
 from schema.terminal import say
 
 _HOST = "127.0.0.1"
+_OTHERS = {"reader": READER, "writer": WRITER}
 _OLDEST = version("chdb").startswith("3.")
 """ClickHouse 25.8, the oldest engine that is served."""
 
@@ -39,12 +42,37 @@ _OLDEST = version("chdb").startswith("3.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8123, show_default=True)
 @click.option("--listener", type=click.IntRange(min=0), help="Listening socket to take over, by its file descriptor.")
 @click.option("--memory-mb", type=click.IntRange(min=512), help="Memory of the engine; half of the machine's.")
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Speak https, and show this certificate (PEM), which may be renewed. Every user needs a password then.",
+)
+@click.option(
+    "--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key.  [default: in the same file]"
+)
+@click.option(
+    "--tls-listener",
+    type=click.IntRange(min=0),
+    help="Listening socket for https, by its file descriptor; then http is spoken at the other one.",
+)
 @click.option("--grace", type=float, default=5.0, show_default=True, help="Seconds for running requests at a stop.")
-def main(path: Path, port: int, listener: int | None, memory_mb: int | None, grace: float) -> None:
+def main(
+    *,
+    path: Path,
+    port: int,
+    listener: int | None,
+    memory_mb: int | None,
+    grace: float,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    tls_listener: int | None,
+) -> None:
     """Serve the ClickHouse HTTP protocol with the chDB engine.
 
     The user `default` may do everything, with the password in the file `password` of the data directory. The user
-    `grafana` may read the database, without a password where the kernel keeps the engine from everything else.
+    `grafana` may read the database, without a password where the kernel keeps the engine from everything else. With
+    --tls-certificate, that user has a password, in `password-grafana`, and there is `gigawatt_worker`, who may read,
+    and store what workers store, with that in `password-gigawatt_worker`.
     """
     make_libraries_harmless()
     config = EngineConfig(merge_buffers_grow=not _OLDEST)
@@ -53,16 +81,29 @@ def main(path: Path, port: int, listener: int | None, memory_mb: int | None, gra
     os.umask(0o077)
     try:
         path = path.resolve()
+        served = Served(tls_certificate.absolute(), tls_key and tls_key.absolute()) if tls_certificate else None
         accepting = partial(listening, _HOST, port) if listener is None else partial(handed_over, listener)
-        with owned(path), accepting() as here, noted(here.getsockname()[1], path):
-            _serve(path, here, config, password_of(path), grace)
+        outside = nullcontext() if tls_listener is None else handed_over(tls_listener)
+        with owned(path), accepting() as here, outside as there, noted(here.getsockname()[1], path):
+            _serve(path, here, outside=there, served=served, config=config, grace_s=grace)
     except GigawattError as error:
         say(error, err=True)  # the one line for the operator
         sys.exit(EXIT_NOT_AGAIN if isinstance(error, NotOpenedError) else 1)
 
 
-def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: str, grace_s: float) -> None:
-    table = users(password=password)
+def _serve(
+    path: Path,
+    listener: socket.socket,
+    *,
+    outside: socket.socket | None,
+    served: Served | None,
+    config: EngineConfig,
+    grace_s: float,
+) -> None:
+    password = password_of(path)
+    # Whoever is told of a certificate is to be asked from elsewhere, and then nobody is let in without a password.
+    others = {f"{kind}_password": password_of(path, user) for kind, user in _OTHERS.items()} if served else {}
+    table = users(password=password, **others)
     config.write(path / CONFIG, table)
     os.environ["TMPDIR"] = str(path / SCRATCH)
     # Where the engine cannot read the first, it looks for the same behind the environment, where it is no more once a
@@ -72,9 +113,11 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
     if _OLDEST:
         told.append(Path("/proc/self/task"))
     resident = Resident()
-    open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told])
+    # A renewed certificate is another file beside the first one, or beside what that is a link to.
+    kept = [place for file in (served.files if served else ()) for place in (file.parent, file.resolve().parent)]
+    open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told, *kept])
     if open_to:
-        table = users(password=password, reader_password=password)
+        table = users(password=password, **{"reader_password": password, **others})
         say(f"readers need the password, too: {open_to}, so the engine is not confined", err=True)
     # Not before: the engine's first threads are born with its import, and must be born confined. And in a thread, since
     # what the engine asks of its main thread stands in /proc.
@@ -89,6 +132,8 @@ def _serve(path: Path, listener: socket.socket, config: EngineConfig, password: 
             memory_bytes=config.memory_bytes,
             resident=resident,
             grace_s=grace_s,
+            outside=outside,
+            served=served,
         )
     )
 

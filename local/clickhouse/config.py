@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from local.room import KEPT_FREE_BYTES
+from schema.rights import READING, WRITING
 
 _MB, _GB = 1_000_000, 1_000_000_000
 _MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -48,7 +49,7 @@ _LOCKED_SETTINGS = (
 # A result whose format cannot be streamed is held as a whole, as text that may take ten times the memory of its columns
 # and is counted by no limit.
 _WHOLE_BYTES, _WHOLE_ROWS = 32 << 20, 1_000_000
-OWNER, PAGE, READER = "default", "page", "grafana"
+OWNER, PAGE, READER, WRITER = "default", "page", READING.user, WRITING.user
 
 
 def reader_limits(memory_bytes: int) -> tuple[tuple[str, int], ...]:
@@ -70,7 +71,7 @@ def reader_limits(memory_bytes: int) -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True)
 class User:
-    """Who may ask. A read-only user may set settings but not write.
+    """Who may ask. A read-only user may set settings but not write, but for data into the tables of `stores`.
 
     `limits` are upper bounds of settings and `floors` lower ones, and what they are unless the user sets them.
     `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is refused. With
@@ -90,6 +91,17 @@ class User:
     answer_within_s: float | None = 120.0
     modest_bytes: int | None = None
     profile: str = ""
+    stores: frozenset[str] = frozenset()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is one whose data is stored: it is the last to be given up when there is too much to do."""
+        return not self.read_only or bool(self.stores)
+
+    @cached_property
+    def storing(self) -> "User":
+        """The same user, while data is inserted into a table that it may insert into."""
+        return replace(self, read_only=False)
 
     @cached_property
     def modest(self) -> "User | None":
@@ -108,14 +120,25 @@ class User:
         return replace(self, limits=tuple(limits.items()), profile=f"{self.profile or self.name}_whole")
 
 
-def users(*, password: str = "", reader_password: str = "") -> tuple[User, ...]:
+def users(*, password: str = "", reader_password: str = "", writer_password: str = "") -> tuple[User, ...]:
     """Give the users: `default` may do everything, `page` and `grafana` may read. An empty password means none.
 
     `page` is the page and the summary of `gigawatt up`, which do not wait behind other readers, and ask only what is
-    checked in.
+    checked in. With a password, there is also who stores what workers store, and may read.
     """
+    storing = User(
+        WRITER,
+        writer_password,
+        read_only=True,
+        at_once=16,
+        waiting=256,
+        statement_bytes=256 << 10,
+        answer_within_s=None,
+        stores=frozenset(what for what, rights in WRITING.grants.items() if "INSERT" in rights),
+    )
     return (
         User(OWNER, password, at_once=16, waiting=256, statement_bytes=256 << 10, answer_within_s=None),
+        *((storing,) if writer_password else ()),
         User(
             PAGE,
             password,

@@ -16,6 +16,7 @@ from local.clickhouse.config import User
 from local.clickhouse.connections import Session, session_of
 from local.clickhouse.engine import Engine, Insertion, Result
 from local.clickhouse.errors import (
+    ACCESS_DENIED,
     MEMORY_LIMIT_EXCEEDED,
     SETTING_CONSTRAINT_VIOLATION,
     SYNTAX_ERROR,
@@ -77,11 +78,13 @@ class Exchange:
 
     async def answer(self) -> web.StreamResponse:
         """Run the statement and answer. Raises EngineError as long as nothing was sent."""
-        if self._read_only:
+        if self.request.read_only or not self.user.is_ours:
             text = await self._statement([self.request.query] if self.request.query else [])
         else:
             text, target, parts = await self._statement_and_data()
             if target is not None:
+                if self.user.read_only:
+                    await self._run(self.lane, self._check_target, target)
                 lane = self.inserts if self.body.ended else self.long_inserts
                 async with lane.turn():
                     return await self._insert(target, parts, lane)
@@ -141,7 +144,7 @@ class Exchange:
 
     async def _insert(self, target: Insert, parts: list[bytes], lane: Lane) -> web.StreamResponse:
         token, settings = deduplication_token(self.request)
-        session = self._session(replace(self.request, settings=settings))
+        session = self._session(replace(self.request, settings=settings), self.user.storing)
         run = partial(self._run, lane)
         start = partial(self.engine.insert, session, target, self.request.params, token)
         if self.body.ended:
@@ -183,6 +186,17 @@ class Exchange:
             headers = self.headers | format_headers(plan.fmt)
             return await answers.streamed(self.http, self.request, headers, start=start, in_thread=run)
         return await self._whole(plan, session, sql, run)
+
+    def _check_target(self, target: Insert) -> None:
+        """Raise EngineError for a table that the user may not insert into, and for data that is computed."""
+        table = self.engine.form(target.head + b"\nFORMAT Native").stores_into
+        table = f"{self.request.database}{table}" if table.startswith(".") else table
+        if table not in self.user.stores:
+            right = f"the grant INSERT ON {table or 'functions'}"
+            text = f"{self.user.name}: Not enough privileges. To execute this query, it's necessary to have {right}."
+            raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
+        if target.input_format == "Values":
+            raise refusal(ACCESS_DENIED, "ACCESS_DENIED", f"{self.user.name}: VALUES may hold SQL and is not allowed.")
 
     def _planned(self, text: bytes) -> Plan:
         form = self.engine.form(text)

@@ -60,13 +60,17 @@ def _locked(descriptor: int) -> bool:
 def listening(host: str, port: int) -> socket.socket:
     """Listen, until the socket is closed. Raises GigawattError when the address cannot be had."""
     try:
-        return socket.create_server((host, port), backlog=256)
+        return socket.create_server((host, port), family=_family(host), backlog=256)
     except OSError as error:
         # The standard library adds the address to `strerror`; a name that does not resolve has no errno.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise GigawattError(
             f"cannot listen on {host}:{port} ({reason}): stop what uses it, or choose another port"
         ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def handed_over(descriptor: int) -> socket.socket:

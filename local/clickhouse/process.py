@@ -5,8 +5,9 @@ import os
 import re
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -22,6 +23,7 @@ from local.clickhouse.server import Front
 from local.clickhouse.watchdog import Watchdog
 from schema.crowd import bounded
 from schema.disk import FULL, is_full
+from schema.served_tls import Served
 from schema.terminal import say
 
 # Statements may be long: query parameters and settings stand in the URL. Header fields, of which there may be 128, are
@@ -36,6 +38,7 @@ _CLOSING_S = 3.0
 _STDERR = 2
 _SAID_BYTES, _REASON_CHARACTERS = 1 << 20, 300
 _CONNECTIONS_MOST, _BACKLOG = 512, 128
+_HANDSHAKE_S = 5.0
 
 
 async def serve(
@@ -47,9 +50,12 @@ async def serve(
     memory_bytes: int,
     resident: Callable[[], int],
     grace_s: float = 5.0,
+    outside: socket.socket | None = None,
+    served: Served | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end for `grace_s` and close the engine.
 
+    Who connects to `outside` is spoken to over TLS with what is `served`, and so is everybody where there is none.
     What does not end then ends with the process. So does, before, what goes far beyond its limits: `memory_bytes` is
     the engine's bound, and `resident` gives what the process takes. Raises GigawattError when the engine cannot open
     its directory.
@@ -61,9 +67,11 @@ async def serve(
     engine = await asyncio.to_thread(_open_engine, path, watchdog)
     _on_signals(stop)  # again, since the engine installs handlers of its own
     watchdog.start()
-    front = Front(engine, user_table, name=name)
+    front = Front(engine, user_table, name=name, served=served)
+    context = served.context if served else None
+    listeners = [(listener, context)] if outside is None else [(listener, None), (outside, context)]
     try:
-        async with giving_back_freed_memory(), _accepting(front, engine, listener, grace_s):
+        async with giving_back_freed_memory(), _accepting(front, engine, listeners, grace_s):
             host, port = listener.getsockname()[:2]
             _say(f"clickhouse ready on {host}:{port}")
             await stop.wait()
@@ -121,7 +129,9 @@ def _words_of(file: IO[bytes]) -> str:
 
 
 @asynccontextmanager
-async def _accepting(front: Front, engine: Engine, listener: socket.socket, grace_s: float) -> AsyncIterator[None]:
+async def _accepting(
+    front: Front, engine: Engine, listeners: Sequence[tuple[socket.socket, ssl.SSLContext | None]], grace_s: float
+) -> AsyncIterator[None]:
     server = web.Server(
         front.handle,
         access_log=None,
@@ -133,11 +143,22 @@ async def _accepting(front: Front, engine: Engine, listener: socket.socket, grac
     runner = web.ServerRunner(server, shutdown_timeout=grace_s)
     await runner.setup()
     factory = bounded(server, _CONNECTIONS_MOST, front.storing)
-    accepting = await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=_BACKLOG)
+    accepting = [
+        await asyncio.get_running_loop().create_server(
+            factory,
+            sock=listener,
+            backlog=_BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=_HANDSHAKE_S if context else None,
+            ssl_shutdown_timeout=_HANDSHAKE_S if context else None,
+        )
+        for listener, context in listeners
+    ]
     try:
         yield
     finally:
-        accepting.close()
+        for one in accepting:
+            one.close()
         late = asyncio.get_running_loop().call_later(grace_s, engine.cancel, "")
         await runner.cleanup()
         late.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import os
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 
@@ -26,6 +27,7 @@ from local.clickhouse.needs import Needs
 from local.clickhouse.protocol import Request
 from local.clickhouse.sessions import Sessions
 from schema.loopback import foreign
+from schema.served_tls import Served
 
 _CLIENT_WENT_AWAY = 499
 # Whoever goes on with what is refused, or with a body that does not end, costs the event loop no more than this allows.
@@ -40,8 +42,9 @@ class Front:
     An insert that is here as a whole never waits behind one of which more is to come.
     """
 
-    def __init__(self, engine: Engine, users: tuple[User, ...], *, name: str) -> None:
+    def __init__(self, engine: Engine, users: tuple[User, ...], *, name: str, served: Served | None = None) -> None:
         self._engine = engine
+        self._served = served
         self._users = {user.name: user for user in users}
         self._name = name
         self._sessions = Sessions()
@@ -65,7 +68,7 @@ class Front:
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
-        if response := _without_the_engine(http):
+        if response := _without_the_engine(http, self._served.names if self._served else ()):
             return response
         headers: dict[str, str] = {}
         body = user = None
@@ -74,7 +77,7 @@ class Front:
             request = protocol.parse_request(http.method, http.query.items(), http.headers)
             headers = protocol.answer_headers(request, server_name=self._name)
             user = self._authenticated(request)
-            if not user.read_only:
+            if user.is_ours:
                 self.storing.add(connection)
             body = Body(http.content, request.content_encoding, self._reading)
             if http.content_type == "multipart/form-data":
@@ -118,7 +121,7 @@ class Front:
     ) -> web.Response:
         body = body or Body(http.content, "", self._reading)
         response = answers.refused(headers, error, self._engine.version)
-        of_owner = user is not None and not user.read_only
+        of_owner = user is not None and user.is_ours
         whole = await body.drain(of_owner=of_owner)
         if not whole:
             response.force_close()
@@ -147,10 +150,10 @@ def _boundary(http: web.BaseRequest) -> str:
     return head.get_boundary("")
 
 
-def _without_the_engine(http: web.BaseRequest) -> web.Response | None:
+def _without_the_engine(http: web.BaseRequest, names: Collection[str]) -> web.Response | None:
     """Answer what needs no engine: other people's pages, questions of health, and paths that there are not."""
     # Any page could else have a browser on this machine read from the engine and write to it.
-    if why := foreign(http.headers) or ("Origin" in http.headers and "it comes from a web page"):
+    if why := foreign(http.headers, names=names) or ("Origin" in http.headers and "it comes from a web page"):
         return web.Response(status=403, text=f"Refused: {why}.\n")
     bare = http.path == "/" and http.method in {"GET", "HEAD"} and not http.query_string
     if bare or http.path in {"/ping", "/replicas_status"}:

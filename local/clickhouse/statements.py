@@ -140,6 +140,21 @@ class Form:
         )
 
     @property
+    def stores_into(self) -> str:
+        """Database and table of an INSERT that names a table, with a dot between; "" for any other statement.
+
+        A table without its database begins with the dot.
+        """
+        texts = [text for _, text in self.tokens[:6]]
+        if [text.upper() for text in texts[:2]] != ["INSERT", "INTO"] or len(texts) < 3:  # noqa: PLR2004
+            return ""
+        place = 3 if texts[2].upper() == "TABLE" and self.tokens[2][0] == "word" else 2
+        if self.tokens[place][0] not in {"word", "name"} or texts[place].upper() == "FUNCTION":
+            return ""
+        named = texts[place : place + 3]
+        return f"{named[0]}.{named[2]}" if named[1:2] == ["."] and len(named) == 3 else f".{named[0]}"  # noqa: PLR2004
+
+    @property
     def names_a_file(self) -> bool:
         """Whether it has an INTO OUTFILE or FROM INFILE clause."""
         return not self.words.isdisjoint({"OUTFILE", "INFILE"})

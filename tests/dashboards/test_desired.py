@@ -43,6 +43,32 @@ def test_only_that_users_password_is_handed_on(clickhouse, secret):
     assert "admin" not in str(item.body)
 
 
+def test_a_password_file_is_that_users_where_the_url_names_her(tmp_path):
+    """Where it names nobody, the file is the owner's."""
+    file = tmp_path / "password"
+    file.write_text("p@ss\n")
+    named = {"GIGAWATT_CLICKHOUSE_PASSWORD_FILE": str(file)}
+
+    assert desired.data_source("http://grafana@ch", named).body["secureJsonData"] == {"password": "p@ss"}
+    for owner in ("http://ch", "http://default@ch", "http://gigawatt@ch"):
+        assert "secureJsonData" not in desired.data_source(owner, named).body
+
+
+def test_whom_to_believe_over_https_is_handed_on(tmp_path):
+    """It is no secret, but Grafana keeps it as one; our own certificate and key stay here."""
+    file = tmp_path / "ca.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    named = {"GIGAWATT_CLICKHOUSE_CA": str(file), "GIGAWATT_CLICKHOUSE_KEY": str(tmp_path / "key")}
+    item = desired.data_source("https://ch:8443", named)
+
+    assert item.body["jsonData"]["tlsAuthWithCACert"] is True
+    assert item.body["secureJsonData"] == {"tlsCACert": "-----BEGIN CERTIFICATE-----\n"}
+    assert desired.compare(item, item.body) == ["tlsCACert: added"]
+    assert "secureJsonData" not in desired.data_source("http://ch:8123", named).body
+    with pytest.raises(GigawattError, match=r"no certificates can be read from .*none\.pem"):
+        desired.data_source("https://ch", {"GIGAWATT_CLICKHOUSE_CA": str(tmp_path / "none.pem")})
+
+
 @pytest.mark.parametrize("url", ["", "ch:8123", "tcp://ch:9000", "http://"])
 def test_an_address_that_cannot_be_is_named(url):
     with pytest.raises(GigawattError, match="no ClickHouse address"):

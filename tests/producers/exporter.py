@@ -41,6 +41,10 @@ def serving(exporter: Exporter, certificate=None, asks_for=None) -> Iterator[Exp
             exporter.requests += 1
             exporter.respond(self)
 
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
         def log_message(self, *_):
             """Say nothing."""
 

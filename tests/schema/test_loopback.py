@@ -1,6 +1,6 @@
 import pytest
 
-from schema.loopback import foreign, is_loopback
+from schema.loopback import foreign, is_loopback, is_one_of
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,30 @@ def test_names_of_somewhere_else(address):
 )
 def test_a_request_of_another_page_is_foreign(headers, own):
     assert (foreign(headers) == "") is own
+
+
+NAMES = frozenset({"10.0.0.5", "store.example", "*.racks.example", "2001:db8::1"})
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        *((name, True) for name in ("10.0.0.5:8123", "store.example", "Store.Example:1", "a.racks.example")),
+        *((name, True) for name in ("[2001:db8::1]", "[2001:DB8::1]:8123")),
+        *(
+            (name, False)
+            for name in ("", "10.0.0.6", "a.store.example", "store.example.", "store.example.evil.example")
+        ),
+        *((name, False) for name in ("a.b.racks.example", "racks.example", "*.racks.example:x", "store.example@evil")),
+        *((name, False) for name in ("2001:db8::1", "[store.example]", "store.example:1\n", "example")),
+    ],
+)
+def test_a_server_of_other_machines_has_the_names_of_its_certificate(address, own):
+    """A star stands for one part of a name."""
+    assert is_one_of(address, NAMES) is own
+    assert (foreign({"Host": address}, names=NAMES) == "") is own
+    assert foreign({"Host": address, "Origin": "https://evil.example"}, names=NAMES)
+    assert foreign({"Host": address, "Sec-Fetch-Site": "cross-site"}, names=NAMES)
 
 
 def test_a_link_may_lead_here_where_links_may():

@@ -80,14 +80,21 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def running(clickhouse: str, *, found: Any = None, alerts: Callable[[], Any] | None = None) -> Iterator[str]:
+def running(
+    clickhouse: str,
+    *,
+    found: Any = None,
+    alerts: Callable[[], Any] | None = None,
+    outside: server.Outside | None = None,
+) -> Iterator[str]:
     """Serve the page in a thread, and give its address."""
     reader = SummaryReader(lambda: connect(clickhouse, timeout_s=5))
     loop, started, end = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     ports: list[int] = []
 
     async def serve() -> None:
-        async with server.serving(reader.read, clickhouse, "127.0.0.1", 0, found=found, alerts=alerts) as port:
+        serving = server.serving(reader.read, clickhouse, "127.0.0.1", 0, found=found, alerts=alerts, outside=outside)
+        async with serving as port:
             ports.append(port)
             started.set()
             await end.wait()

@@ -161,10 +161,11 @@ def test_a_file_may_name_the_password(tmp_path):
     file = tmp_path / "secret"
     file.write_text("abc\n")
 
-    assert passwords.named({passwords.FILE_VARIABLE: str(file)}) == "abc"
-    assert passwords.named({}) == ""
+    assert passwords.named({passwords.FILE_VARIABLE: str(file)}) == file
+    assert passwords.named({}) is None
+    assert passwords.read(file) == "abc"
     with pytest.raises(Exception, match="cannot read the password"):
-        passwords.named({passwords.FILE_VARIABLE: str(tmp_path / "none")})
+        passwords.read(tmp_path / "none")
 
 
 def test_a_password_file_that_is_a_link_is_not_followed(tmp_path):
