@@ -8,6 +8,7 @@ from gigawatt import options
 from schema.clickhouse import connect
 from schema.fleet import budgets, load, rack_hosts
 from schema.kafka import KafkaAdmin
+from schema.kafka_access import KafkaAccess
 from schema.migrate import load as load_migrations
 from schema.migrate import migrate, set_budgets
 from schema.settings import Settings
@@ -31,7 +32,14 @@ _COUNT = click.IntRange(1)
 )
 @click.option("--skip-topics", is_flag=True, help="Leave Kafka alone.")
 def command(
-    *, kafka: str, clickhouse: str, fleet_file: Path | None, partitions: int, replication: int, skip_topics: bool
+    *,
+    kafka: str,
+    access: KafkaAccess,
+    clickhouse: str,
+    fleet_file: Path | None,
+    partitions: int,
+    replication: int,
+    skip_topics: bool,
 ) -> None:
     """Bring ClickHouse and the topics to the current schema; safe to run again."""
     fleet = load(fleet_file) if fleet_file else None
@@ -41,7 +49,7 @@ def command(
         set_budgets(client, budgets(fleet), rack_hosts(fleet))
         _say(f"budgets{' and racks' if fleet.racks else ''} of {fleet_file} set")
     if not skip_topics:
-        with KafkaAdmin(kafka) as admin:
+        with KafkaAdmin(kafka, access=access) as admin:
             admin.ensure(partitions, replication, _say)
     if not applied:
         _say("schema is current")
