@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from local.broker.kafka import free_port
 from schema.errors import GigawattError
+from schema.kafka_settings import without_settings
 
 _STARTS_WITHIN_S: Final = 120.0
 _STORES_WITHIN_S: Final = 120.0
@@ -92,7 +93,7 @@ def gigawatt(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start a command of ours whose output goes to a file."""
     with log.open("wb") as file:
         command = [sys.executable, "-m", "gigawatt", *arguments]
-        return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ)  # noqa: S603  our own command
+        return subprocess.Popen(command, stdout=file, stderr=file, env=without_settings(os.environ))  # noqa: S603  our own
 
 
 def last_line(log: Path) -> str:

@@ -13,6 +13,7 @@ from producers.sampler import Outcome, Sampler
 from producers.sink import NdjsonSink, OutputError, Sink
 from producers.source import Source
 from schema.errors import GigawattError
+from schema.kafka_access import OPEN, KafkaAccess
 
 _DELIVER_S: Final = 10.0
 _ONCE_WAITS_S: Final = 30.0
@@ -26,12 +27,14 @@ class Telling(Protocol):
         """Say it in a few words."""
 
 
-def produce(source: Source, to: str, *, name: str, period_s: float | None, once: bool) -> None:
+def produce(
+    source: Source, to: str, access: KafkaAccess = OPEN, *, name: str, period_s: float | None, once: bool
+) -> None:
     """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed."""
     log = structlog.get_logger()
     stop = stop_on_signals()
     period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
-    sink = _open_sink(to, stop, once=once)
+    sink = _open_sink(to, access, stop, once=once)
     if sink is None:
         source.close()
         return
@@ -65,7 +68,7 @@ def produce(source: Source, to: str, *, name: str, period_s: float | None, once:
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
 
 
-def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
+def _open_sink(to: str, access: KafkaAccess, stop: threading.Event, *, once: bool) -> Sink | None:
     if to == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise OutputError("cannot write the samples: standard output is closed")
@@ -74,10 +77,12 @@ def _open_sink(to: str, stop: threading.Event, *, once: bool) -> Sink | None:
     from producers.publisher import KafkaPublisher  # noqa: PLC0415  the same
     from schema.topics import SAMPLES  # noqa: PLC0415
 
-    connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None)
+    connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None, access=access)
     if connection is None:
         return None
-    return KafkaPublisher(connection, SAMPLES, reconnect=lambda: connect(to, SAMPLES, stop=stop, give_up_s=0))
+    return KafkaPublisher(
+        connection, SAMPLES, reconnect=lambda: connect(to, SAMPLES, stop=stop, give_up_s=0, access=access)
+    )
 
 
 def _show(line: StatusLine, name: str, source: Source, sampler: Sampler, sink: Sink) -> None:

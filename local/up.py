@@ -29,6 +29,7 @@ from schema import fleet
 from schema.clickhouse import connect
 from schema.disk import FULL, free_bytes, is_full
 from schema.errors import GigawattError
+from schema.kafka_settings import without_settings
 from schema.passwords import FILE_VARIABLE, password_file, password_of, state_home
 from schema.rights import READING
 from schema.said import Reasons
@@ -55,6 +56,8 @@ def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | No
         fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
     served = plan.outside.served() if plan.outside else None  # and one in the certificate
     bypass_proxy(os.environ)
+    for name in os.environ.keys() - without_settings(os.environ).keys():
+        del os.environ[name]  # they are of a broker elsewhere: ours is in the clear
     if little:
         screen.say(little)
     try:

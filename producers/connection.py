@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import structlog
@@ -16,6 +16,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from schema.errors import GigawattError
+from schema.kafka_access import OPEN, KafkaAccess
+from schema.kafka_client import Login
+from schema.kafka_refused import missing_right
+from schema.said import Reasons
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES
 
@@ -28,14 +32,21 @@ of a second client."""
 _ASK_WITHIN_S: Final = 2.0
 _SHARE: Final = 0.98  # of a message's limit; lz4 can make what does not compress half a percent larger
 _OVERHEAD_BYTES: Final = 1024  # of a record and its batch, with key and header
+_WRITE: Final = 4  # ACLOperation.WRITE, whose module is the administration's
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A producer whose broker has answered, and whom to ask, once, how large a message to its topic may be."""
+    """A producer whose broker has answered, and whom to ask, once, how large a message to its topic may be.
+
+    `kept_out` says why the broker lets it not in now, "" where it does, or is away. `missing_right` is what to say when
+    it does not allow to write.
+    """
 
     producer: KafkaProducer
     ask_max_message_bytes: Callable[[], int] = lambda: MAX_MESSAGE_BYTES
+    kept_out: Callable[[], str] = lambda: ""
+    missing_right: str = ""
 
     def takes(self, size: int) -> bool:
         """Say whether a value of so many bytes surely fits into one message."""
@@ -53,32 +64,49 @@ def connect(
     stop: threading.Event,
     give_up_s: float | None = None,
     elapsed: Callable[[], float] = time.monotonic,
+    access: KafkaAccess = OPEN,
 ) -> Connection | None:
-    """Return a connection once the broker answers and has the topic; None when stopped before that.
+    """Return a connection once the broker answers, lets us in and has the topic; None when stopped before that.
 
-    Raises `GigawattError` when that has not come to be within `give_up_s`; None waits for ever.
+    What is waited for is logged, and again when it is something else: a password that is wrong by now, for example.
+    Raises `GigawattError` when that has not come to be within `give_up_s`, where None waits for ever, and at once for
+    a file of `access` that is no good.
     """
     log = structlog.get_logger()
     began_s = elapsed()
-    said = None
+    said = Reasons()
     while not stop.is_set():
-        missing = f"a Kafka broker at {bootstrap}"
-        try:
-            _require_listener(bootstrap)
-            producer = _producer(bootstrap)
-            missing = f"topic {topic} at {bootstrap}: gigawatt migrate creates it"
-            if _has_topic(producer, topic):
-                return Connection(producer, lambda: _max_message_bytes(bootstrap, topic))
-            producer.close(timeout=1)
-        except (KafkaError, OSError):
-            pass
+        connection, missing = _try(bootstrap, topic, access)
+        if connection is not None:
+            return connection
         if give_up_s is not None and elapsed() - began_s >= give_up_s:
             raise GigawattError(f"waited {give_up_s:g} s in vain for {missing}")
-        if missing != said:
-            said = missing
+        if said.is_new(missing):
             log.info("waiting for what is not there yet", missing=missing)
         stop.wait(BACKOFF_S)
     return None
+
+
+def _try(bootstrap: str, topic: str, access: KafkaAccess) -> tuple[Connection | None, str]:
+    """Return a connection, or None and what is missing for one."""
+    missing = f"a Kafka broker at {bootstrap}"
+    login = Login(access)
+    try:
+        _require_listener(bootstrap)
+        producer = _producer(bootstrap, login)
+    except (KafkaError, OSError):
+        login.close()
+        return None, f"{missing} that lets us in: {login.refusal}" if login.refusal else missing
+    right = missing_right(access, "Write", f"topic {topic}")
+    if not _may_write(login, topic):
+        missing = f"a right at {bootstrap}: {right}"
+    elif not _has_topic(producer, topic):
+        missing = f"topic {topic} at {bootstrap}: gigawatt migrate creates it"
+    else:
+        ask = partial(_max_message_bytes, bootstrap, topic, access)
+        return Connection(producer, ask, lambda: login.refusal, right), ""
+    producer.close(timeout=1)
+    return None, missing
 
 
 def _require_listener(bootstrap: str) -> None:
@@ -95,7 +123,7 @@ def _require_listener(bootstrap: str) -> None:
             return
 
 
-def _producer(bootstrap: str) -> KafkaProducer:
+def _producer(bootstrap: str, login: Login) -> KafkaProducer:
     return KafkaProducer(
         bootstrap_servers=bootstrap,
         client_id="gigawatt-produce",
@@ -111,17 +139,18 @@ def _producer(bootstrap: str) -> KafkaProducer:
         reconnect_backoff_max_ms=2_000,
         allow_auto_create_topics=False,  # a topic made by accident would lack its configuration
         metrics_enabled=False,
+        kafka_client=login.client,
     )
 
 
-def _max_message_bytes(bootstrap: str, topic: str) -> int:
+def _max_message_bytes(bootstrap: str, topic: str, access: KafkaAccess) -> int:
     """Return what the topic takes; what any topic takes when the broker does not answer just now."""
-    from schema.kafka import KafkaAdmin, KafkaAwayError  # noqa: PLC0415  a host of 8 chips never needs it
+    from schema.kafka import KafkaAdmin  # noqa: PLC0415  a host of 8 chips never needs it
 
     try:
-        with KafkaAdmin(bootstrap, timeout_s=_ASK_WITHIN_S) as admin:
+        with KafkaAdmin(bootstrap, timeout_s=_ASK_WITHIN_S, access=access) as admin:
             return min(int(admin.config(topic).get("max.message.bytes", MAX_MESSAGE_BYTES)), MAX_MESSAGE_BYTES)
-    except (KafkaError, KafkaAwayError, OSError):
+    except (KafkaError, GigawattError, OSError):
         return _ALWAYS_FITS_BYTES
 
 
@@ -130,3 +159,9 @@ def _has_topic(producer: KafkaProducer, topic: str) -> bool:
         return bool(producer.partitions_for(topic))
     except KafkaError:
         return False
+
+
+def _may_write(login: Login, topic: str) -> bool:
+    """Say whether the topic may be written to: else each sample would be lost, as the client does not try again."""
+    rights = login.rights(topic)
+    return rights is None or _WRITE in rights

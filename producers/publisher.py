@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
+from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, RetriableError
 
 from producers.batches import compact
 from producers.connection import BACKOFF_S, Connection
@@ -62,6 +62,7 @@ class KafkaPublisher:
         self._waiting_bytes = 0
         self._heard_s = elapsed()
         self._away = False
+        self._kept_out = ""
         self._failed_for_good = False
         self._tried_s = 0.0
         self._losses: dict[str, int] = {}
@@ -104,7 +105,8 @@ class KafkaPublisher:
 
     def _failed(self, batch: Batch, size: int, error: Exception) -> None:
         """Count a loss. What was in flight may have arrived all the same: sent again, it might count twice."""
-        self._lose(batch, _why(error))
+        refused = isinstance(error, AuthorizationError) and self._connection.missing_right
+        self._lose(batch, refused or _why(error))
         with self._changed:
             self._failed_for_good |= not isinstance(error, RetriableError)
         self._settled(size)
@@ -126,8 +128,11 @@ class KafkaPublisher:
             away = self._waiting_bytes > 0 and now_s - self._heard_s > _AWAY_AFTER_S
             losses, self._losses = self._losses, {}
             renew = self._failed_for_good and self._waiting_bytes == 0 and now_s - self._tried_s > BACKOFF_S
-        if away and not self._away:
-            self._log.warning("the broker does not answer: samples are kept in memory and tried again")
+        why = self._connection.kept_out() if away else ""
+        if away and (not self._away or why != self._kept_out):
+            known = {"why": why} if why else {}
+            self._log.warning("the broker does not answer: samples are kept in memory and tried again", **known)
+        self._kept_out = why
         if self._away and not away:
             self._log.info("the broker is back", lost_samples=self.sent.lost)
             self._said.clear()

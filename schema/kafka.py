@@ -1,15 +1,19 @@
 """What Gigawatt asks of a Kafka cluster besides messages: administration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 from kafka.structs import TopicPartition
 
+from schema.acls import Right
 from schema.errors import GigawattError
+from schema.kafka_access import OPEN, KafkaAccess
+from schema.kafka_client import Login
+from schema.kafka_refused import MissingRightError, missing_right, needing
 from schema.topics import REJECTED, SAMPLES, Topic, wanted
 
 _KEPT: Final = {
@@ -17,6 +21,18 @@ _KEPT: Final = {
     REJECTED: ("cleanup.policy",),  # its messages may be bounded: a dead letter is then kept in part
 }
 """What is set back while workers run: else producers date samples, and messages are compacted away or rejected."""
+_OK: Final = "OK"
+_MISSING: Final = {"error_code": -1, "partitions": []}
+
+
+class _All:
+    """Has every name."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+
+_ALL: Final = _All()
 
 
 def _say_nothing(_: str) -> None:
@@ -34,15 +50,21 @@ class TopicMissingError(GigawattError):
 class KafkaAdmin:
     """What Gigawatt asks of a cluster besides messages. Use as a context manager."""
 
-    def __init__(self, bootstrap: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, bootstrap: str, timeout_s: float = 10.0, access: KafkaAccess = OPEN) -> None:
         self._bootstrap = bootstrap
+        self._access = access
+        login = Login(access)
         try:
             self._client = KafkaAdminClient(
                 bootstrap_servers=bootstrap,
                 client_id="gigawatt-admin",
                 bootstrap_timeout_ms=int(timeout_s * 1000),
+                kafka_client=login.client,
             )
         except (KafkaError, OSError, ValueError) as error:
+            login.close()
+            if login.refusal:
+                raise KafkaAwayError(f"Kafka at {bootstrap}: {login.refusal}") from error
             raise KafkaAwayError(
                 f"no Kafka broker answers at {bootstrap}; start one, or name another with GIGAWATT_KAFKA"
             ) from error
@@ -88,13 +110,15 @@ class KafkaAdmin:
             "configs": topic.config,
         }
         try:
-            self._client.create_topics({topic.name: request}, wait_for_metadata=True)
+            with needing(self._access, "Create", f"topic {topic.name}"):
+                self._client.create_topics({topic.name: request}, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             return  # another migrator was quicker
         except KafkaError as error:
             raise GigawattError(f"cannot create topic {topic.name}: {error}") from error
 
     def _mend(self, topic: Topic, said: Callable[[str], None]) -> None:
+        self.require([Right("DescribeConfigs", "topic", topic.name)])
         found = self.config(topic.name)
         wrong = {key: value for key, value in topic.config.items() if found.get(key, value) != value}
         if wrong:
@@ -115,9 +139,14 @@ class KafkaAdmin:
     def _set(self, topic: Topic, wrong: dict[str, str], said: Callable[[str], None]) -> None:
         said(f"setting {', '.join(sorted(wrong))} of topic {topic.name}")
         try:
-            self._client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=wrong)])
+            done = self._client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=wrong)])
         except KafkaError as error:
             raise GigawattError(f"cannot configure topic {topic.name}: {error}") from error
+        # It raises nothing that concerns one topic.
+        if (answer := done.get("topic", {}).get(topic.name, _OK)) != _OK:
+            if TopicAuthorizationFailedError.__name__ in answer:
+                raise MissingRightError(missing_right(self._access, "AlterConfigs", f"topic {topic.name}"))
+            raise GigawattError(f"cannot configure topic {topic.name}: {answer}")
 
     def config(self, topic: str) -> dict[str, str]:
         """Return the configuration of a topic; empty where the broker does not tell."""
@@ -134,15 +163,44 @@ class KafkaAdmin:
 
         Offsets mean something only within one log.
         """
-        described = self._client.describe_topics([topic])
-        if not described or described[0].get("error_code"):
+        described = self._described(topic)
+        if described.get("error_code"):
             raise TopicMissingError(f"topic {topic} is missing at {self._bootstrap}; run: gigawatt migrate")
-        return str(described[0].get("topic_id") or topic)
+        return str(described.get("topic_id") or topic)
 
     def partitions(self, topic: str) -> list[int]:
         """Return the partition numbers of a topic."""
-        described = self._client.describe_topics([topic])
-        return sorted(partition["partition_index"] for partition in described[0]["partitions"])
+        return sorted(partition["partition_index"] for partition in self._described(topic)["partitions"])
+
+    def _described(self, topic: str) -> dict[str, Any]:
+        """Return what the broker says of a topic. Raises `MissingRightError`."""
+        described: dict[str, Any] = (self._client.describe_topics([topic]) or [_MISSING])[0]
+        if described.get("error_code") == TopicAuthorizationFailedError.errno:
+            raise MissingRightError(missing_right(self._access, "Describe", f"topic {topic}"))
+        return described
+
+    def require(self, rights: Iterable[Right]) -> None:
+        """Raise `MissingRightError` where this principal lacks one of these rights, as far as the broker tells."""
+        for right in self.lacking(rights):
+            raise MissingRightError(missing_right(self._access, *right.words))
+
+    def lacking(self, rights: Iterable[Right]) -> list[Right]:
+        """Return those of these rights that this principal does not have; what the broker does not tell is not lacking.
+
+        Nothing is known of a topic that is not there.
+        """
+        return [right for right in rights if right.operation.upper() not in self._allowed(right.kind, right.name)]
+
+    def _allowed(self, kind: str, name: str) -> Container[str]:
+        """Return the names of operations without anything between the words, in capitals."""
+        try:
+            said = self._described(name) if kind == "topic" else self._client.describe_groups([name])[name]
+        except (MissingRightError, AuthorizationError):
+            return ()
+        except (KafkaError, KeyError, NotImplementedError):
+            return _ALL
+        operations = said.get("authorized_operations")
+        return {one.replace("_", "") for one in operations} if operations is not None else _ALL
 
     def unassigned(self, group: str, topic: str) -> set[int]:
         """Return the partitions that no member of a settled group has; none where the broker does not tell."""
@@ -160,6 +218,7 @@ class KafkaAdmin:
     def log_ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return the first kept and the next free offset of each partition."""
         partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
-        starts = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        ends = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        with needing(self._access, "Describe", f"topic {topic}"):
+            starts = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+            ends = self._client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         return {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}

@@ -11,12 +11,15 @@ from typing import Any, Final, Self
 
 from aiokafka import codec
 from kafka import KafkaConsumer
-from kafka.errors import CorruptRecordError
+from kafka.errors import CorruptRecordError, KafkaError
 from kafka.record import memory_records
 from kafka.structs import TopicPartition
 
 from schema import unpacking
 from schema.errors import GigawattError
+from schema.kafka_access import OPEN, KafkaAccess
+from schema.kafka_client import Login
+from schema.kafka_refused import needing
 from schema.topics import MAX_MESSAGE_BYTES
 
 _SILENCE_S: Final = 10.0
@@ -79,31 +82,44 @@ class LogRecord:
     headers: dict[str, bytes]
 
 
-def read_log(bootstrap: str, topic: str, spans: dict[int, tuple[int, int]]) -> Iterator[LogRecord]:
+def read_log(
+    bootstrap: str, topic: str, spans: dict[int, tuple[int, int]], access: KafkaAccess = OPEN
+) -> Iterator[LogRecord]:
     """Read back a span of each partition: from the first offset up to, not including, the second.
 
     Of offsets that the topic no longer has, or does not have yet, nothing is read. Raises `GigawattError` when the log
-    stops answering.
+    stops answering, or does not let us in.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="gigawatt-audit",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
-    )
+    login = Login(access)
     try:
-        yield from _read(consumer, {TopicPartition(topic, number): span for number, span in spans.items()})
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap,
+            client_id="gigawatt-audit",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
+            kafka_client=login.client,
+        )
+    except KafkaError as error:
+        login.close()
+        if login.refusal:
+            raise GigawattError(f"Kafka at {bootstrap}: {login.refusal}") from error
+        raise
+    try:
+        with needing(access, "Read", f"topic {topic}"):
+            yield from _read(consumer, {TopicPartition(topic, number): span for number, span in spans.items()})
     finally:
         consumer.close()
 
 
-def count_marks(bootstrap: str, topic: str, partition: int, first: int, before: int) -> int:
+def count_marks(
+    bootstrap: str, topic: str, partition: int, first: int, before: int, *, access: KafkaAccess = OPEN
+) -> int:
     """Return how many offsets from `first` to before `before` are marks of transactions: they never had a message."""
     _noted.marks = marks = set[int]()
     try:
-        for _ in read_log(bootstrap, topic, {partition: (first, before)}):
+        for _ in read_log(bootstrap, topic, {partition: (first, before)}, access):
             pass
     finally:
         _noted.marks = None

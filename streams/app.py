@@ -27,10 +27,11 @@ from faust.types import TP, EventT, StreamT
 from schema import encoding
 from schema.errors import EXIT_START_AGAIN
 from schema.kafka import KafkaAdmin
+from schema.kafka_access import OPEN, KafkaAccess
 from schema.readback import count_marks, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
-from streams import fetched, members
+from streams import fetched, login, members
 from streams.admission import Admissions
 from streams.blocks import LogMessage, Span, Stretch, appended
 from streams.decoded import Refusal
@@ -53,10 +54,11 @@ log = structlog.get_logger()
 class FaustLog:
     """The log's reader and the dead letters, as `Ingest` asks for them."""
 
-    def __init__(self, app: faust.App, kafka: str, log_id: str) -> None:
+    def __init__(self, app: faust.App, kafka: str, log_id: str, access: KafkaAccess) -> None:
         self._app = app
         self._kafka = kafka
-        self._same = SameLog(kafka, log_id)
+        self._access = access
+        self._same = SameLog(kafka, log_id, access)
         self._rejected = app.topic(
             REJECTED, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
         )
@@ -81,13 +83,14 @@ class FaustLog:
 
     def marks(self, span: Span) -> int:
         """Return how many offsets of a span are marks of transactions; blocks."""
-        return count_marks(self._kafka, SAMPLES, span.partition, span.offset_from, span.offset_to + 1)
+        return count_marks(
+            self._kafka, SAMPLES, span.partition, span.offset_from, span.offset_to + 1, access=self._access
+        )
 
     def read(self, spans: Sequence[Span]) -> list[LogMessage]:
         """Read spans back, of any partition; blocks."""
-        records = read_log(
-            self._kafka, SAMPLES, {span.partition: (span.offset_from, span.offset_to + 1) for span in spans}
-        )
+        wanted = {span.partition: (span.offset_from, span.offset_to + 1) for span in spans}
+        records = read_log(self._kafka, SAMPLES, wanted, self._access)
         return [
             LogMessage(
                 record.partition,
@@ -130,11 +133,19 @@ class FaustLog:
 
     def make_dead_letters(self) -> None:
         """Make the topic of the dead letters anew where it is missing; blocks."""
-        with KafkaAdmin(self._kafka) as admin:
+        with KafkaAdmin(self._kafka, access=self._access) as admin:
             admin.make_anew(REJECTED)
 
 
-def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str, *, named: bool = False) -> faust.App:
+def make_app(
+    kafka: str,
+    connect: Callable[[], Client],
+    log_id: str,
+    worker: str,
+    *,
+    named: bool = False,
+    access: KafkaAccess = OPEN,
+) -> faust.App:
     """Return the app of one worker on the log `log_id`. It crashes when another log has taken its place.
 
     A `named` worker is a static member of its group: started again under its name within the session timeout, it has
@@ -143,9 +154,11 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
     """
     fetched.install()
     members.install()
+    login.install(access)
     app = faust.App(
         GROUP,
         broker=[f"kafka://{address}" for address in kafka_addresses(kafka)],
+        broker_credentials=login.credentials(access),
         store="memory://",
         datadir=_datadir(),
         autodiscover=False,
@@ -170,7 +183,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
         PartitionAssignor=members.Assignor,
     )
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-    reader = FaustLog(app, kafka, log_id)
+    reader = FaustLog(app, kafka, log_id, access)
     ingest: list[Ingest] = []
 
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
@@ -195,7 +208,7 @@ def make_app(kafka: str, connect: Callable[[], Client], log_id: str, worker: str
     app.on_partitions_assigned.connect(assigned)
     app.on_partitions_revoked.connect(revoked)
     app.agent(samples, concurrency=1)(store_samples)
-    app.task(Watch(kafka, log_id, GROUP, partial(_rejoin, app)).run)
+    app.task(Watch(kafka, log_id, GROUP, partial(_rejoin, app), access=access).run)
     return app
 
 

@@ -11,13 +11,14 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
 
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
+from schema.kafka_access import OPEN, KafkaAccess
+from schema.kafka_refused import MissingRightError
 from schema.said import Reasons
 from schema.topics import MADE_ANEW, REJECTED, SAMPLES
 
@@ -35,8 +36,9 @@ class OtherLogError(GigawattError):
 class SameLog:
     """Asks whether the topic is still the same, for each commit: over one connection, by whichever thread."""
 
-    def __init__(self, kafka: str, log_id: str) -> None:
+    def __init__(self, kafka: str, log_id: str, access: KafkaAccess = OPEN) -> None:
         self._kafka = kafka
+        self._access = access
         self._log_id = log_id
         self._one_at_a_time = threading.Lock()
         self._admin: KafkaAdmin | None = None
@@ -44,7 +46,7 @@ class SameLog:
     def ask(self) -> bool:
         """Say whether it is. Raises `GigawattError` or the client's error while that cannot be known."""
         with self._one_at_a_time:
-            admin, self._admin = self._admin or KafkaAdmin(self._kafka), None
+            admin, self._admin = self._admin or KafkaAdmin(self._kafka, access=self._access), None
             try:
                 found = admin.log_id(SAMPLES)
             except BaseException:
@@ -96,21 +98,29 @@ class Watch:
         group: str,
         rejoin: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        access: KafkaAccess = OPEN,
     ) -> None:
         self._kafka = kafka
+        self._access = access
         self._log_id = log_id
         self._group = group
         self._rejoin = rejoin
         self._clock = clock
         self._configured = Configured()
+        self._said = Reasons()
         self._unread: set[int] = set()
         self._rejoined_s = -math.inf
 
     async def run(self) -> None:
         """Look until the worker ends; raise `OtherLogError`, which ends it, when the topic was made anew."""
         while True:
-            with suppress(KafkaAwayError, TopicMissingError):
+            try:
                 await self.act(*await asyncio.to_thread(self._look))
+                self._said.clear()
+            except (KafkaAwayError, MissingRightError, TopicMissingError) as error:
+                if self._said.is_new(str(error)):
+                    log.warning("cannot look after the topic", why=str(error))
             await asyncio.sleep(_EVERY_S)
 
     async def act(self, log_id: str, unread: set[int]) -> None:
@@ -125,7 +135,7 @@ class Watch:
             await self._rejoin()
 
     def _look(self) -> tuple[str, set[int]]:
-        with KafkaAdmin(self._kafka) as admin:
+        with KafkaAdmin(self._kafka, access=self._access) as admin:
             return self.look(admin)
 
     def look(self, admin: Keeper) -> tuple[str, set[int]]:

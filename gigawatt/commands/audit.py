@@ -9,6 +9,7 @@ import click
 from gigawatt import options
 from schema.clickhouse import connect
 from schema.kafka import KafkaAdmin
+from schema.kafka_access import KafkaAccess
 from schema.readback import LogRecord, read_log
 from schema.terminal import say
 from schema.topics import SAMPLES
@@ -28,7 +29,7 @@ from streams import audit
 @click.option(
     "--patience", default=30, show_default=True, type=click.IntRange(0), help="Seconds to look for a moment at rest."
 )
-def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> None:
+def command(*, kafka: str, access: KafkaAccess, clickhouse: str, messages: int, patience: int) -> None:
     """Prove the invariants on a running stack; exit status 1 when one fails.
 
     Ledger: no gap and no overlap in what of the log is stored.
@@ -38,7 +39,7 @@ def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> Non
     Sums: the same joules and samples by second, minute and hour, and in the ledger; of all that was ever stored.
     """
     client = connect(clickhouse, timeout_s=300)
-    with KafkaAdmin(kafka) as admin:
+    with KafkaAdmin(kafka, access=access) as admin:
         log, ends = admin.log_id(SAMPLES), admin.log_ends(SAMPLES)
     blocks = audit.read_ledger(client, log, SAMPLES)
     findings = [audit.check_ledger(blocks)]
@@ -46,7 +47,7 @@ def command(*, kafka: str, clickhouse: str, messages: int, patience: int) -> Non
     rulings = audit.read_rulings(client)
     spans = _spans(blocks, ends, messages)
     kept = [block for block in blocks if block.offset_from >= spans[block.partition][0]]
-    findings.append(audit.check_log(kept, _progress(read_log(kafka, SAMPLES, spans), spans), rulings))
+    findings.append(audit.check_log(kept, _progress(read_log(kafka, SAMPLES, spans, access), spans), rulings))
     _show(findings[-1])
     findings.append(audit.check_sums(lambda: audit.read_sums(client), lambda: time.sleep(0.1), patience * 10))
     _show(findings[-1])

@@ -8,6 +8,7 @@ from gigawatt import options
 from schema.clickhouse import connect
 from schema.fleet import budgets, load, rack_hosts
 from schema.kafka import KafkaAdmin
+from schema.kafka_access import KafkaAccess
 from schema.migrate import load as load_migrations
 from schema.migrate import migrate, set_budgets
 from schema.rights import ROLES
@@ -42,6 +43,7 @@ _COUNT = click.IntRange(1)
 def command(
     *,
     kafka: str,
+    access: KafkaAccess,
     clickhouse: str,
     fleet_file: Path | None,
     partitions: int,
@@ -64,7 +66,7 @@ def command(
         set_budgets(client, budgets(fleet), rack_hosts(fleet))
         _say(f"budgets{' and racks' if fleet.racks else ''} of {fleet_file} set")
     if not skip_topics:
-        with KafkaAdmin(kafka) as admin:
+        with KafkaAdmin(kafka, access=access) as admin:
             admin.ensure(partitions, replication, _say)
     if not applied:
         _say("schema is current")

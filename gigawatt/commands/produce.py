@@ -4,15 +4,17 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
 from gigawatt.memory import keep_freed_memory, load_lean
-from gigawatt.options import STANDARD_OUTPUT
+from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers
 from producers import sources
 from producers.flags import FiniteRange
+from schema.kafka_access import OPEN, KafkaAccess
 from schema.settings import Settings
 from schema.terminal import say_lines
 
@@ -74,6 +76,7 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
             help="A Kafka broker, or - for JSON lines on standard output."
             "  [default: GIGAWATT_KAFKA, else 127.0.0.1:9092]",
         ),
+        click.Option(["--kafka-config"], type=click.Path(path_type=Path, dir_okay=False), help=CONFIG_HELP),
     ]
 
 
@@ -101,7 +104,7 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
     def run(
         *, site: str | None, fleet: str | None, host: str | None,
-        period_s: float | None, once: bool, to: str | None, **options: Any,
+        period_s: float | None, once: bool, to: str | None, kafka_config: Path | None, **options: Any,
     ) -> None:  # fmt: skip
         import structlog  # noqa: PLC0415  with what load_lean has prepared
 
@@ -111,11 +114,12 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
         keep_freed_memory()
         settings = Settings.read()
+        access = OPEN if to == STANDARD_OUTPUT else KafkaAccess.read(kafka_config)
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
         source = module.open_source(where, **options)
         if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
             structlog.get_logger().warning(PASSING_NAME)
-        produce(source, to or settings.kafka, name=name, period_s=period_s, once=once)
+        produce(source, brokers(to, access), access, name=name, period_s=period_s, once=once)
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)

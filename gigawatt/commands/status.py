@@ -8,13 +8,14 @@ from gigawatt import health, options
 from gigawatt.looking import quiet_clients
 from schema.clickhouse import connect
 from schema.kafka import KafkaAdmin
+from schema.kafka_access import KafkaAccess
 from schema.terminal import say
 
 
 @click.command()
 @options.kafka
 @options.clickhouse
-def command(*, kafka: str, clickhouse: str) -> None:
+def command(*, kafka: str, access: KafkaAccess, clickhouse: str) -> None:
     """Say of each part whether it is up, how far behind workers are, and what was refused.
 
     Exit status 1 when a part is down.
@@ -22,7 +23,8 @@ def command(*, kafka: str, clickhouse: str) -> None:
     quiet_clients()
     down = False
     for finding in health.look(
-        lambda: KafkaAdmin(kafka, timeout_s=5.0), lambda: connect(clickhouse, database=None, timeout_s=10)
+        lambda: KafkaAdmin(kafka, timeout_s=5.0, access=access),
+        lambda: connect(clickhouse, database=None, timeout_s=10),
     ):
         down |= not finding.up
         say(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<11} {finding.detail}")
