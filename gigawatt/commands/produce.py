@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -13,6 +14,7 @@ from gigawatt.memory import keep_freed_memory, load_lean
 from gigawatt.options import STANDARD_OUTPUT
 from producers import sources
 from producers.flags import FiniteRange
+from producers.spool import flags as spool_flags
 from schema.settings import Settings
 from schema.terminal import say_lines
 
@@ -74,6 +76,7 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
             help="A Kafka broker, or - for JSON lines on standard output."
             "  [default: GIGAWATT_KAFKA, else 127.0.0.1:9092]",
         ),
+        *spool_flags.options(),
     ]
 
 
@@ -101,7 +104,8 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
     def run(
         *, site: str | None, fleet: str | None, host: str | None,
-        period_s: float | None, once: bool, to: str | None, **options: Any,
+        period_s: float | None, once: bool, to: str | None,
+        spool: Path | None, spool_bytes: int, spool_age: float, **options: Any,
     ) -> None:  # fmt: skip
         import structlog  # noqa: PLC0415  with what load_lean has prepared
 
@@ -115,7 +119,8 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         source = module.open_source(where, **options)
         if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
             structlog.get_logger().warning(PASSING_NAME)
-        produce(source, to or settings.kafka, name=name, period_s=period_s, once=once)
+        wanted = None if once else spool_flags.wanted(spool, spool_bytes, spool_age)
+        produce(source, to or settings.kafka, name=name, period_s=period_s, once=once, spool=wanted)
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)
