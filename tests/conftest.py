@@ -31,6 +31,7 @@ LONGEST = (
     *(
         "dashboards/rules/test_outages",
         "local/clickhouse/test_outside",
+        "producers/spool/test_kill",
         "test_bad_input",
         "dashboards/rules/test_pauses",
     ),

@@ -119,8 +119,10 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         source = module.open_source(where, **options)
         if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
             structlog.get_logger().warning(PASSING_NAME)
-        wanted = None if once else spool_flags.wanted(spool, spool_bytes, spool_age)
-        produce(source, to or settings.kafka, name=name, period_s=period_s, once=once, spool=wanted)
+        target = to or settings.kafka
+        waits = spool if not once and target != STANDARD_OUTPUT else None
+        wanted = spool_flags.wanted(waits, spool_bytes, spool_age)
+        produce(source, target, name=name, period_s=period_s, once=once, spool=wanted)
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)

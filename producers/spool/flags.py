@@ -69,7 +69,7 @@ def options() -> list[click.Parameter]:
             metavar="DIR",
             envvar="GIGAWATT_SPOOL",
             show_envvar=True,
-            help="Keep what the broker has not acknowledged in this directory. Of no effect with --once.",
+            help="Keep what the broker has not acknowledged in this directory. Of no effect with --once or --to -.",
         ),
         click.Option(
             ["--spool-bytes"],

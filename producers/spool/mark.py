@@ -1,6 +1,5 @@
 """How far the spool has got: one file of two slots, overwritten in turn, so that one of them is always whole."""
 
-import dataclasses
 import json
 import os
 import struct
@@ -87,9 +86,9 @@ class MarkFile:
         """Put it in place of the one before the last. Raises `OSError`."""
         if self._fd < 0:
             self._open()
-        text = json.dumps(dataclasses.asdict(mark), separators=(",", ":")).encode()
+        text = json.dumps(vars(mark)).encode()
         if len(text) > _SLOT_BYTES - _HEAD.size:  # thousands of partitions: they are found by time then
-            text = json.dumps(dataclasses.asdict(dataclasses.replace(mark, places={})), separators=(",", ":")).encode()
+            text = json.dumps({**vars(mark), "places": {}}).encode()
         number = self._written + 1
         slot = _HEAD.pack(number, len(text), xxhash.xxh3_64_intdigest(text, number)) + text
         if os.pwrite(self._fd, slot, number % 2 * _SLOT_BYTES) != len(slot):

@@ -155,7 +155,7 @@ class Spool:
     def begin(self, log_id: str, partitions: int) -> None:
         """Say which topic, of how many partitions, the next messages go to; only while none is handed over."""
         with self.changed:
-            if self.mark.goes_to(log_id, partitions, anew=self.idle()):
+            if not self._closed.is_set() and self.mark.goes_to(log_id, partitions, anew=self.idle()):
                 self._write_mark()
 
     def idle(self) -> bool:

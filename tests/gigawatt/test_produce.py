@@ -273,6 +273,15 @@ def test_a_password_in_a_url_is_not_shown():
     assert "secret" not in done.stderr
 
 
+def test_a_single_read_and_standard_output_need_no_spool(tmp_path):
+    """An environment that sets one for the service stops nobody from looking."""
+    env = os.environ | {"GIGAWATT_SPOOL": str(tmp_path / "spool")}
+    once = gigawatt("simulated", "--chips", "8", "--once", "--to", "-", env=env)
+
+    assert (once.returncode, once.stderr) == (0, "")
+    assert not (tmp_path / "spool").exists()
+
+
 @pytest.mark.parametrize(
     ("source", "page"),
     [
