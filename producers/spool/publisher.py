@@ -109,13 +109,14 @@ class SpoolPublisher:
 
     def watch(self) -> None:
         """Say when the broker went away, came back, the disk took nothing, or samples were dropped."""
-        away = self._connected and self._spool.waiting_bytes() > 0 and self._elapsed() - self._heard_s > _AWAY_AFTER_S
-        if away and not self._away:
-            self._log.warning("the broker does not answer: samples are kept in the spool and sent when it is back")
-        if self._away and not away:
-            self._log.info("the broker is back", waiting_samples=self.sent.spooled)
-            self._dropped.clear()
-        self._away = away
+        if self._connected:
+            away = self._spool.waiting_bytes() > 0 and self._elapsed() - self._heard_s > _AWAY_AFTER_S
+            if away and not self._away:
+                self._log.warning("the broker does not answer: samples are kept in the spool and sent when it is back")
+            if self._away and not away:
+                self._log.info("the broker is back", waiting_samples=self.sent.spooled)
+                self._dropped.clear()
+            self._away = away
         trouble = self._spool.trouble()
         if trouble is not None and self._trouble is None:
             self._log.error("the spool's disk takes nothing: samples are kept in memory", reason=trouble)
@@ -208,7 +209,8 @@ class SpoolPublisher:
     def _send_next(self, connection: Connection) -> None:
         mark = self._spool.mark
         for entry in self._spool.take(_WAIT_S, alone=mark.low <= self._careful_to):
-            self._send(connection, entry, mark.partitions[-1])
+            if not self._failed:  # else what comes after would overtake it; the next client is given all of them
+                self._send(connection, entry, mark.partitions[-1])
         if self._spool.idle():
             self._spool.begin(*connection.log(self._topic))
 
