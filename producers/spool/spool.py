@@ -288,6 +288,8 @@ class Spool:
     def close(self) -> None:
         """Leave what waits on disk to the next process; what is in memory alone is dropped and counted."""
         with self.changed:
+            if self._closed.is_set():
+                return
             self._closed.set()
             if self._memory_samples:
                 self.lose(STOPPED, self._memory_samples)
