@@ -12,12 +12,13 @@ from producers.spool.segment import Segment, Writer, segment_path
 
 SEGMENT_BYTES: Final = 4 * 2**20
 _DISK_AGAIN_S: Final = 5.0
+_FINE_AFTER_S: Final = 60.0  # a full disk takes a little now and then
 
 
 class Files:
     """Appends to files of at most `segment_bytes`, or records of `segment_s`; `segments` are all of them, oldest first.
 
-    `trouble` says why the disk takes nothing, and is None while it does. Not for several threads at once.
+    `trouble` says why the disk takes nothing, and is None once it has for a minute. Not for several threads at once.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Files:
             self.failed(error)
             self.end()
             return None
-        self.trouble, self._dirty = None, True
+        self._dirty = True
+        if self._elapsed() > self._again_s + _FINE_AFTER_S:
+            self.trouble = None
         segment = writer.segment
         if segment.size >= self._segment_bytes or one.time_ms - segment.oldest_ms > self._segment_ms:
             self.end()

@@ -62,13 +62,12 @@ class Producer:
         command += ["--to", kafka.bootstrap, "--spool", str(spool), *(options or ("--chips", "8"))]
         if limit is not None:
             command = ["/bin/sh", "-c", f'ulimit -f {limit}; exec "$@"', "sh", *command]  # blocks of 512 bytes
-        self._said = said.open("ab")
-        self.process = subprocess.Popen(command, stderr=self._said)
+        with said.open("ab") as told:
+            self.process = subprocess.Popen(command, stderr=told)
 
     def end(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
         self.process.wait(60)
-        self._said.close()
 
 
 def numbers_on_disk(spool: Path) -> set[int]:

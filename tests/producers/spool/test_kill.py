@@ -64,10 +64,10 @@ def test_what_is_dropped_for_room_is_counted_to_the_last_sample(kafka, tmp_path)
     (messages,) = (found for name, found in sent(kafka).items() if name not in before)
     numbers = Counter(one.number for one in messages)
     gone = missing(set(numbers), accepted)
-    # Each read brings the same hosts in the same order.
-    hosts = 1 + max(one.number % RUN for one in messages if one.number // RUN == max(numbers) // RUN)
-    hosts = next(n for n in range(1, hosts) if same_every(n, messages))
-    samples = {one.number % RUN % hosts: one.samples for one in messages}
+    # Each read brings the same hosts in the same order; the last producer, with a broker, cuts large messages less.
+    paused = [one for one in messages if one.number // RUN < max(numbers) // RUN]
+    hosts = next(n for n in range(1, len(paused)) if same_every(n, paused))
+    samples = {one.number % RUN % hosts: one.samples for one in paused}
     mark = MarkFile(spool / "mark").load()
 
     assert set(numbers.values()) == {1}
@@ -103,13 +103,12 @@ def test_a_full_disk_costs_nothing_while_the_broker_is_there(kafka, tmp_path):
 def test_a_second_producer_is_told_that_the_spool_is_in_use(kafka, tmp_path):
     """One line, and an exit status; the first goes on."""
     first = Producer(kafka, tmp_path / "spool", tmp_path / "first")
+    until = time.monotonic() + 60
+    while not (tmp_path / "spool" / "mark").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    second = Producer(kafka, tmp_path / "spool", tmp_path / "second")
     try:
-        until = time.monotonic() + 60
-        while not (tmp_path / "spool" / "mark").exists():
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        second = Producer(kafka, tmp_path / "spool", tmp_path / "second")
-
         assert second.process.wait(60) == 1
         assert (tmp_path / "second").read_text() == (
             f"gigawatt: spool {tmp_path / 'spool'} is in use by another producer;"
@@ -117,4 +116,5 @@ def test_a_second_producer_is_told_that_the_spool_is_in_use(kafka, tmp_path):
         )
         assert first.process.poll() is None
     finally:
+        second.end(signal.SIGTERM)
         first.end(signal.SIGTERM)
