@@ -37,7 +37,7 @@ def look(bootstrap: str, topic: str, doubts: Sequence[Doubt], mark: Mark) -> See
             client_id="gigawatt-produce",
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # what is deleted meanwhile is an error, and looked for again
             max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
         )
         there = frozenset(consumer.partitions_for_topic(topic) or ())

@@ -46,6 +46,7 @@ from schema.said import Reasons
 SETTLE_S: Final = 5.0
 _AWAY_AFTER_S: Final = 5.0
 _WAIT_S: Final = 1.0
+_GLANCE_S: Final = 0.05
 _JOIN_S: Final = 20.0
 _OF_THE_MESSAGE: Final = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
 _CONTENT_TYPE: Final = (encoding.CONTENT_TYPE_HEADER, encoding.ARROW_STREAM.encode())
@@ -134,7 +135,7 @@ class SpoolPublisher:
         until_s = self._elapsed() + timeout_s
         with self._spool.changed:
             while self._connected and self._spool.waiting_bytes() and (left_s := until_s - self._elapsed()) > 0:
-                self._spool.changed.wait(min(left_s, _WAIT_S))
+                self._spool.changed.wait(min(left_s, _GLANCE_S))
             self._stop.set()
             self._spool.changed.notify_all()
         self._thread.join(_JOIN_S)

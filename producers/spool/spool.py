@@ -199,9 +199,11 @@ class Spool:
     def settle(self, number: int, partition: int, offset: int, ahead_ms: int | None = None) -> None:
         """Note that the broker has a message."""
         with self.changed:
+            was_full = self._flight.size >= self._window_bytes
             self.mark.ahead_ms = ahead_ms
             self._settle(number, partition, offset)
-            self.changed.notify_all()
+            if was_full:  # else nobody waits for it, and a thread that is woken costs more than all of this
+                self.changed.notify_all()
 
     def _settle(self, number: int, partition: int, offset: int) -> None:
         record = self._let_go(number, (partition, offset))
