@@ -11,7 +11,7 @@ import pytest
 from producers.spool.mark import MarkFile
 from tests.producers.spool.rounds import RUN, Kafka, Producer, deliver_rest, missing, numbers_on_disk, one_round, sent
 
-ROUNDS = int(os.environ.get("GIGAWATT_SPOOL_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("GIGAWATT_SPOOL_ROUNDS", "10"))
 SEED = int(os.environ.get("GIGAWATT_SPOOL_SEED", "1"))
 
 pytestmark = pytest.mark.timeout(300 + 60 * ROUNDS)
