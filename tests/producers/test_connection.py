@@ -48,6 +48,7 @@ def test_a_broker_that_does_not_tell_the_limit_takes_what_any_topic_takes(broker
 def test_its_sockets_drop_what_they_hold_when_they_are_closed(broker):
     """Else the kernel goes on sending for a process that was killed, after the next one has looked what arrived."""
     connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=60)
+    connection.producer.send(SAMPLES, b"x", b"sockets").get(30)
     port = int(broker.bootstrap.rpartition(":")[2])
     lingers = []
     for path in Path("/proc/self/fd").iterdir():
