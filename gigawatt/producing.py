@@ -10,8 +10,9 @@ from gigawatt.options import STANDARD_OUTPUT
 from gigawatt.status_line import StatusLine
 from gigawatt.stopping import stop_on_signals
 from producers.sampler import Outcome, Sampler
-from producers.sink import NdjsonSink, OutputError, Sink
+from producers.sink import NdjsonSink, OutputError, Sent, Sink
 from producers.source import Source
+from producers.spool.flags import Wanted
 from schema.errors import GigawattError
 from schema.kafka_access import OPEN, KafkaAccess
 
@@ -28,13 +29,24 @@ class Telling(Protocol):
 
 
 def produce(
-    source: Source, to: str, access: KafkaAccess = OPEN, *, name: str, period_s: float | None, once: bool
+    source: Source,
+    to: str,
+    access: KafkaAccess = OPEN,
+    *,
+    name: str,
+    period_s: float | None,
+    once: bool,
+    spool: Wanted | None = None,
 ) -> None:
     """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed."""
     log = structlog.get_logger()
     stop = stop_on_signals()
     period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
-    sink = _open_sink(to, access, stop, once=once)
+    try:
+        sink = _open_sink(to, access, stop, once=once, spool=spool)
+    except GigawattError:
+        source.close()
+        raise
     if sink is None:
         source.close()
         return
@@ -61,6 +73,7 @@ def produce(
             "stopped", **{str(outcome): reads for outcome, reads in counts.reads.items()},
             missed_ticks=counts.missed_ticks, samples=sent.samples, rejected=counts.rejected, lost=sent.lost,
             **{f"left_out_{name}": values for name, values in sorted(counts.left_out.items())},
+            **(_of_spool(sent) if spool else {}),
         )  # fmt: skip
     elif not counts.samples and not counts.rejected and not stop.is_set():
         log.info("there was nothing to report")
@@ -68,7 +81,12 @@ def produce(
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
 
 
-def _open_sink(to: str, access: KafkaAccess, stop: threading.Event, *, once: bool) -> Sink | None:
+def _of_spool(sent: Sent) -> dict[str, int]:
+    dropped = {f"dropped_{reason}": samples for reason, samples in sorted(sent.dropped.items())}
+    return {"spooled": sent.spooled, "damaged_messages": sent.damaged, **dropped}
+
+
+def _open_sink(to: str, access: KafkaAccess, stop: threading.Event, *, once: bool, spool: Wanted | None) -> Sink | None:
     if to == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise OutputError("cannot write the samples: standard output is closed")
@@ -77,6 +95,10 @@ def _open_sink(to: str, access: KafkaAccess, stop: threading.Event, *, once: boo
     from producers.publisher import KafkaPublisher  # noqa: PLC0415  the same
     from schema.topics import SAMPLES  # noqa: PLC0415
 
+    if spool is not None:
+        from producers.spool.publisher import open_publisher  # noqa: PLC0415  the same
+
+        return open_publisher(spool.directory, spool.bounds, to, SAMPLES, access)
     connection = connect(to, SAMPLES, stop=stop, give_up_s=_ONCE_WAITS_S if once else None, access=access)
     if connection is None:
         return None

@@ -4,16 +4,18 @@ A client that was refused leaves its sockets open, so nobody is asked before som
 """
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from schema.errors import GigawattError
 from schema.kafka_access import OPEN, KafkaAccess
@@ -26,13 +28,16 @@ from schema.topics import MAX_MESSAGE_BYTES
 BACKOFF_S: Final = 2.0
 """So long nothing is tried again that has just failed."""
 
-_ALWAYS_FITS_BYTES: Final = 16 * 2**10
+ALWAYS_FITS_BYTES: Final = 16 * 2**10
 """What any topic takes. Only for more is the topic's limit asked: a host of 8 chips never does, and saves the memory
 of a second client."""
 _ASK_WITHIN_S: Final = 2.0
 _SHARE: Final = 0.98  # of a message's limit; lz4 can make what does not compress half a percent larger
 _OVERHEAD_BYTES: Final = 1024  # of a record and its batch, with key and header
 _WRITE: Final = 4  # ACLOperation.WRITE, whose module is the administration's
+
+_DROP_WHEN_CLOSED: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+"""A socket that is closed, by a kill as well, drops what it holds: nothing arrives after its process has ended."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,19 @@ class Connection:
 
     def takes(self, size: int) -> bool:
         """Say whether a value of so many bytes surely fits into one message."""
-        return size <= _ALWAYS_FITS_BYTES or size <= self._limit_bytes
+        return size <= ALWAYS_FITS_BYTES or size <= self._limit_bytes
+
+    def log(self, topic: str) -> tuple[str, int]:
+        """Return the identity of the log behind a topic, empty where the broker has none, and its partitions."""
+        partitions = len(self.producer.partitions_for(topic))
+        return str(self.producer._metadata.topic_id(topic) or ""), partitions  # noqa: SLF001  known to nobody else
+
+    def abandon(self) -> None:
+        """Close it at once; what is under way counts as failed."""
+        # Only this fails what is left, so that it is counted; close() alone would raise and leave it be.
+        self.producer._sender.force_close()  # noqa: SLF001
+        with suppress(KafkaTimeoutError):
+            self.producer.close(timeout=2.0)
 
     @cached_property
     def _limit_bytes(self) -> int:
@@ -140,6 +157,7 @@ def _producer(bootstrap: str, login: Login) -> KafkaProducer:
         allow_auto_create_topics=False,  # a topic made by accident would lack its configuration
         metrics_enabled=False,
         kafka_client=login.client,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), _DROP_WHEN_CLOSED],
     )
 
 
@@ -151,7 +169,7 @@ def _max_message_bytes(bootstrap: str, topic: str, access: KafkaAccess) -> int:
         with KafkaAdmin(bootstrap, timeout_s=_ASK_WITHIN_S, access=access) as admin:
             return min(int(admin.config(topic).get("max.message.bytes", MAX_MESSAGE_BYTES)), MAX_MESSAGE_BYTES)
     except (KafkaError, GigawattError, OSError):
-        return _ALWAYS_FITS_BYTES
+        return ALWAYS_FITS_BYTES
 
 
 def _has_topic(producer: KafkaProducer, topic: str) -> bool:

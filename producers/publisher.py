@@ -106,7 +106,7 @@ class KafkaPublisher:
     def _failed(self, batch: Batch, size: int, error: Exception) -> None:
         """Count a loss. What was in flight may have arrived all the same: sent again, it might count twice."""
         refused = isinstance(error, AuthorizationError) and self._connection.missing_right
-        self._lose(batch, refused or _why(error))
+        self._lose(batch, refused or why(error))
         with self._changed:
             self._failed_for_good |= not isinstance(error, RetriableError)
         self._settled(size)
@@ -189,6 +189,7 @@ def fitting(batch: Batch, takes: Callable[[int], bool]) -> Iterator[tuple[Batch,
             yield from fitting(Batch(batch.key, compact(batch.samples.slice(start, length))), takes)
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """Return an error as a reason of one line."""
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

@@ -1,6 +1,7 @@
 """Where samples go: what every sink can do, and the one that needs no broker."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import IO, Protocol
 
 from producers.source import Batch
@@ -10,12 +11,19 @@ from schema.errors import GigawattError
 
 @dataclass
 class Sent:
-    """What a sink has done so far. `lost` counts samples that will not arrive; `sent_bytes` are uncompressed."""
+    """What a sink has done so far. `lost` counts samples that will not arrive; `sent_bytes` are uncompressed.
+
+    Of a spool: `spooled` are the samples that wait on disk, `dropped` those of `lost` by reason, and `damaged` the
+    messages that could not be read back.
+    """
 
     messages: int = 0
     samples: int = 0
     sent_bytes: int = 0
     lost: int = 0
+    spooled: int = 0
+    damaged: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 class OutputError(GigawattError):

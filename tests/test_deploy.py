@@ -67,7 +67,7 @@ def commands():
     yield shlex.split(unit()["ExecStart"][0])[1:]
     yield pod()["containers"][0]["args"]
     for file in DEPLOY.iterdir():
-        for told in re.findall(r"\bgigawatt (produce [\w -]+)", file.read_text("utf-8")):
+        for told in re.findall(r"\bgigawatt (produce [\w /.-]+)", file.read_text("utf-8")):
             yield shlex.split(told)
 
 
@@ -94,10 +94,29 @@ def test_the_pod_runs_a_source_that_exists():
 
     assert container["args"][0] in COMMANDS
     assert container["args"][1] in SOURCES
-    assert container["args"][2:] == ["--host", "$(NODE_NAME)"]
+    assert container["args"][2:4] == ["--host", "$(NODE_NAME)"]
 
 
-def test_the_pod_has_no_privilege_and_writes_nothing():
+def test_both_keep_what_is_not_acknowledged_in_a_state_directory_of_their_own():
+    """The unit's is systemd's; the pod's is the node's, given to its user by an init container with no other right."""
+    (container,), (first,) = pod()["containers"], pod()["initContainers"]
+    (volume,) = (one for one in pod()["volumes"] if one["name"] == "spool")
+    (mount,) = (one for one in container["volumeMounts"] if one["name"] == "spool")
+    spool = "--spool {} --spool-bytes 512M --spool-age 72h".format
+
+    assert unit()["ExecStart"][0].endswith(spool(f"/var/lib/{unit()['StateDirectory'][0]}"))
+    assert " ".join(container["args"]).endswith(spool(mount["mountPath"]))
+    assert volume["hostPath"] == {"path": "/var/lib/gigawatt-produce", "type": "DirectoryOrCreate"}
+    assert first["command"] == [
+        "chown",
+        "{runAsUser}:{runAsGroup}".format(**pod()["securityContext"]),
+        mount["mountPath"],
+    ]
+    assert first["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN"]}
+    assert first["volumeMounts"] == [mount]
+
+
+def test_the_pod_has_no_privilege_and_writes_its_spool_alone():
     (container,) = pod()["containers"]
 
     assert container["securityContext"] == {
@@ -107,8 +126,8 @@ def test_the_pod_has_no_privilege_and_writes_nothing():
     }
     assert pod()["securityContext"]["runAsNonRoot"]
     assert not pod()["automountServiceAccountToken"]
-    assert [mount["name"] for mount in container["volumeMounts"]] == ["tmp"]
-    assert all("emptyDir" in one for one in pod()["volumes"]), "a folder that a node lacks is made there, or cannot be"
+    assert [mount["name"] for mount in container["volumeMounts"]] == ["tmp", "spool"]
+    assert [one["name"] for one in pod()["volumes"] if "emptyDir" not in one] == ["spool"]
     assert "priorityClassName" not in pod(), "GKE wants a ResourceQuota for the system's, and a producer evicts nobody"
     assert "nvidia.com/gpu" not in str(container["resources"]), "a chip that is asked for is taken from a workload"
 

@@ -14,6 +14,7 @@ from gigawatt.memory import keep_freed_memory, load_lean
 from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers
 from producers import sources
 from producers.flags import FiniteRange
+from producers.spool import flags as spool_flags
 from schema.kafka_access import OPEN, KafkaAccess
 from schema.settings import Settings
 from schema.terminal import say_lines
@@ -77,6 +78,7 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
             "  [default: GIGAWATT_KAFKA, else 127.0.0.1:9092]",
         ),
         click.Option(["--kafka-config"], type=click.Path(path_type=Path, dir_okay=False), help=CONFIG_HELP),
+        *spool_flags.options(),
     ]
 
 
@@ -104,7 +106,8 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
     def run(
         *, site: str | None, fleet: str | None, host: str | None,
-        period_s: float | None, once: bool, to: str | None, kafka_config: Path | None, **options: Any,
+        period_s: float | None, once: bool, to: str | None, kafka_config: Path | None,
+        spool: Path | None, spool_bytes: int, spool_age: float, **options: Any,
     ) -> None:  # fmt: skip
         import structlog  # noqa: PLC0415  with what load_lean has prepared
 
@@ -119,7 +122,9 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         source = module.open_source(where, **options)
         if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
             structlog.get_logger().warning(PASSING_NAME)
-        produce(source, brokers(to, access), access, name=name, period_s=period_s, once=once)
+        waits = spool if not once and to != STANDARD_OUTPUT else None
+        wanted = spool_flags.wanted(waits, spool_bytes, spool_age)
+        produce(source, brokers(to, access), access, name=name, period_s=period_s, once=once, spool=wanted)
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)

@@ -1,6 +1,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -271,6 +272,40 @@ def test_a_password_in_a_url_is_not_shown():
     assert done.returncode == 1
     assert "leave user and password out" in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_without_a_broker_samples_wait_in_the_spool(tmp_path):
+    """From the first one on, over restarts; the last line counts them, and that is no failure."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    spool = tmp_path / "spool"
+    command = [sys.executable, "-m", "gigawatt", "produce", "simulated", "--chips", "8", "--period", "0.1"]
+    command += ["--to", f"127.0.0.1:{port}", "--spool", str(spool)]
+    waiting = [0]
+    for _ in range(2):
+        held = sum(path.stat().st_size for path in spool.glob("*.spool"))
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            until = time.monotonic() + 60
+            while sum(path.stat().st_size for path in spool.glob("*.spool")) < held + 10_000:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            process.terminate()
+            _, said = process.communicate(timeout=60)
+        last = dict(re.findall(r"(\w+)=(\d+)", said.splitlines()[-1]))
+        waiting.append(int(last["spooled"]))
+
+        assert process.returncode == 0
+        assert (last["samples"], last["lost"], last["damaged_messages"]) == ("0", "0", "0")
+        assert waiting[-1] > waiting[-2] + 5
+
+
+def test_a_single_read_and_standard_output_need_no_spool(tmp_path):
+    """An environment that sets one for the service stops nobody from looking."""
+    env = os.environ | {"GIGAWATT_SPOOL": str(tmp_path / "spool")}
+    once = gigawatt("simulated", "--chips", "8", "--once", "--to", "-", env=env)
+
+    assert (once.returncode, once.stderr) == (0, "")
+    assert not (tmp_path / "spool").exists()
 
 
 @pytest.mark.parametrize(

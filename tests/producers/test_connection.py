@@ -1,4 +1,9 @@
+import os
+import socket
+import struct
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -38,3 +43,19 @@ def test_a_broker_that_does_not_tell_the_limit_takes_what_any_topic_takes(broker
         broker.resume()
     assert connection.takes(16_000)
     connection.producer.close()
+
+
+def test_its_sockets_drop_what_they_hold_when_they_are_closed(broker):
+    """Else the kernel goes on sending for a process that was killed, after the next one has looked what arrived."""
+    connection = connect(broker.bootstrap, SAMPLES, stop=threading.Event(), give_up_s=60)
+    connection.producer.send(SAMPLES, b"x", b"sockets").get(30)
+    port = int(broker.bootstrap.rpartition(":")[2])
+    lingers = []
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as one:
+            if one.family == socket.AF_INET and one.getpeername()[1] == port:
+                lingers.append(struct.unpack("ii", one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)))
+    connection.abandon()
+
+    assert lingers
+    assert set(lingers) == {(1, 0)}
