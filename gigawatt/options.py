@@ -1,9 +1,12 @@
 """Flags that several commands share, with the environment variable behind each."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import click
 
+from schema.address import OFF, Address, address_of
+from schema.errors import GigawattError
 from schema.printable import bare
 from schema.settings import Settings, kafka_addresses
 
@@ -33,3 +36,61 @@ clickhouse = click.option(
     help="ClickHouse over HTTP, such as http://user:password@host:8123.  [env: GIGAWATT_CLICKHOUSE]",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Log what the libraries say, too.")
+
+
+def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> Address | None:
+    try:
+        return address_of(value)
+    except GigawattError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_TOLD: Final[dict[str, dict[str, Any]]] = {
+    "--metrics": {
+        "metavar": "[HOST:]PORT|off",
+        "default": _DEFAULTS.metrics,
+        "show_default": True,
+        "callback": _address,
+        "help": "Serve /metrics, /healthz and /readyz; without HOST to this machine alone.  [env: GIGAWATT_METRICS]",
+    },
+    "--log-format": {
+        "type": click.Choice(("lines", "json")),
+        "default": _DEFAULTS.log_format,
+        "show_default": True,
+        "help": "Log plain lines, or a JSON object a line.  [env: GIGAWATT_LOG_FORMAT]",
+    },
+    "--log-level": {
+        "type": click.Choice(("debug", "info", "warning", "error")),
+        "default": _DEFAULTS.log_level,
+        "show_default": True,
+        "help": "Log from this level on.  [env: GIGAWATT_LOG_LEVEL]",
+    },
+}
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def told_options() -> list[click.Parameter]:
+    """Return what every command that runs for long has: where it serves its metrics, and how it logs."""
+    return [click.Option([name], **settings) for name, settings in _TOLD.items()]
+
+
+def told(*, metrics: str = OFF) -> Callable[[_Command], _Command]:
+    """Give a command those options; `metrics` is where it serves unless somebody says otherwise."""
+
+    def decorated(command: _Command) -> _Command:
+        for name, settings in reversed(_TOLD.items()):
+            own = {"default": metrics} if name == "--metrics" and _DEFAULTS.metrics == OFF else {}
+            command = click.option(name, **settings | own)(command)
+        return command
+
+    return decorated
+
+
+metrics_of_children = click.option(
+    "--metrics",
+    **_TOLD["--metrics"]
+    | {
+        "help": "Serve /metrics of the simulated fleet here, and of the workers on the ports after it; page and "
+        "ClickHouse always serve theirs.  [env: GIGAWATT_METRICS]"
+    },
+)

@@ -19,6 +19,7 @@ from local.broker.kafka import Retention
 from local.room import log_bytes
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
+from schema.address import OFF, Address
 from schema.clickhouse import ClickHouseAwayError, connect, why
 from schema.disk import free_bytes
 from schema.errors import EXIT_START_AGAIN, GigawattError
@@ -41,7 +42,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted. `chips` None is as many as suit the broker; `fleet_file` None is the default fleet."""
+    """What is wanted. `chips` None is as many as suit the broker; `fleet_file` None is the default fleet.
+
+    `metrics` is where the simulated fleet serves its own, and on the ports after it each worker.
+    """
 
     state: Path
     chips: int | None = None
@@ -51,6 +55,7 @@ class Plan:
     page_port: int = 8080
     workers: int = 1
     broker: Kind = Kind.AUTO
+    metrics: Address | None = None
 
     @property
     def kafka(self) -> str:
@@ -232,7 +237,7 @@ def worker(plan: Plan, number: int) -> Child:
     """Return one worker; it waits by itself for what it needs."""
     argv = (
         sys.executable, "-m", "gigawatt", "worker", "--kafka", plan.kafka, "--clickhouse", plan.clickhouse,
-        "--name", f"up-{number + 1}",
+        "--name", f"up-{number + 1}", "--metrics", serves_metrics(plan, number + 1),
     )  # fmt: skip
     return Child(f"worker-{number + 1}", argv, starts_again_on=EXIT_START_AGAIN)
 
@@ -242,8 +247,14 @@ def simulated_fleet(plan: Plan, chips: int) -> Child:
     file = ("--fleet-file", str(plan.fleet_file)) if plan.fleet_file else ()
     argv = (
         sys.executable, "-m", "gigawatt", "produce", "simulated", "--chips", str(chips), *file, "--to", plan.kafka,
+        "--metrics", serves_metrics(plan, 0),
     )  # fmt: skip
     return Child("fleet", argv)
+
+
+def serves_metrics(plan: Plan, number: int) -> str:
+    """Return where a child serves its metrics, or `off`: never what stands in the environment, which is of all."""
+    return str(plan.metrics._replace(port=plan.metrics.port + number)) if plan.metrics else OFF
 
 
 async def in_thread(call: Callable[[], T]) -> T:

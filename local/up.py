@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 
 from dashboards.live.alerts import AlertReader, AlertWatch
+from dashboards.live.by_method import MethodReader
 from dashboards.live.console import Console
 from dashboards.live.reader import SummaryReader
 from dashboards.live.summary import Summary
+from dashboards.metrics.figures import Figures
 from dashboards.page import server as page
 from local import stack
 from local.broker.progress import download_shown
@@ -153,6 +155,8 @@ class _Run:
         self._little = Reasons()
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
+        by_method = MethodReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
+        self._figures = Figures(self._reader.read, by_method.read, self._alerts.measured)
         # One that must hold for minutes has done so when the page is opened.
         self._watch = AlertWatch(self._alerts.read)
 
@@ -167,7 +171,12 @@ class _Run:
                 )
             self.starting = False
             async with page.serving(
-                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._watch.told
+                self._reader.read,
+                plan.clickhouse_to_read(),
+                stack.HOST,
+                plan.page_port,
+                alerts=self._watch.told,
+                figures=self._figures,
             ):
                 self._ready(chips)
                 with self._watch, self.screen.live(), suppress(TimeoutError):

@@ -11,15 +11,16 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
+from kafka.errors import KafkaError
 
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
 from schema.said import Reasons
 from schema.topics import MADE_ANEW, REJECTED, SAMPLES
+from streams.watched import Watched
 
 _EVERY_S: Final = 10.0
 _JOIN_AGAIN_S: Final = 30.0
@@ -80,14 +81,15 @@ class Configured:
                 if was := admin.keep(topic):
                     settings = ", ".join(f"{key} was {value}" for key, value in was.items())
                     log.warning("set the topic's configuration back", topic=topic, settings=settings)
-            self._said.clear()
+            if self._said.clear():
+                log.info("the topic's configuration can be set again")
         except GigawattError as error:
             if self._said.is_new(str(error)):
                 log.warning("cannot set the topic's configuration back", error=str(error)[:200])
 
 
 class Watch:
-    """Looks every ten seconds. `rejoin` has the worker join its group again."""
+    """Looks every ten seconds, and notes in `watched` what the broker says. `rejoin` has the worker join again."""
 
     def __init__(
         self,
@@ -95,12 +97,16 @@ class Watch:
         log_id: str,
         group: str,
         rejoin: Callable[[], Awaitable[None]],
+        *,
+        watched: Watched | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kafka = kafka
         self._log_id = log_id
         self._group = group
         self._rejoin = rejoin
+        self._watched = watched or Watched()
+        self._said = Reasons()
         self._clock = clock
         self._configured = Configured()
         self._unread: set[int] = set()
@@ -109,8 +115,16 @@ class Watch:
     async def run(self) -> None:
         """Look until the worker ends; raise `OtherLogError`, which ends it, when the topic was made anew."""
         while True:
-            with suppress(KafkaAwayError, TopicMissingError):
-                await self.act(*await asyncio.to_thread(self._look))
+            try:
+                found = await asyncio.to_thread(self._look)
+            except (KafkaAwayError, TopicMissingError, KafkaError) as error:
+                self._watched.broker_trouble = str(error)
+                if self._said.is_new(str(error)):
+                    log.warning("the broker does not answer; trying again", error=str(error))
+            else:
+                if self._said.clear():
+                    log.info("the broker answers again")
+                await self.act(*found)
             await asyncio.sleep(_EVERY_S)
 
     async def act(self, log_id: str, unread: set[int]) -> None:
@@ -126,7 +140,9 @@ class Watch:
 
     def _look(self) -> tuple[str, set[int]]:
         with KafkaAdmin(self._kafka) as admin:
-            return self.look(admin)
+            found = self.look(admin)
+            self._watched.answered({number: end for number, (_, end) in admin.log_ends(SAMPLES).items()})
+            return found
 
     def look(self, admin: Keeper) -> tuple[str, set[int]]:
         """Return the identity of the log and the partitions that nobody reads; the configuration is set back."""

@@ -50,12 +50,19 @@ class Store:
             "X-ClickHouse-User": unquote(parts.username or "default"), "X-ClickHouse-Key": unquote(parts.password or "")
         }  # fmt: skip
         self._turns = asyncio.Semaphore(at_once)
-        self._room = at_once + waiting
+        self._at_once = at_once
+        self._most = self._room = at_once + waiting
         self._session = aiohttp.ClientSession(
             headers=user,
             timeout=aiohttp.ClientTimeout(total=_LONGEST_S + 5, connect=5),
             connector=aiohttp.TCPConnector(limit=at_once),
         )
+
+    @property
+    def busy(self) -> tuple[int, int]:
+        """How many statements run, and how many wait."""
+        asked = self._most - self._room
+        return min(asked, self._at_once), max(asked - self._at_once, 0)
 
     async def close(self) -> None:
         """Close the connections."""

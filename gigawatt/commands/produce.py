@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from gigawatt.memory import keep_freed_memory, load_lean
-from gigawatt.options import STANDARD_OUTPUT
+from gigawatt.options import STANDARD_OUTPUT, told_options
 from producers import sources
 from producers.flags import FiniteRange
 from schema.settings import Settings
@@ -18,6 +18,7 @@ from schema.terminal import say_lines
 
 if TYPE_CHECKING:
     from producers.source import Source, Where
+    from schema.address import Address
 
 _HOST_PORT: Final = re.compile(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
@@ -74,6 +75,7 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
             help="A Kafka broker, or - for JSON lines on standard output."
             "  [default: GIGAWATT_KAFKA, else 127.0.0.1:9092]",
         ),
+        *told_options(),
     ]
 
 
@@ -101,10 +103,12 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
     def run(
         *, site: str | None, fleet: str | None, host: str | None,
-        period_s: float | None, once: bool, to: str | None, **options: Any,
+        period_s: float | None, once: bool, to: str | None,
+        metrics: "Address | None", log_format: str, log_level: str, **options: Any,
     ) -> None:  # fmt: skip
         import structlog  # noqa: PLC0415  with what load_lean has prepared
 
+        from gigawatt.log import logging_to_stderr  # noqa: PLC0415  the same
         from gigawatt.producing import produce  # noqa: PLC0415  the same
         from producers.machine_name import PASSING_NAME, in_container  # noqa: PLC0415  the same
         from producers.source import Where  # noqa: PLC0415  the same
@@ -112,10 +116,11 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         keep_freed_memory()
         settings = Settings.read()
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
-        source = module.open_source(where, **options)
-        if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
-            structlog.get_logger().warning(PASSING_NAME)
-        produce(source, to or settings.kafka, name=name, period_s=period_s, once=once)
+        with logging_to_stderr(log_format, log_level):
+            source = module.open_source(where, **options)
+            if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
+                structlog.get_logger().warning(PASSING_NAME)
+            produce(source, to or settings.kafka, name=name, period_s=period_s, once=once, metrics=metrics)
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from gigawatt import options
 from gigawatt.looking import quiet_clients
 from local import stack, up
 from local.broker import Kind
 from local.parts import require_parts
 from producers.flags import FiniteRange
+from schema.address import Address
 
 _PORT = click.IntRange(1, 65535)
 
@@ -48,6 +50,7 @@ _PORT = click.IntRange(1, 65535)
     show_default=True,
     help="Apache Kafka, or Tansu, which keeps its log in memory; auto is Kafka where it can be had.",
 )
+@options.metrics_of_children
 def command(
     *,
     chips: int | None,
@@ -60,6 +63,7 @@ def command(
     ready_file: Path | None,
     workers: int,
     broker: Kind,
+    metrics: Address | None,
 ) -> None:
     """Run the whole stack on this machine, without Docker.
 
@@ -71,5 +75,6 @@ def command(
     plan = stack.Plan(
         state=state.absolute(), chips=chips, fleet_file=fleet_file, workers=workers, broker=broker,
         kafka_port=kafka_port, clickhouse_port=clickhouse_port, page_port=page_port,
+        metrics=metrics,
     )  # fmt: skip
     up.run(plan, seconds=seconds, ready_file=ready_file)

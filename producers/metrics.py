@@ -1,0 +1,92 @@
+"""A producer's figures for Prometheus, of what it counts already. Listed in docs/metrics.md."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from producers.sampler import Counts, Outcome
+from producers.sink import Sent
+from producers.watched import Watched
+
+SENT: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "messages": ("gigawatt_producer_sent_messages", "Messages that the broker acknowledged."),
+        "samples": ("gigawatt_producer_sent_samples", "Samples that the broker acknowledged."),
+        "sent_bytes": ("gigawatt_producer_sent_bytes", "Bytes of these messages, uncompressed."),
+        "lost": ("gigawatt_producer_lost_samples", "Samples that will not arrive."),
+    }
+)
+"""Counters by the field of `Sent` that each shows: a new field needs a line here, and one in docs/metrics.md."""
+
+
+class ProducerMetrics:
+    """Collects what is known of a producer at the moment."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families."""
+        sampler, sink = self._watched.sampler, self._watched.sink
+        yield InfoMetricFamily(
+            "gigawatt_producer", "Which source this producer reads.", value={"source": self._watched.source}
+        )
+        yield from _read(sampler.counts if sampler else Counts())
+        sent = sink.sent if sink else Sent()
+        for field, (name, text) in SENT.items():
+            yield CounterMetricFamily(name, text, value=getattr(sent, field))
+        yield GaugeMetricFamily(
+            "gigawatt_producer_buffered_bytes",
+            "Bytes, uncompressed, that were taken and are not delivered yet.",
+            value=sink.waiting_bytes() if sink else 0,
+        )
+        yield GaugeMetricFamily(
+            "gigawatt_producer_broker_up",
+            "1 while the broker acknowledges what it is sent, or nothing waits for it.",
+            value=float(sink is not None and not self._watched.broker_is_away()),
+        )
+
+
+def _read(counts: Counts) -> Iterator[Metric]:
+    reads = CounterMetricFamily("gigawatt_producer_reads", "Reads of the source, by outcome.", labels=["outcome"])
+    for outcome in Outcome:
+        reads.add_metric([str(outcome)], counts.reads[outcome])
+    yield reads
+    yield SummaryMetricFamily(
+        "gigawatt_producer_read_seconds",
+        "Time that reads took.",
+        count_value=sum(counts.reads.values()),
+        sum_value=counts.read_s,
+    )
+    yield GaugeMetricFamily(
+        "gigawatt_producer_last_read_seconds", "Time that the last read took.", value=counts.last_read_s
+    )
+    last = GaugeMetricFamily(
+        "gigawatt_producer_last_success_timestamp_seconds", "When the source was last read without a failure."
+    )
+    if counts.last_success_s is not None:
+        last.add_metric([], counts.last_success_s)
+    yield last
+    yield CounterMetricFamily(
+        "gigawatt_producer_missed_ticks", "Ticks that went by while a read took long.", value=counts.missed_ticks
+    )
+    yield CounterMetricFamily("gigawatt_producer_samples", "Samples that were handed on.", value=counts.samples)
+    yield CounterMetricFamily(
+        "gigawatt_producer_rejected_samples",
+        "Samples that were not handed on, since the worker would reject them.",
+        value=counts.rejected,
+    )
+    left_out = CounterMetricFamily(
+        "gigawatt_producer_left_out_values", "Values that were out of their range, by field.", labels=["field"]
+    )
+    for field, values in sorted(counts.left_out.copy().items()):
+        left_out.add_metric([field], values)
+    yield left_out
