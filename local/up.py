@@ -197,17 +197,19 @@ class _Run:
 
     async def _look(self, *, waiting: bool) -> None:
         """Show the summary for ever, and say when what is `waiting` to be seen is live."""
-        trouble = ""
+        said, trouble = Reasons(), False
         while True:
             self._look_at_disk()
             try:
                 summary = await stack.in_thread(self._reader.read)
             except GigawattError as error:
-                if str(error) != trouble:
-                    trouble = str(error)
-                    self.screen.say(f"waiting: {trouble}")
+                trouble = True
+                if said.is_new(str(error)):
+                    self.screen.say(f"waiting: {error}")
             else:
-                trouble = ""
+                trouble = False
+                if said.clear():
+                    self.screen.say("no longer waiting: ClickHouse answers")
                 if waiting and is_live(summary, self._began):
                     waiting = False
                     self.screen.say(f"live after {self._age_s():.1f} s")

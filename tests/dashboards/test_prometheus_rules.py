@@ -61,7 +61,8 @@ def test_promtool_takes_the_file():
 def test_prometheus_fires_holds_and_ends_each_rule_as_it_says(rule, tmp_path):
     """Above the threshold for its time it fires; between both thresholds it goes on; below it ends, once kept."""
     labels = "".join(f', {label}="a \\"{label}\\""' for label in rule.labels)
-    above, between, below = rule.fires_above + 0.5, (rule.fires_above + rule.clears_below) / 2, rule.clears_below - 0.5
+    lowest = min(rule.fires_above, rule.clears_below)
+    above, between, below = rule.fires_above + 0.5, (rule.fires_above + rule.clears_below) / 2, lowest - 0.5
     held = [above] * 61 if rule.clears_below > rule.fires_above else [above] * 30 + [between] * 31
     series = {
         f'gigawatt_alert_value{{rule="{rule.name}", instance="{instance}"{labels}}}': [*held, *[below] * 120]
