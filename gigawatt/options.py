@@ -74,23 +74,14 @@ def told_options() -> list[click.Parameter]:
     return [click.Option([name], **settings) for name, settings in _TOLD.items()]
 
 
-def told(*, metrics: str = OFF) -> Callable[[_Command], _Command]:
+def told(*, metrics: str = OFF, help_of_metrics: str = "") -> Callable[[_Command], _Command]:
     """Give a command those options; `metrics` is where it serves unless somebody says otherwise."""
+    own: dict[str, Any] = {"default": metrics} if _DEFAULTS.metrics == OFF else {}
+    own |= {"help": help_of_metrics} if help_of_metrics else {}
 
     def decorated(command: _Command) -> _Command:
         for name, settings in reversed(_TOLD.items()):
-            own = {"default": metrics} if name == "--metrics" and _DEFAULTS.metrics == OFF else {}
-            command = click.option(name, **settings | own)(command)
+            command = click.option(name, **settings | (own if name == "--metrics" else {}))(command)
         return command
 
     return decorated
-
-
-metrics_of_children = click.option(
-    "--metrics",
-    **_TOLD["--metrics"]
-    | {
-        "help": "Serve /metrics of the simulated fleet here, and of the workers on the ports after it; page and "
-        "ClickHouse always serve theirs.  [env: GIGAWATT_METRICS]"
-    },
-)

@@ -35,10 +35,10 @@ def produce(
 ) -> None:
     """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed.
 
-    What goes on is served at `metrics`, unless that is None.
+    What goes on is served at `metrics`, unless that is None or it is `once` and over.
     """
     watched = Watched(name, waiting_for=f"Kafka at {to}")
-    with _served(metrics, watched), telling_systemd(watched.alive):
+    with _served(None if once else metrics, watched), telling_systemd(watched.alive):
         _produce(source, to, watched, name=name, period_s=period_s, once=once)
 
 

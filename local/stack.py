@@ -254,7 +254,10 @@ def simulated_fleet(plan: Plan, chips: int) -> Child:
 
 def serves_metrics(plan: Plan, number: int) -> str:
     """Return where a child serves its metrics, or `off`: never what stands in the environment, which is of all."""
-    return str(plan.metrics._replace(port=plan.metrics.port + number)) if plan.metrics else OFF
+    if plan.metrics is None:
+        return OFF
+    port = plan.metrics.port
+    return str(plan.metrics._replace(port=port + number if port else 0))
 
 
 async def in_thread(call: Callable[[], T]) -> T:

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,12 +43,18 @@ def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
     return state_home(environ) / "gigawatt"
 
 
-def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | None = None) -> None:
-    """Run the stack until SIGINT or SIGTERM, or for `seconds` from when it is ready.
+def run(
+    plan: stack.Plan,
+    *,
+    seconds: float | None = None,
+    ready_file: Path | None = None,
+    log: Callable[[str], object] | None = None,
+) -> None:
+    """Run the stack until SIGINT or SIGTERM, or for `seconds` from when it is ready; `log` takes lines from the screen.
 
     Raises `GigawattError` when it cannot go on.
     """
-    screen = Screen(Console(stderr=True))
+    screen = Screen(Console(stderr=True), log=log)
     os.umask(0o077)  # data, logs and the ready file are their owner's alone, as are those of every child
     _make_directories(plan, ready_file)
     little = require_room(plan.state)

@@ -22,7 +22,7 @@ from schema import disk
 from schema.said import Reasons
 from schema.topics import LOST
 from streams.admission import NOTHING_SEEN
-from streams.blocks import Block, Commit, LogMessage, Span
+from streams.blocks import Block, Commit, LogMessage, PartitionCutter, Span
 from streams.counts import Counts
 from streams.decoded import Refusal
 from streams.letters import Letters
@@ -108,7 +108,7 @@ class Ingest:
     def places(self) -> dict[int, tuple[int, int]]:
         """The last offset that is stored, and the last that is here, of each partition that has begun."""
         states = list(self._partitions.values())
-        return {one.number: (one.cutter.stored, one.cutter.last) for one in states if one.cutter is not None}
+        return {one.number: _place(one.cutter) for one in states if one.cutter is not None}
 
     @property
     def partitions(self) -> int:
@@ -276,6 +276,13 @@ class Ingest:
         self.trouble = ""
         if self._said.clear():
             log.info("storing again", attempts=attempts)
+
+
+def _place(cutter: PartitionCutter) -> tuple[int, int]:
+    try:
+        return cutter.stored, cutter.last
+    except IndexError:  # it was let go of while another thread looked
+        return cutter.stored, cutter.stored
 
 
 def _name(span: Span) -> tuple[int, int]:
