@@ -19,9 +19,9 @@ import structlog
 from schema.errors import GigawattError
 from schema.harmless import write_traceback
 from schema.printable import told
+from schema.settings import LOG_FORMATS
 
-LINES, JSON = FORMATS = ("lines", "json")
-LEVELS: Final = ("debug", "info", "warning", "error")
+LINES, JSON = LOG_FORMATS
 _CLIENTS: Final = ("clickhouse_connect", "kafka", "urllib3")
 
 

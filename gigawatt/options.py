@@ -8,7 +8,7 @@ import click
 from schema.address import OFF, Address, address_of
 from schema.errors import GigawattError
 from schema.printable import bare
-from schema.settings import Settings, kafka_addresses
+from schema.settings import LOG_FORMATS, LOG_LEVELS, Settings, kafka_addresses
 
 STANDARD_OUTPUT: Final = "-"
 """Where a broker may be named, it stands for standard output."""
@@ -54,13 +54,13 @@ _TOLD: Final[dict[str, dict[str, Any]]] = {
         "help": "Serve /metrics, /healthz and /readyz; without HOST to this machine alone.  [env: GIGAWATT_METRICS]",
     },
     "--log-format": {
-        "type": click.Choice(("lines", "json")),
+        "type": click.Choice(LOG_FORMATS),
         "default": _DEFAULTS.log_format,
         "show_default": True,
         "help": "Log plain lines, or a JSON object a line.  [env: GIGAWATT_LOG_FORMAT]",
     },
     "--log-level": {
-        "type": click.Choice(("debug", "info", "warning", "error")),
+        "type": click.Choice(LOG_LEVELS),
         "default": _DEFAULTS.log_level,
         "show_default": True,
         "help": "Log from this level on.  [env: GIGAWATT_LOG_LEVEL]",

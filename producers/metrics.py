@@ -1,8 +1,9 @@
 """A producer's figures for Prometheus, of what it counts already. Listed in docs/metrics.md."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -16,15 +17,35 @@ from producers.sampler import Counts, Outcome
 from producers.sink import Sent
 from producers.watched import Watched
 
-SENT: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+
+class Figure(NamedTuple):
+    """How a field of `Sent` is shown. One that is a `Counter` has a `label`; one that may fall is no `counter`."""
+
+    name: str
+    text: str
+    label: str = ""
+    counter: bool = True
+
+    def family(self, value: float | Counter[str]) -> Metric:
+        """Return the metric of a value."""
+        kind = CounterMetricFamily if self.counter else GaugeMetricFamily
+        if not isinstance(value, Counter):
+            return kind(self.name, self.text, value=value)
+        family = kind(self.name, self.text, labels=[self.label])
+        for of, count in sorted(value.copy().items()):
+            family.add_metric([of], count)
+        return family
+
+
+SENT: Final[Mapping[str, Figure]] = MappingProxyType(
     {
-        "messages": ("gigawatt_producer_sent_messages", "Messages that the broker acknowledged."),
-        "samples": ("gigawatt_producer_sent_samples", "Samples that the broker acknowledged."),
-        "sent_bytes": ("gigawatt_producer_sent_bytes", "Bytes of these messages, uncompressed."),
-        "lost": ("gigawatt_producer_lost_samples", "Samples that will not arrive."),
+        "messages": Figure("gigawatt_producer_sent_messages", "Messages that the broker acknowledged."),
+        "samples": Figure("gigawatt_producer_sent_samples", "Samples that the broker acknowledged."),
+        "sent_bytes": Figure("gigawatt_producer_sent_bytes", "Bytes of these messages, uncompressed."),
+        "lost": Figure("gigawatt_producer_lost_samples", "Samples that will not arrive."),
     }
 )
-"""Counters by the field of `Sent` that each shows: a new field needs a line here, and one in docs/metrics.md."""
+"""Figures by the field of `Sent` that each shows: a new field needs a line here, and one in docs/metrics.md."""
 
 
 class ProducerMetrics:
@@ -41,8 +62,8 @@ class ProducerMetrics:
         )
         yield from _read(sampler.counts if sampler else Counts())
         sent = sink.sent if sink else Sent()
-        for field, (name, text) in SENT.items():
-            yield CounterMetricFamily(name, text, value=getattr(sent, field))
+        for field, figure in SENT.items():
+            yield figure.family(getattr(sent, field))
         yield GaugeMetricFamily(
             "gigawatt_producer_buffered_bytes",
             "Bytes, uncompressed, that were taken and are not delivered yet.",

@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from schema.address import OFF
 from schema.errors import GigawattError
 
+LOG_FORMATS: Final = ("lines", "json")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _PREFIX = "GIGAWATT_"
 _ADDRESS = re.compile(r"([^\s:/,]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 _USER = re.compile(r"//[^/@]*@")

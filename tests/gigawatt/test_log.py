@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from gigawatt import log
+from schema.settings import LOG_LEVELS
 from tests.gigawatt.running import gigawatt
 from tests.producers.exporter import Exporter, serving
 
@@ -95,4 +96,4 @@ def test_a_mistake_in_a_flag_is_told_before_anything_starts(flag, value):
 
 
 def test_levels_are_known_to_logging():
-    assert set(log.LEVELS) <= {name.lower() for name in logging.getLevelNamesMapping()}
+    assert set(LOG_LEVELS) <= {name.lower() for name in logging.getLevelNamesMapping()}

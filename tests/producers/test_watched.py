@@ -1,8 +1,10 @@
 """Whether a producer lives and is ready, by what it left of itself."""
 
+from collections import Counter
+
 import pytest
 
-from producers.metrics import SENT, ProducerMetrics
+from producers.metrics import SENT, Figure, ProducerMetrics
 from producers.sampler import Counts, Outcome
 from producers.sink import Sent
 from producers.watched import SILENT_S, Watched
@@ -106,6 +108,17 @@ def test_every_figure_of_a_sink_is_shown(reading):
     """By the table in producers/metrics.py: add a line there, and one to docs/metrics.md."""
     for number, field in enumerate(vars(Sent()), 1):
         setattr(reading.sink.sent, field, number)
+    found = figures(reading)
 
     assert set(SENT) == set(vars(Sent()))
-    assert [figures(reading)[f"{name}_total"] for name, _ in SENT.values()] == list(range(1, len(SENT) + 1))
+    for number, field in enumerate(vars(Sent()), 1):
+        assert found[SENT[field].name + "_total" * SENT[field].counter] == number
+
+
+def test_a_figure_may_fall_or_have_reasons():
+    """As those of a spool: what waits on disk, and what was dropped and why."""
+    waits = Figure("gigawatt_x_samples", "Samples.", counter=False).family(3)
+    dropped = Figure("gigawatt_y_samples", "Samples.", label="reason").family(Counter({"full": 2, "age": 1}))
+
+    assert [(one.name, one.value) for one in waits.samples] == [("gigawatt_x_samples", 3)]
+    assert [(one.labels["reason"], one.value) for one in dropped.samples] == [("age", 1), ("full", 2)]
