@@ -1,5 +1,6 @@
 """How power and energy are known: both by fleet and power method, from the same sums as the boards."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,18 +28,24 @@ WHERE time IN (SELECT toDateTime(arrayJoin({times:Array(UInt32)}), 'UTC')) AND p
 GROUP BY site, fleet, platform, power_method, time
 """
 # Whole joules of each hour: sums of floats depend on their order, and a counter that falls by a rounding would count
-# from zero again.
+# from zero again. In the table's order, hours are added up one after the other, in little memory.
 _ENERGY: Final = """
 SELECT site, fleet, platform, power_method, sum(toInt64(round(hour_j)))
 FROM
 (
-    SELECT site, fleet, platform, power_method, time, sum(energy_j) AS hour_j
+    SELECT time, site, fleet, platform, power_method, sum(energy_j) AS hour_j
     FROM power_by_hour
-    WHERE power_method != '' AND model NOT IN {meters:Array(String)}
-    GROUP BY site, fleet, platform, power_method, time
+    WHERE time >= toDateTime({since:UInt32}, 'UTC') AND time < toDateTime({until:UInt32}, 'UTC')
+        AND power_method != '' AND model NOT IN {meters:Array(String)}
+    GROUP BY time, site, fleet, platform, power_method
 )
 GROUP BY site, fleet, platform, power_method
 """
+_IN_ORDER: Final = {"optimize_aggregation_in_order": 1}
+_RECENT_S: Final = 4 * 24 * 3600
+"""Hours that are older than this hardly change: they are added up anew once an hour."""
+_OLD_FOR_S: Final = 3600.0
+_FOREVER_S: Final = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class MethodReader:
     """Asks ClickHouse; may be shared by threads. `connect` is called again after a failure.
 
     Energy never goes back: sums by hour are kept for ever, and what comes late only adds to them. It is asked for every
-    `energy_every_s`, for it is a sum over all hours.
+    `energy_every_s`. Where that takes too long, what was known last stands, and power is told all the same.
     """
 
     def __init__(
@@ -61,15 +68,18 @@ class MethodReader:
         connect: Callable[[], Client],
         *,
         energy_every_s: float = 10.0,
-        elapsed: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._connect = connect
         self._energy_every_s = energy_every_s
-        self._elapsed = elapsed
+        self._clock = clock
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._energy_j: dict[Source, float] = {}
-        self._energy_read_s: float | None = None
+        self._energy_at_s = -math.inf
+        self._old_j: dict[Source, int] = {}
+        self._old_at_s = -math.inf
+        self._recent_since_s = 0
 
     def read(self, summary: Summary) -> ByMethod:
         """Return what there is of the lines of a summary. Raises `ClickHouseAwayError`."""
@@ -78,10 +88,13 @@ class MethodReader:
                 if self._client is None:
                     self._client = self._connect()
                 power_w = self._power(self._client, summary)
-                self._read_energy(self._client)
             except ClickHouseError as error:
                 self._client = None
                 raise ClickHouseAwayError(f"ClickHouse cannot answer ({why(error)})") from error
+            try:
+                self._read_energy(self._client)
+            except ClickHouseError:
+                self._client = None
             return ByMethod(power_w, dict(self._energy_j))
 
     def _power(self, client: Client, summary: Summary) -> dict[Source, float]:
@@ -99,10 +112,20 @@ class MethodReader:
         }
 
     def _read_energy(self, client: Client) -> None:
-        now_s = self._elapsed()
-        if self._energy_read_s is not None and now_s - self._energy_read_s < self._energy_every_s:
+        now_s = self._clock()
+        if now_s - self._energy_at_s < self._energy_every_s:
             return
-        for *key, method, joules in client.query(_ENERGY, parameters=_PARAMETERS).result_rows:
-            source = (Key(*key), method)
-            self._energy_j[source] = max(float(joules), self._energy_j.get(source, 0.0))
-        self._energy_read_s = now_s
+        self._energy_at_s = now_s
+        if now_s - self._old_at_s >= _OLD_FOR_S:
+            since_s = int(now_s - _RECENT_S) // 3600 * 3600
+            self._old_j = self._energy(client, 0, since_s)
+            self._old_at_s, self._recent_since_s = now_s, since_s
+        recent_j = self._energy(client, self._recent_since_s, _FOREVER_S)
+        for source in self._old_j.keys() | recent_j.keys():
+            joules = float(self._old_j.get(source, 0) + recent_j.get(source, 0))
+            self._energy_j[source] = max(joules, self._energy_j.get(source, 0.0))
+
+    def _energy(self, client: Client, since_s: int, until_s: int) -> dict[Source, int]:
+        parameters = {**_PARAMETERS, "since": since_s, "until": until_s}
+        rows = client.query(_ENERGY, parameters=parameters, settings=_IN_ORDER).result_rows
+        return {(Key(*key), method): int(joules) for *key, method, joules in rows}

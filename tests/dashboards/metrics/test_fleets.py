@@ -21,9 +21,9 @@ TRAIN = {"site": "north", "fleet": "train", "platform": "nvidia"}
 @pytest.fixture
 def figures(engine, client):  # noqa: ARG001  it empties the database
     """Give what is served; its clock is the test's."""
-    now_s = [0.0]
+    now_s = [time.time()]
     summary = SummaryReader(lambda: connect(engine.url), fresh_for_s=-1.0)
-    methods = MethodReader(lambda: connect(engine.url), elapsed=lambda: now_s[0])
+    methods = MethodReader(lambda: connect(engine.url), clock=lambda: now_s[0])
     made = Figures(summary.read, methods.read)
     return made, summary, now_s
 
@@ -100,6 +100,25 @@ def test_energy_only_grows_by_late_samples_restarts_and_merges(client, stored, e
     assert scraped(again)["gigawatt_fleet_energy_joules"][of(method="counter")] == seen[-1]
     assert seen == sorted(seen)
     assert len(set(seen)) == 5
+
+
+def test_energy_is_of_old_hours_too_and_what_comes_late_to_them_counts_within_the_hour(client, engine, figures):
+    """Sums of four days and more ago are added up once an hour."""
+    made, _, now_s = figures
+    labels = "'north', 'train', 'nvidia', 'h100-sxm', 'counter'"
+    insert = "INSERT INTO power_sums (resolution_s, time, site, fleet, platform, model, power_method, energy_j) SELECT"
+    client.command(f"{insert} 3600, toStartOfHour(now()) - INTERVAL number HOUR, {labels}, 10.4 FROM numbers(2400)")
+    set_budgets(client, [Budget("north", "train", "nvidia", 5000.0, 8, DEFAULTS)])
+
+    def energy():
+        return scraped(made)["gigawatt_fleet_energy_joules"][of(method="counter")]
+
+    assert energy() == 2400 * 10
+    client.command(f"{insert} 3600, toStartOfHour(now()) - INTERVAL 2000 HOUR, {labels}, 7")
+    now_s[0] += 60
+    assert energy() == 2400 * 10
+    now_s[0] += 3600
+    assert energy() == 2400 * 10 + 7
 
 
 def test_energy_is_not_asked_for_at_every_scrape(stored, figures):
