@@ -102,7 +102,7 @@ def test_energy_only_grows_by_late_samples_restarts_and_merges(client, stored, e
     assert len(set(seen)) == 5
 
 
-def test_energy_is_of_old_hours_too_and_what_comes_late_to_them_counts_within_the_hour(client, engine, figures):
+def test_energy_is_of_old_hours_too_and_what_comes_late_to_them_counts_within_the_hour(client, figures):
     """Sums of four days and more ago are added up once an hour."""
     made, _, now_s = figures
     labels = "'north', 'train', 'nvidia', 'h100-sxm', 'counter'"
