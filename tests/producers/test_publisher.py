@@ -200,7 +200,7 @@ def test_a_client_that_failed_for_good_is_made_anew(broker, publisher):
     assert (sink.sent.lost, sink.sent.samples) == (8, 8)
 
 
-def test_a_loss_that_is_over_is_said_and_the_same_one_later_again(broker, publisher):
+def test_a_loss_that_is_over_is_said_and_the_same_one_later_again(publisher):
     """Over is what has not happened for a minute in which samples arrived."""
     ahead_s = 0.0
     sink = publisher(elapsed=lambda: time.monotonic() + ahead_s)
