@@ -100,7 +100,7 @@ class Told:
             if self._registry is None:
                 registry = CollectorRegistry()
                 for one in self._collectors:
-                    registry.register(one)  # type: ignore[arg-type]  a Collector by its method
+                    registry.register(one)
                 if self._process:
                     ProcessCollector(registry=registry)
                 self._registry = registry
@@ -188,7 +188,7 @@ class _Server(ThreadingTCPServer):
         self.on_loopback = is_loopback(address.host)
         self._held: dict[int, Any] = {}
         self._holding = threading.Lock()
-        super().__init__(tuple(address), _Handler)
+        super().__init__((address.host, address.port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection; when there are too many, the oldest goes."""
