@@ -25,10 +25,13 @@ LINES, JSON = LOG_FORMATS
 _CLIENTS: Final = ("clickhouse_connect", "kafka", "urllib3")
 
 
-def configure(form: str = LINES, level: str = "info", *, verbose: bool = False) -> None:
-    """Write structlog's events from a level on, and libraries' errors, to standard error; with `verbose` more."""
+def configure(form: str = LINES, level: str = "info", *, verbose: bool = False, in_columns: bool = False) -> None:
+    """Write structlog's events from a level on, and libraries' errors, to standard error; with `verbose` more.
+
+    Plain lines may be laid out in columns, for who reads along.
+    """
     structlog.configure(
-        processors=_processors(form),
+        processors=_processors(form, in_columns=in_columns),
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else _number(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -38,9 +41,9 @@ def configure(form: str = LINES, level: str = "info", *, verbose: bool = False) 
 
 
 @contextmanager
-def logging_to_stderr(form: str, level: str, *, verbose: bool = False) -> Iterator[None]:
+def logging_to_stderr(form: str, level: str, *, verbose: bool = False, in_columns: bool = False) -> Iterator[None]:
     """Log so until the block ends. As JSON, what ends the command is a line of JSON, too; that ends the process."""
-    configure(form, level, verbose=verbose)
+    configure(form, level, verbose=verbose, in_columns=in_columns)
     try:
         yield
     except GigawattError as error:
@@ -82,8 +85,10 @@ def json_processors() -> list[Callable[..., Any]]:
     ]
 
 
-def _processors(form: str) -> list[Callable[..., Any]]:
-    return json_processors() if form == JSON else processors("%Y-%m-%dT%H:%M:%S", pad_event_to=0, pad_level=False)
+def _processors(form: str, *, in_columns: bool) -> list[Callable[..., Any]]:
+    if form == JSON:
+        return json_processors()
+    return processors("iso") if in_columns else processors("%Y-%m-%dT%H:%M:%S", pad_event_to=0, pad_level=False)
 
 
 def _traceback(exc_info: Any) -> str:

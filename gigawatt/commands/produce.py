@@ -116,7 +116,7 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         keep_freed_memory()
         settings = Settings.read()
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
-        with logging_to_stderr(log_format, log_level):
+        with logging_to_stderr(log_format, log_level, in_columns=True):
             source = module.open_source(where, **options)
             if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
                 structlog.get_logger().warning(PASSING_NAME)
