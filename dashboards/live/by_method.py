@@ -27,21 +27,19 @@ WHERE time IN (SELECT toDateTime(arrayJoin({times:Array(UInt32)}), 'UTC')) AND p
     AND model NOT IN {meters:Array(String)}
 GROUP BY site, fleet, platform, power_method, time
 """
-# Whole joules of each hour: sums of floats depend on their order, and a counter that falls by a rounding would count
-# from zero again. In the table's order, hours are added up one after the other, in little memory.
+# In integers, joules and millionths of them: a sum of floats depends on its order, and a counter that falls by a
+# rounding would count from zero again. The rows of an hour are not brought together before: that took thirty times as
+# long, and more memory than a reader has.
 _ENERGY: Final = """
-SELECT site, fleet, platform, power_method, sum(toInt64(round(hour_j)))
-FROM
-(
-    SELECT time, site, fleet, platform, power_method, sum(energy_j) AS hour_j
-    FROM power_by_hour
-    WHERE time >= toDateTime({since:UInt32}, 'UTC') AND time < toDateTime({until:UInt32}, 'UTC')
-        AND power_method != '' AND model NOT IN {meters:Array(String)}
-    GROUP BY time, site, fleet, platform, power_method
-)
+SELECT
+    site, fleet, platform, power_method,
+    sum(toInt64(floor(energy_j))), sum(toInt64(round((energy_j - floor(energy_j)) * 1000000)))
+FROM power_by_hour
+WHERE time >= toDateTime({since:UInt32}, 'UTC') AND time < toDateTime({until:UInt32}, 'UTC')
+    AND power_method != '' AND model NOT IN {meters:Array(String)}
 GROUP BY site, fleet, platform, power_method
 """
-_IN_ORDER: Final = {"optimize_aggregation_in_order": 1}
+_MILLION: Final = 1_000_000
 _RECENT_S: Final = 4 * 24 * 3600
 """Hours that are older than this hardly change: they are added up anew once an hour."""
 _OLD_FOR_S: Final = 3600.0
@@ -77,7 +75,7 @@ class MethodReader:
         self._client: Client | None = None
         self._energy_j: dict[Source, float] = {}
         self._energy_at_s = -math.inf
-        self._old_j: dict[Source, int] = {}
+        self._old: dict[Source, int] = {}
         self._old_at_s = -math.inf
         self._recent_since_s = 0
 
@@ -118,14 +116,15 @@ class MethodReader:
         self._energy_at_s = now_s
         if now_s - self._old_at_s >= _OLD_FOR_S:
             since_s = int(now_s - _RECENT_S) // 3600 * 3600
-            self._old_j = self._energy(client, 0, since_s)
+            self._old = self._energy(client, 0, since_s)
             self._old_at_s, self._recent_since_s = now_s, since_s
-        recent_j = self._energy(client, self._recent_since_s, _FOREVER_S)
-        for source in self._old_j.keys() | recent_j.keys():
-            joules = float(self._old_j.get(source, 0) + recent_j.get(source, 0))
-            self._energy_j[source] = max(joules, self._energy_j.get(source, 0.0))
+        recent = self._energy(client, self._recent_since_s, _FOREVER_S)
+        for source in self._old.keys() | recent.keys():
+            joules = (self._old.get(source, 0) + recent.get(source, 0)) // _MILLION
+            self._energy_j[source] = max(float(joules), self._energy_j.get(source, 0.0))
 
     def _energy(self, client: Client, since_s: int, until_s: int) -> dict[Source, int]:
+        """Return millionths of a joule."""
         parameters = {**_PARAMETERS, "since": since_s, "until": until_s}
-        rows = client.query(_ENERGY, parameters=parameters, settings=_IN_ORDER).result_rows
-        return {(Key(*key), method): int(joules) for *key, method, joules in rows}
+        rows = client.query(_ENERGY, parameters=parameters).result_rows
+        return {(Key(*key), method): int(whole) * _MILLION + int(rest) for *key, method, whole, rest in rows}

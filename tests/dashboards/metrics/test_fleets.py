@@ -113,12 +113,12 @@ def test_energy_is_of_old_hours_too_and_what_comes_late_to_them_counts_within_th
     def energy():
         return scraped(made)["gigawatt_fleet_energy_joules"][of(method="counter")]
 
-    assert energy() == 2400 * 10
+    assert energy() == 2400 * 10.4
     client.command(f"{insert} 3600, toStartOfHour(now()) - INTERVAL 2000 HOUR, {labels}, 7")
     now_s[0] += 60
-    assert energy() == 2400 * 10
+    assert energy() == 2400 * 10.4
     now_s[0] += 3600
-    assert energy() == 2400 * 10 + 7
+    assert energy() == 2400 * 10.4 + 7
 
 
 def test_energy_is_not_asked_for_at_every_scrape(stored, figures):
