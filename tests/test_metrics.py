@@ -17,6 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.generate import FOLDER
 from dashboards.prometheus_rules import PATH
+from local.broker import Broker
+from schema.kafka import KafkaAdmin
+from tests import engine as engines
 from tests.dashboards.page.conftest import running
 from tests.stack import Stack, wait_for
 
@@ -125,6 +128,32 @@ def test_a_worker_that_waits_says_for_what_and_no_secret():
     finally:
         process.kill()
         process.wait(60)
+
+
+def test_a_worker_whose_store_goes_away_lives_and_says_so_until_it_is_back(kafka: Broker, tmp_path: Path):
+    """Nothing is to be started again for that; what waits is counted meanwhile."""
+    engine = engines.start(tmp_path / "engine")
+    with KafkaAdmin(f"127.0.0.1:{kafka.port}") as topics:
+        topics.ensure(12)
+    stack = Stack(f"127.0.0.1:{kafka.port}", engine.url, engine.migrated_client())
+    with ExitStack() as ends:
+        ports = {"worker": free_port(), "produce": free_port()}
+        for name, more in (("worker", []), ("produce", ["simulated", "--chips", "40"])):
+            command = [sys.executable, "-m", "gigawatt", name, *more, "--metrics", str(ports[name])]
+            process = subprocess.Popen(command, env=stack.env, stderr=subprocess.DEVNULL)
+            ends.callback(process.wait, 60)
+            ends.callback(process.terminate)
+        worker, producer = (f"http://127.0.0.1:{port}" for port in ports.values())
+        wait_for(lambda: get(f"{worker}/readyz")[0] == get(f"{producer}/readyz")[0] == 200, 120)
+        engines.stop(engine)
+        wait_for(lambda: get(f"{worker}/readyz")[1].startswith("cannot store: "), 60)
+        assert get(f"{worker}/healthz") == (200, "ok\n")
+        assert get(f"{producer}/readyz") == (200, "ok\n")
+        failed = re.search(r"^gigawatt_worker_failed_attempts_total (\S+)$", get(f"{worker}/metrics")[1], re.MULTILINE)
+        assert float(failed[1]) > 0
+        engine = engines.start(tmp_path / "engine", int(engine.url.rpartition(":")[2]))
+        ends.callback(engines.stop, engine)
+        wait_for(lambda: get(f"{worker}/readyz")[0] == 200, 120)
 
 
 def test_the_example_of_a_configuration_is_one(tmp_path: Path):

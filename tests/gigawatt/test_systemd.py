@@ -1,6 +1,9 @@
 """What systemd is told, on a real socket of its kind."""
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +41,14 @@ def test_a_loop_that_hangs_is_not_said_to_live(told):
 def test_without_systemd_nothing_is_told(socket_path):
     with telling_systemd(lambda: "", {"NOTIFY_SOCKET": socket_path}):
         pass
+
+
+def test_a_producer_tells_of_itself_from_its_start(told):
+    """Before any broker is there: nobody waits for one to start a service."""
+    environment = {**os.environ, "NOTIFY_SOCKET": told.getsockname(), "WATCHDOG_USEC": "300000"}
+    command = [sys.executable, "-m", "gigawatt", "produce", "simulated", "--chips", "1", "--to", "127.0.0.1:9"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        said = [told.recv(100) for _ in range(3)]
+        process.terminate()
+
+    assert said == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
