@@ -1,9 +1,10 @@
 """The files that provision Grafana's alerting: rules, contact points, notification policies and mute timings.
 
-They are checked in under `dashboards/alerting`; a test makes them again and compares. Whom Grafana tells is by
-severity: critical goes to who is on call, all else to the desk. Where both are stands in Grafana's environment, in
-GIGAWATT_ONCALL_WEBHOOK and GIGAWATT_DESK_WEBHOOK: Grafana does not start with a contact point that has no address. A
-policies file takes the place of the whole tree of its Grafana, so it is for one that has no other.
+They are checked in under `dashboards/alerting`, and the rules for Prometheus beside it; a test makes them again and
+compares. Whom Grafana tells is by severity: critical goes to who is on call, all else to the desk. Where both are
+stands in Grafana's environment, in GIGAWATT_ONCALL_WEBHOOK and GIGAWATT_DESK_WEBHOOK: Grafana does not start with a
+contact point that has no address. A policies file takes the place of the whole tree of its Grafana, so it is for one
+that has no other.
 """
 
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from dashboards.names import FOLDER_TITLE
+from dashboards.prometheus_rules import PATH, prometheus_rules
 from dashboards.rule import ORGANIZATION, by_group, duration, load_rules
 
 _ONCALL: Final = "gigawatt-oncall"
@@ -28,10 +30,11 @@ def alerting_files() -> dict[str, str]:
         "policies": ("alerting_files.py", _policies()),
         "mute_timings": ("alerting_files.py", _mute_timings()),
     }
-    return {
+    files = {
         f"alerting/{name}.yaml": _HEADER.format(source=source) + _text({"apiVersion": 1, **content})
         for name, (source, content) in made.items()
     }
+    return files | {PATH: _HEADER.format(source="rules") + _text(prometheus_rules())}
 
 
 def _rules() -> dict[str, Any]:

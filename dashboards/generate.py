@@ -1,4 +1,4 @@
-"""Makes the files that Grafana and the local page read, out of the boards and the rules.
+"""Makes the files that Grafana, Prometheus and the local page read, out of the boards and the rules.
 
 They are checked in: what changes in a board is seen as it will be read, and whoever only uses them needs no generator.
 A test makes them again and compares.
@@ -40,7 +40,7 @@ def differing(folder: Path = FOLDER) -> list[str]:
     made = files()
     there = {
         path.relative_to(folder).as_posix(): path.read_text("utf-8")
-        for pattern in ("json/*.json", "alerting/*.yaml")
+        for pattern in ("json/*.json", "alerting/*.yaml", "prometheus/*.yaml")
         for path in sorted(folder.glob(pattern))
     }
     return sorted(path for path in made.keys() | there.keys() if made.get(path) != there.get(path))

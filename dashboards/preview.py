@@ -6,7 +6,7 @@ again and again, by whoever shows it. It asks the store no more often than Grafa
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dashboards.evaluate import Frame, Instance, Instances, Labels, State, advance, failed, numbers, results
 from dashboards.macros import View, expand
@@ -48,6 +48,15 @@ class Alert:
         return asdict(self)
 
 
+class Measured(NamedTuple):
+    """One instance of a rule, a normal one too: its value relative to the limit, and the number told with it."""
+
+    rule: str
+    labels: dict[str, str]
+    value: float
+    shown: float | None
+
+
 class Preview:
     """The rules and the instances of each. Serves one caller at a time."""
 
@@ -57,6 +66,7 @@ class Preview:
         self._instances: dict[str, Instances] = {}
         self._ticks: dict[str, int] = {}
         self._shown: dict[str, Mapping[Labels, float]] = {}
+        self._values: dict[str, Mapping[Labels, float]] = {}
 
     def evaluate(self, now_ms: int) -> list[Alert]:
         """Evaluate what is due, as Grafana does at multiples of each group's interval, and return what is not normal.
@@ -75,6 +85,20 @@ class Preview:
         """Return all instances of a rule, normal ones too."""
         return self._instances.get(rule.name, {})
 
+    def measured(self) -> list[Measured]:
+        """Return every instance that has a value; of one that keeps alerting without a row or an answer, its last."""
+        return [
+            Measured(rule.name, dict(labels), value, self._told(rule).get(labels))
+            for rule in self._rules
+            for labels, instance in self.instances(rule).items()
+            if (value := self._value(rule, instance)) is not None
+        ]
+
+    def _value(self, rule: Rule, instance: Instance) -> float | None:
+        if instance.value is None and instance.reason and instance.state in (State.PENDING, State.ALERTING):
+            return self._values.get(rule.name, {}).get(instance.labels)
+        return instance.value
+
     def _evaluate(self, rule: Rule, now_ms: int) -> None:
         before = self.instances(rule)
         shown: Mapping[Labels, float] = {}
@@ -86,6 +110,8 @@ class Preview:
         self._instances[rule.name] = advance(rule, before, found, now_ms)
         kept = {labels: number for labels, number in self._told(rule).items() if labels in self.instances(rule)}
         self._shown[rule.name] = {**kept, **shown}
+        if values := {one.labels: one.value for one in found if one.value is not None}:
+            self._values[rule.name] = values
 
     def _alerts(self) -> Iterator[Alert]:
         for rule in self._rules:

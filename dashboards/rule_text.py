@@ -22,6 +22,9 @@ _TEMPLATES: Final[Mapping[Unit, str]] = MappingProxyType(
     }
 )
 _VALUE: Final = "{{ humanizePercentage $values.A.Value }}"
+_OF_FIRST: Final[Mapping[Unit, str]] = MappingProxyType(
+    {unit: text.replace("$values.B.Value", "(. | first | value)") for unit, text in _TEMPLATES.items()}
+)
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P")
 _SMALL_PREFIXES: Final = ("", "m", "u", "n", "p")
@@ -43,6 +46,20 @@ def template(text: str, title: str, labels: Sequence[str], unit: Unit) -> str:
         f"{{{{ with $values.A }}}}{{{{ with $values.B }}}}{told}{{{{ else }}}}{instead}{{{{ end }}}}"
         f"{{{{ else }}}}{instead}{{{{ end }}}}"
     )
+
+
+def prometheus_template(text: str, name: str, labels: Sequence[str], unit: Unit) -> str:
+    """Return the text as a template of Prometheus' alerts. Raises `KeyError` for a name that is no label.
+
+    The value is the alert's own; the number that is told is asked for, and a question mark where there is none.
+    """
+    selectors = ",".join([f'rule=\\"{name}\\"', *(f"{label}=%q" for label in labels)])
+    asked = "".join(f" $labels.{label}" for label in labels)
+    query = f'printf "gigawatt_alert_shown{{{selectors}}}"{asked} | query'
+    known = {label: f"{{{{ $labels.{label} }}}}" for label in labels}
+    known["shown"] = f"{{{{ with {query} }}}}{_OF_FIRST[unit]}{{{{ else }}}}?{{{{ end }}}}"
+    known["value"] = "{{ $value | humanizePercentage }}"
+    return _NAME.sub(lambda match: known[match[1]], text)
 
 
 def filled(text: str, labels: Mapping[str, str], unit: Unit, shown: float | None, value: float | None) -> str:

@@ -3,15 +3,17 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from schema.address import OFF, Address, address_of
+from schema.errors import GigawattError
 from schema.kafka_access import KafkaAccess
 from schema.kafka_settings import VARIABLE
 from schema.printable import bare
-from schema.settings import Settings, kafka_addresses
+from schema.settings import LOG_FORMATS, LOG_LEVELS, Settings, kafka_addresses
 
 STANDARD_OUTPUT: Final = "-"
 """Where a broker may be named, it stands for standard output."""
@@ -70,3 +72,52 @@ clickhouse = click.option(
     " GIGAWATT_CLICKHOUSE_PASSWORD_FILE names.  [env: GIGAWATT_CLICKHOUSE]",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Log what the libraries say, too.")
+
+
+def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> Address | None:
+    try:
+        return address_of(value)
+    except GigawattError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_TOLD: Final[dict[str, dict[str, Any]]] = {
+    "--metrics": {
+        "metavar": "[HOST:]PORT|off",
+        "default": _DEFAULTS.metrics,
+        "show_default": True,
+        "callback": _address,
+        "help": "Serve /metrics, /healthz and /readyz; without HOST to this machine alone.  [env: GIGAWATT_METRICS]",
+    },
+    "--log-format": {
+        "type": click.Choice(LOG_FORMATS),
+        "default": _DEFAULTS.log_format,
+        "show_default": True,
+        "help": "Log plain lines, or a JSON object a line.  [env: GIGAWATT_LOG_FORMAT]",
+    },
+    "--log-level": {
+        "type": click.Choice(LOG_LEVELS),
+        "default": _DEFAULTS.log_level,
+        "show_default": True,
+        "help": "Log from this level on.  [env: GIGAWATT_LOG_LEVEL]",
+    },
+}
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def told_options() -> list[click.Parameter]:
+    """Return what every command that runs for long has: where it serves its metrics, and how it logs."""
+    return [click.Option([name], **settings) for name, settings in _TOLD.items()]
+
+
+def told(*, metrics: str = OFF, help_of_metrics: str = "") -> Callable[[_Command], _Command]:
+    """Give a command those options; `metrics` is where it serves unless somebody says otherwise."""
+    own: dict[str, Any] = {"default": metrics} if _DEFAULTS.metrics == OFF else {}
+    own |= {"help": help_of_metrics} if help_of_metrics else {}
+
+    def decorated(command: _Command) -> _Command:
+        for name, settings in reversed(_TOLD.items()):
+            command = click.option(name, **settings | (own if name == "--metrics" else {}))(command)
+        return command
+
+    return decorated

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol, runtime_checkable
 
 import structlog
@@ -9,10 +10,13 @@ import structlog
 from gigawatt.options import STANDARD_OUTPUT
 from gigawatt.status_line import StatusLine
 from gigawatt.stopping import stop_on_signals
+from gigawatt.systemd import telling_systemd
 from producers.sampler import Outcome, Sampler
 from producers.sink import NdjsonSink, OutputError, Sent, Sink
 from producers.source import Source
 from producers.spool.flags import Wanted
+from producers.watched import Watched
+from schema.address import Address
 from schema.errors import GigawattError
 from schema.kafka_access import OPEN, KafkaAccess
 
@@ -37,8 +41,37 @@ def produce(
     period_s: float | None,
     once: bool,
     spool: Wanted | None = None,
+    metrics: Address | None = None,
 ) -> None:
-    """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed."""
+    """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed.
+
+    What goes on is served at `metrics`, unless that is None or it is `once` and over.
+    """
+    watched = Watched(name, waiting_for=f"Kafka at {to}")
+    with _served(None if once else metrics, watched), telling_systemd(watched.alive):
+        _produce(source, to, access, watched, name=name, period_s=period_s, once=once, spool=spool)
+
+
+def _served(metrics: Address | None, watched: Watched) -> AbstractContextManager[object]:
+    if metrics is None:
+        return nullcontext()
+    from producers.metrics import ProducerMetrics  # noqa: PLC0415  a producer that is not asked saves 3 MB
+    from schema.served import Told, serving  # noqa: PLC0415  the same
+
+    return serving(metrics, Told([ProducerMetrics(watched)], alive=watched.alive, ready=watched.ready))
+
+
+def _produce(
+    source: Source,
+    to: str,
+    access: KafkaAccess,
+    watched: Watched,
+    *,
+    name: str,
+    period_s: float | None,
+    once: bool,
+    spool: Wanted | None,
+) -> None:
     log = structlog.get_logger()
     stop = stop_on_signals()
     period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
@@ -51,9 +84,13 @@ def produce(
         source.close()
         return
     line = StatusLine(sys.stderr)
-    sampler = Sampler(
-        source, sink.publish, period_s=period, stop=stop, watch=lambda: _show(line, name, source, sampler, sink)
-    )
+
+    def watch() -> None:
+        watched.turned()
+        _show(line, name, source, sampler, sink)
+
+    sampler = Sampler(source, sink.publish, period_s=period, stop=stop, watch=watch)
+    watched.begin(sampler, sink)
     if not once:
         log.info(f"reading {name} every {period:g} s" if period else f"reading {name}", to=to)
     try:

@@ -1,7 +1,7 @@
 """What `gigawatt up` shows: what happens as lines, and on a terminal the live summary below them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Group
@@ -19,16 +19,25 @@ LINE_EVERY_S = 10.0
 
 
 class Screen:
-    """Lines to the operator, with the time of day; where there is no terminal, a status line now and then."""
+    """Lines to the operator, with the time of day; where there is no terminal, a status line now and then.
 
-    def __init__(self, console: Console, *, line_every_s: float = LINE_EVERY_S) -> None:
+    With `log`, each line goes there instead, and nothing is drawn.
+    """
+
+    def __init__(
+        self, console: Console, *, line_every_s: float = LINE_EVERY_S, log: Callable[[str], object] | None = None
+    ) -> None:
         self.console = console
+        self._log = log
         self._line_every_s = line_every_s
         self._live: Live | None = None
         self._line_at_s = time.monotonic()
 
     def say(self, line: str) -> None:
         """Print one line, above the live summary."""
+        if self._log is not None:
+            self._log(line)
+            return
         self.console.print(f"{time.strftime('%H:%M:%S')} {told(line)}", soft_wrap=True)
 
     @property
@@ -39,7 +48,7 @@ class Screen:
     @contextmanager
     def live(self) -> Iterator[None]:
         """Show the summary in place until the block ends, where there is a terminal."""
-        if not self.console.is_terminal:
+        if not self.console.is_terminal or self._log is not None:
             yield
             return
         with Live(console=self.console, auto_refresh=False) as self._live:

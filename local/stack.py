@@ -20,6 +20,7 @@ from local.outside import Outside
 from local.room import log_bytes
 from local.supervisor import Child, Supervisor
 from schema import fleet as fleets
+from schema.address import OFF, Address
 from schema.clickhouse import ClickHouseAwayError, connect, why
 from schema.disk import free_bytes
 from schema.errors import EXIT_START_AGAIN, GigawattError
@@ -47,6 +48,7 @@ class Plan:
     """What is wanted. `chips` None is as many as suit the broker; `fleet_file` None is the default fleet.
 
     `outside` is how other machines reach ClickHouse and the page, None where they do not.
+    `metrics` is where the simulated fleet serves its own, and on the ports after it each worker.
     """
 
     state: Path
@@ -58,6 +60,7 @@ class Plan:
     workers: int = 1
     broker: Kind = Kind.AUTO
     outside: Outside | None = None
+    metrics: Address | None = None
 
     @property
     def kafka(self) -> str:
@@ -246,7 +249,7 @@ def worker(plan: Plan, number: int) -> Child:
     """Return one worker; it waits by itself for what it needs."""
     argv = (
         sys.executable, "-m", "gigawatt", "worker", "--kafka", plan.kafka, "--clickhouse", plan.clickhouse,
-        "--name", f"up-{number + 1}",
+        "--name", f"up-{number + 1}", "--metrics", serves_metrics(plan, number + 1),
     )  # fmt: skip
     return Child(f"worker-{number + 1}", argv, starts_again_on=EXIT_START_AGAIN)
 
@@ -256,8 +259,17 @@ def simulated_fleet(plan: Plan, chips: int) -> Child:
     file = ("--fleet-file", str(plan.fleet_file)) if plan.fleet_file else ()
     argv = (
         sys.executable, "-m", "gigawatt", "produce", "simulated", "--chips", str(chips), *file, "--to", plan.kafka,
+        "--metrics", serves_metrics(plan, 0),
     )  # fmt: skip
     return Child("fleet", argv)
+
+
+def serves_metrics(plan: Plan, number: int) -> str:
+    """Return where a child serves its metrics, or `off`: never what stands in the environment, which is of all."""
+    if plan.metrics is None:
+        return OFF
+    port = plan.metrics.port
+    return str(plan.metrics._replace(port=port + number if port else 0))
 
 
 async def in_thread(call: Callable[[], T]) -> T:

@@ -6,16 +6,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import psutil
 
 from dashboards.live.alerts import AlertReader, AlertWatch
+from dashboards.live.by_method import MethodReader
 from dashboards.live.console import Console
 from dashboards.live.reader import SummaryReader
 from dashboards.live.summary import Summary
+from dashboards.metrics.figures import Figures
 from dashboards.page import server as page
 from local import stack
 from local.broker.progress import download_shown
@@ -43,12 +45,18 @@ def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
     return state_home(environ) / "gigawatt"
 
 
-def run(plan: stack.Plan, *, seconds: float | None = None, ready_file: Path | None = None) -> None:
-    """Run the stack until SIGINT or SIGTERM, or for `seconds` from when it is ready.
+def run(
+    plan: stack.Plan,
+    *,
+    seconds: float | None = None,
+    ready_file: Path | None = None,
+    log: Callable[[str], object] | None = None,
+) -> None:
+    """Run the stack until SIGINT or SIGTERM, or for `seconds` from when it is ready; `log` takes lines from the screen.
 
     Raises `GigawattError` when it cannot go on.
     """
-    screen = Screen(Console(stderr=True))
+    screen = Screen(Console(stderr=True), log=log)
     os.umask(0o077)  # data, logs and the ready file are their owner's alone, as are those of every child
     _make_directories(plan, ready_file)
     little = require_room(plan.state)
@@ -174,6 +182,8 @@ class _Run:
         self._little = Reasons()
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
+        by_method = MethodReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
+        self._figures = Figures(self._reader.read, by_method.read, self._alerts.measured)
         # One that must hold for minutes has done so when the page is opened.
         self._watch = AlertWatch(self._alerts.read)
 
@@ -189,9 +199,14 @@ class _Run:
                 )  # fmt: skip
             self.starting = False
             async with page.serving(
-                self._reader.read, plan.clickhouse_to_read(), stack.HOST, plan.page_port, alerts=self._watch.told,
+                self._reader.read,
+                plan.clickhouse_to_read(),
+                stack.HOST,
+                plan.page_port,
+                alerts=self._watch.told,
+                figures=self._figures,
                 outside=self._page_outside(),
-            ):  # fmt: skip
+            ):
                 self._ready(chips)
                 with self._watch, self.screen.live(), suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
@@ -220,17 +235,19 @@ class _Run:
 
     async def _look(self, *, waiting: bool) -> None:
         """Show the summary for ever, and say when what is `waiting` to be seen is live."""
-        trouble = ""
+        said, trouble = Reasons(), False
         while True:
             self._look_at_disk()
             try:
                 summary = await stack.in_thread(self._reader.read)
             except GigawattError as error:
-                if str(error) != trouble:
-                    trouble = str(error)
-                    self.screen.say(f"waiting: {trouble}")
+                trouble = True
+                if said.is_new(str(error)):
+                    self.screen.say(f"waiting: {error}")
             else:
-                trouble = ""
+                trouble = False
+                if said.clear():
+                    self.screen.say("no longer waiting: ClickHouse answers")
                 if waiting and is_live(summary, self._began):
                     waiting = False
                     self.screen.say(f"live after {self._age_s():.1f} s")

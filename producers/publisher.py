@@ -14,7 +14,7 @@ the source is never blocked, so that its ticks stay true.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -27,11 +27,13 @@ from producers.sink import Sent
 from producers.source import Batch
 from schema import encoding
 from schema.errors import GigawattError
+from schema.said import Reasons
 
 BUFFER_BYTES: Final = 64 * 2**20
 """Three and a half hours of a host of 8 chips at one sample a second."""
 
 _AWAY_AFTER_S: Final = 5.0
+_WELL_AFTER_S: Final = 60.0
 _HEADERS: Final = [(encoding.CONTENT_TYPE_HEADER, encoding.ARROW_STREAM.encode())]
 
 
@@ -66,7 +68,8 @@ class KafkaPublisher:
         self._failed_for_good = False
         self._tried_s = 0.0
         self._losses: dict[str, int] = {}
-        self._said: set[str] = set()
+        self._said = Reasons()
+        self._lost_s = 0.0
 
     def publish(self, batch: Batch) -> None:
         """Hand a batch to the client, in pieces where it is too large for one message."""
@@ -137,12 +140,19 @@ class KafkaPublisher:
             self._log.info("the broker is back", lost_samples=self.sent.lost)
             self._said.clear()
         self._away = away
-        for reason, samples in losses.items():
-            if reason not in self._said:
-                self._said.add(reason)
-                self._log.error("samples are lost", reason=reason, samples=samples)
+        self._tell(losses, now_s)
         if renew:
             self._renew()
+
+    def _tell(self, losses: Mapping[str, int], now_s: float) -> None:
+        """Say each reason for a loss once, until samples have been delivered for a minute and none was lost."""
+        for reason, samples in losses.items():
+            self._lost_s = now_s
+            if self._said.is_new(reason):
+                self._log.error("samples are lost", reason=reason, samples=samples)
+        if self._said.any() and self._heard_s > self._lost_s and now_s - self._lost_s > _WELL_AFTER_S:
+            self._said.clear()
+            self._log.info("no samples are lost any more", lost_samples=self.sent.lost)
 
     def _renew(self) -> None:
         self._tried_s = self._elapsed()

@@ -52,6 +52,10 @@ class Counts:
     read_s: float = 0.0
     last_read_s: float = 0.0
     last_outcome: Outcome | None = None
+    failure: str = ""
+    """Why the last read failed."""
+    last_success_s: float | None = None
+    """When a read last did not fail, in epoch seconds."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ class Sampler:
         self.counts = Counts()
         self._source = source
         self._publish = publish
-        self._period_s = period_s
+        self.period_s = period_s
+        self._reading_since_s: float | None = None
         self._stop = stop
         self._clock = clock
         self._sleep = sleep or stop.wait
@@ -94,6 +99,11 @@ class Sampler:
         self._refused = Reasons()
         self._left_out = Reasons()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+
+    def reads_for_s(self) -> float:
+        """Return for how long the read under way lasts; 0 between reads."""
+        since_s = self._reading_since_s
+        return 0.0 if since_s is None else self._clock.elapsed() - since_s
 
     def run(self, *, once: bool = False) -> None:
         """Sample until told to stop, until the source is done, or `once`.
@@ -112,41 +122,42 @@ class Sampler:
     def _run(self, reader: Reader, *, once: bool) -> None:
         number = self._number(self._clock.now())
         while not self._stop.is_set():
-            if self._period_s > 0 and not once:
+            if self.period_s > 0 and not once:
                 number = self._wait_after(number)
                 if self._stop.is_set():
                     return
             self._read(reader, self._tick(number, once=once), once=once)
-            if once and self._period_s > 0:
+            if once and self.period_s > 0:
                 return
 
     def _number(self, now_s: float) -> int:
-        return int(now_s / self._period_s) if self._period_s > 0 else 0
+        return int(now_s / self.period_s) if self.period_s > 0 else 0
 
     def _tick(self, number: int, *, once: bool) -> Tick:
-        if once or self._period_s == 0:
-            return Tick(int(self._clock.now() * 1000), max(1, round(self._period_s * 1000)))
-        ts_ms = round(number * self._period_s * 1000)
+        if once or self.period_s == 0:
+            return Tick(int(self._clock.now() * 1000), max(1, round(self.period_s * 1000)))
+        ts_ms = round(number * self.period_s * 1000)
         # From the scheduled times, so that the rectangles of a period of 1/3 s touch too.
-        return Tick(ts_ms, max(1, ts_ms - round((number - 1) * self._period_s * 1000)))
+        return Tick(ts_ms, max(1, ts_ms - round((number - 1) * self.period_s * 1000)))
 
     def _wait_after(self, number: int) -> int:
         """Wait for the next tick after that number; count those that have passed already."""
         now_s = self._clock.now()
         due = max(self._number(now_s), number) + 1
-        if (number - now_s / self._period_s) * self._period_s > _CLOCK_SET_BACK_S:
+        if (number - now_s / self.period_s) * self.period_s > _CLOCK_SET_BACK_S:
             self._log.warning("the clock was set back: going on from its new time")
             due = self._number(now_s) + 1
         elif due > number + 1 and self.counts.last_outcome is not None:
             self.counts.missed_ticks += due - number - 1
-        while (left_s := due * self._period_s - self._clock.now()) > 0 and not self._stop.is_set():
-            self._sleep(min(left_s, self._period_s))
+        while (left_s := due * self.period_s - self._clock.now()) > 0 and not self._stop.is_set():
+            self._sleep(min(left_s, self.period_s))
         return due
 
     def _read(self, reader: Reader, tick: Tick, *, once: bool) -> None:
-        began_s = self._clock.elapsed()
+        began_s = self._reading_since_s = self._clock.elapsed()
         reader.ask(tick)
         answer = self._answer()
+        self._reading_since_s = None
         counts = self.counts
         counts.last_read_s = self._clock.elapsed() - began_s
         counts.read_s += counts.last_read_s
@@ -161,6 +172,9 @@ class Sampler:
         outcome = Outcome.FAILED if failure else Outcome.OK if batches else Outcome.NOTHING
         counts.reads[outcome] += 1
         counts.last_outcome = outcome
+        counts.failure = str(failure or "")
+        if failure is None:
+            counts.last_success_s = self._clock.now()
         for batch in batches:
             self._pass_on(batch)
         self._watch()

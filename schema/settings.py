@@ -7,11 +7,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from schema.address import OFF
 from schema.errors import GigawattError
 
+LOG_FORMATS: Final = ("lines", "json")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _PREFIX = "GIGAWATT_"
 _ADDRESS = re.compile(r"([^\s:/,]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 _USER = re.compile(r"//[^/@]*@")
@@ -31,7 +34,8 @@ class Settings:
 
     `kafka` is HOST:PORT of a broker, or several with commas between; `clickhouse` a URL with user and password.
     `partitions` are of the samples topic and `replication` the copies of each topic, when it is created. `site` and
-    `fleet` say where this machine's chips stand and in which pool they are budgeted.
+    `fleet` say where this machine's chips stand and in which pool they are budgeted. `metrics` is where a process that
+    runs for long serves what it tells of itself, or `off`; `log_format` and `log_level` are those of its log.
     """
 
     kafka: str = "127.0.0.1:9092"
@@ -40,6 +44,9 @@ class Settings:
     replication: int = 1
     site: str = "default"
     fleet: str = "default"
+    metrics: str = OFF
+    log_format: str = "lines"
+    log_level: str = "info"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

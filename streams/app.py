@@ -40,6 +40,7 @@ from streams.letters import content_type_kept
 from streams.process import Processor
 from streams.store import Store
 from streams.watch import OtherLogError, SameLog, Watch
+from streams.watched import Watched
 
 GROUP: Final = "gigawatt"
 _FOREVER_S: Final = 7 * 24 * 3600.0
@@ -145,8 +146,11 @@ def make_app(
     *,
     named: bool = False,
     access: KafkaAccess = OPEN,
+    watched: Watched | None = None,
 ) -> faust.App:
     """Return the app of one worker on the log `log_id`. It crashes when another log has taken its place.
+
+    What it does is noted in `watched`.
 
     A `named` worker is a static member of its group: started again under its name within the session timeout, it has
     its partitions back at once, without a rebalance. Two workers must never share a name. Of another log it is another
@@ -185,6 +189,7 @@ def make_app(
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
     reader = FaustLog(app, kafka, log_id, access)
     ingest: list[Ingest] = []
+    watched = watched or Watched()
 
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
         if not ingest:
@@ -193,9 +198,11 @@ def make_app(
         numbers = sorted(tp.partition for tp in assigned if tp.topic == SAMPLES)
         await ingest[0].revoke()
         ingest[0].assign(numbers)
+        watched.assigned(ingest[0])
         log.info("assigned", partitions=len(numbers))
 
     async def revoked(*_: Any, **__: Any) -> None:
+        watched.revoked()
         for one in ingest:
             await one.revoke()
 
@@ -208,7 +215,8 @@ def make_app(
     app.on_partitions_assigned.connect(assigned)
     app.on_partitions_revoked.connect(revoked)
     app.agent(samples, concurrency=1)(store_samples)
-    app.task(Watch(kafka, log_id, GROUP, partial(_rejoin, app), access=access).run)
+    app.task(watched.begin)
+    app.task(Watch(kafka, log_id, GROUP, partial(_rejoin, app), access=access, watched=watched).run)
     return app
 
 
@@ -252,11 +260,16 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def run(app: faust.App, *, verbose: bool = False) -> None:
-    """Run the app until it is told to stop; ends the process, with its own status where the topic was made anew."""
-    level = logging.INFO if verbose else logging.ERROR
+def run(app: faust.App, *, logging_config: dict[str, Any]) -> None:
+    """Run the app until it is told to stop; ends the process, with its own status where the topic was made anew.
+
+    Faust sets up logging anew: by `logging_config`, as `logging.config` takes it.
+    """
     spinner = io.StringIO()  # Faust draws one, terminal or not
-    worker = faust.Worker(app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=spinner)
+    level = logging.getLevelName(logging_config["root"]["level"])
+    worker = faust.Worker(
+        app, loglevel=level, quiet=True, redirect_stdouts=False, stdout=spinner, logging_config=logging_config
+    )
     try:
         worker.execute_from_commandline()
     finally:

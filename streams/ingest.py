@@ -23,7 +23,8 @@ from schema.clickhouse_errors import in_words
 from schema.said import Reasons
 from schema.topics import LOST
 from streams.admission import NOTHING_SEEN
-from streams.blocks import Block, Commit, LogMessage, Span
+from streams.blocks import Block, Commit, LogMessage, PartitionCutter, Span
+from streams.counts import Counts
 from streams.decoded import Refusal
 from streams.letters import Letters
 from streams.partition import Log, Partition
@@ -93,12 +94,32 @@ class Ingest:
         self._partitions: dict[int, Partition] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = Reasons()
+        self._failing = 0
         self._log_ms = 0
+        self.counts = Counts()
+        self.trouble = ""
+        """Why nothing can be stored now, in one line."""
+
+    @property
+    def letters(self) -> Letters:
+        """The dead letters."""
+        return self._letters
+
+    @property
+    def places(self) -> dict[int, tuple[int, int]]:
+        """The last offset that is stored, and the last that is here, of each partition that has begun."""
+        states = list(self._partitions.values())
+        return {one.number: _place(one.cutter) for one in states if one.cutter is not None}
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions are assigned."""
+        return len(self._partitions)
 
     @property
     def held_bytes(self) -> int:
         """How many bytes of messages are held back."""
-        return sum(partition.held_bytes for partition in self._partitions.values())
+        return sum(partition.held_bytes for partition in list(self._partitions.values()))
 
     def assign(self, partitions: Sequence[int]) -> None:
         """Begin with these partitions; call `revoke` first."""
@@ -210,9 +231,11 @@ class Ingest:
         """Store a commit, its dead letters first: those that cannot be written in time are noted in it, and owed."""
         if not await self._insist(self._reader.is_same):
             await asyncio.Event().wait()  # its messages may be of another topic: this worker is about to end
+        began_s = time.monotonic()
         stored = await self._insist(partial(self._processor.process, commit, seen))
         stored = replace(stored, unwritten=await self._letters.write(stored.refusals))
         await self._insist(self._store.store, stored)
+        self.counts.note(stored, took_s=time.monotonic() - began_s, now_s=time.time())
         self._letters.owe(stored.unwritten)
         return stored
 
@@ -222,20 +245,45 @@ class Ingest:
 
     async def _insist_on(self, call: Callable[[], Awaitable[T]]) -> T:
         """Await what `call` makes until it works."""
-        attempt = 0
-        while True:
-            try:
-                result = await call()
-            except Exception as error:  # noqa: BLE001  any failure is one to be waited out, said aloud
-                line = _one_line(error)
-                if self._said.is_new(_NUMBER.sub("", line)):  # one kind of failure may be of many offsets
-                    log.warning("cannot store; waiting, nothing is lost", error=line)
-                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-                attempt += 1
-            else:
-                if attempt and self._said.clear():
-                    log.info("storing again", attempts=attempt)
-                return result
+        attempts = 0
+        try:
+            while True:
+                try:
+                    result = await call()
+                    break
+                except Exception as error:  # noqa: BLE001  any failure is one to be waited out, said aloud
+                    attempts += 1
+                    self._failing += attempts == 1
+                    self._note_failure(_one_line(error))
+                    await asyncio.sleep(_RETRY_S[min(attempts, len(_RETRY_S)) - 1])
+        finally:
+            self._failing -= attempts > 0
+        self._note_success(attempts)
+        return result
+
+    def _note_failure(self, line: str) -> None:
+        self.counts.failed_attempts += 1
+        self.trouble = line
+        if self._said.is_new(_NUMBER.sub("", line)):  # one kind of failure may be of many offsets
+            log.warning("cannot store; waiting, nothing is lost", error=line)
+
+    def _note_success(self, attempts: int) -> None:
+        """Say that all is well again once nothing fails any more, be it what failed or what came in its place.
+
+        After a revocation what failed is cancelled, and never succeeds itself.
+        """
+        if self._failing:
+            return
+        self.trouble = ""
+        if self._said.clear():
+            log.info("storing again", attempts=attempts)
+
+
+def _place(cutter: PartitionCutter) -> tuple[int, int]:
+    try:
+        return cutter.stored, cutter.last
+    except IndexError:  # it was let go of while another thread looked
+        return cutter.stored, cutter.stored
 
 
 def _name(span: Span) -> tuple[int, int]:

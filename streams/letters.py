@@ -69,6 +69,13 @@ class Letters:
         self._unable: str | None = None
         self._said = Reasons()
         self._trying: asyncio.Task[None] | None = None
+        self.given_up = 0
+        """Letters for which there was no room any more."""
+
+    @property
+    def waiting(self) -> int:
+        """How many letters are tried again."""
+        return len(self._owed)
 
     async def write(self, refusals: Sequence[Refusal]) -> list[Unwritten]:
         """Write letters and return those that could not be written in time."""
@@ -89,6 +96,7 @@ class Letters:
         for letter in letters:
             size = _bytes(letter.refusal)
             if self._owed_bytes + size > self._most_bytes:
+                self.given_up += 1
                 log.error("too many dead letters wait; this one is lost", reason=letter.refusal.reason, why=letter.why)
                 continue
             self._owed.append(letter.refusal)

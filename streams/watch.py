@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import structlog
+from kafka.errors import KafkaError
 
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
@@ -21,6 +22,7 @@ from schema.kafka_access import OPEN, KafkaAccess
 from schema.kafka_refused import MissingRightError
 from schema.said import Reasons
 from schema.topics import MADE_ANEW, REJECTED, SAMPLES
+from streams.watched import Watched
 
 _EVERY_S: Final = 10.0
 _JOIN_AGAIN_S: Final = 30.0
@@ -82,14 +84,15 @@ class Configured:
                 if was := admin.keep(topic):
                     settings = ", ".join(f"{key} was {value}" for key, value in was.items())
                     log.warning("set the topic's configuration back", topic=topic, settings=settings)
-            self._said.clear()
+            if self._said.clear():
+                log.info("the topic's configuration can be set again")
         except GigawattError as error:
             if self._said.is_new(str(error)):
                 log.warning("cannot set the topic's configuration back", error=str(error)[:200])
 
 
 class Watch:
-    """Looks every ten seconds. `rejoin` has the worker join its group again."""
+    """Looks every ten seconds, and notes in `watched` what the broker says. `rejoin` has the worker join again."""
 
     def __init__(
         self,
@@ -97,18 +100,20 @@ class Watch:
         log_id: str,
         group: str,
         rejoin: Callable[[], Awaitable[None]],
-        clock: Callable[[], float] = time.monotonic,
         *,
+        watched: Watched | None = None,
         access: KafkaAccess = OPEN,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kafka = kafka
         self._access = access
         self._log_id = log_id
         self._group = group
         self._rejoin = rejoin
+        self._watched = watched or Watched()
+        self._said = Reasons()
         self._clock = clock
         self._configured = Configured()
-        self._said = Reasons()
         self._unread: set[int] = set()
         self._rejoined_s = -math.inf
 
@@ -116,11 +121,15 @@ class Watch:
         """Look until the worker ends; raise `OtherLogError`, which ends it, when the topic was made anew."""
         while True:
             try:
-                await self.act(*await asyncio.to_thread(self._look))
-                self._said.clear()
-            except (KafkaAwayError, MissingRightError, TopicMissingError) as error:
+                found = await asyncio.to_thread(self._look)
+            except (KafkaAwayError, MissingRightError, TopicMissingError, KafkaError) as error:
+                self._watched.broker_trouble = str(error)
                 if self._said.is_new(str(error)):
-                    log.warning("cannot look after the topic", why=str(error))
+                    log.warning("cannot look after the topic; trying again", error=str(error))
+            else:
+                if self._said.clear():
+                    log.info("the topic is looked after again")
+                await self.act(*found)
             await asyncio.sleep(_EVERY_S)
 
     async def act(self, log_id: str, unread: set[int]) -> None:
@@ -136,7 +145,9 @@ class Watch:
 
     def _look(self) -> tuple[str, set[int]]:
         with KafkaAdmin(self._kafka, access=self._access) as admin:
-            return self.look(admin)
+            found = self.look(admin)
+            self._watched.answered({number: end for number, (_, end) in admin.log_ends(SAMPLES).items()})
+            return found
 
     def look(self, admin: Keeper) -> tuple[str, set[int]]:
         """Return the identity of the log and the partitions that nobody reads; the configuration is set back."""

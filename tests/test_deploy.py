@@ -132,6 +132,19 @@ def test_the_pod_has_no_privilege_and_writes_its_spool_alone():
     assert "nvidia.com/gpu" not in str(container["resources"]), "a chip that is asked for is taken from a workload"
 
 
+def test_probes_ask_where_the_producer_serves():
+    """Whether it lives, and whether it does its work; in the pod, in the unit, and by the same port."""
+    (container,) = pod()["containers"]
+    served = {one["name"]: one.get("value") for one in container["env"]}["GIGAWATT_METRICS"]
+    probes = [container[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
+
+    assert [f"{probe['host']}:{probe['port']}" for probe in probes] == [served, served]
+    assert [probe["path"] for probe in probes] == ["/healthz", "/readyz"]
+    assert unit()["Environment"] == [f"GIGAWATT_METRICS={served}"]
+    assert (unit()["Type"], unit()["WatchdogSec"]) == (["notify"], ["2min"])
+    assert f"http://{served}/readyz" in (DEPLOY / "gigawatt-produce.service").read_text("utf-8")
+
+
 def test_settings_that_are_named_exist():
     known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())}
     for file in DEPLOY.iterdir():

@@ -1,15 +1,19 @@
 """Which rules would fire now, read from ClickHouse: the preview with a client and a clock."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from clickhouse_connect.driver.client import Client
 
 from dashboards.evaluate import Frame
-from dashboards.preview import Alert, Preview
+from dashboards.preview import Alert, Measured, Preview
+
+MEASURED_FOR_S: Final = 60.0
+"""A value is known for so long after its evaluation: while the store hangs, no new ones come."""
 
 
 class AlertReader:
@@ -25,11 +29,19 @@ class AlertReader:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._preview = Preview(self._query)
+        self._measured: tuple[list[Measured], float] = ([], -math.inf)
 
     def read(self) -> list[Alert]:
         """Return what is not normal, the worst first. What ClickHouse does not answer is an error of the rules."""
         with self._lock:
-            return self._preview.evaluate(int(self._clock() * 1000))
+            alerts = self._preview.evaluate(int(self._clock() * 1000))
+            self._measured = (self._preview.measured(), self._clock())
+            return alerts
+
+    def measured(self) -> list[Measured]:
+        """Return all values as they were read last, without waiting; none of what is older than a minute."""
+        found, at_s = self._measured
+        return found if self._clock() - at_s <= MEASURED_FOR_S else []
 
     def _query(self, sql: str) -> Frame:
         try:

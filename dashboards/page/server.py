@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,13 +17,17 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from dashboards.live.summary import Summary
+from dashboards.metrics.figures import Figures
+from dashboards.metrics.page import PageMetrics
 from dashboards.page import assets, boards, queries
 from dashboards.page.store import BusyError, Store, framed
 from dashboards.preview import Alert, told
 from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.loopback import foreign
+from schema.served import PATHS
 from schema.served_tls import Served
+from schema.tally import CLIENT_WENT_AWAY, Requests
 
 _MOST_BODY_BYTES: Final = 1 << 20
 _CONNECTIONS_MOST: Final = 256
@@ -75,9 +80,13 @@ class Page:
         found: Mapping[str, boards.Board],
         alerts: Alerts | None,
         outside: Outside | None = None,
+        figures: Figures,
     ) -> None:
         self._store = store
         self._read = read
+        self._requests = Requests()
+        self._tells = figures.told(PageMetrics(self._requests, lambda: store.busy))
+        self._telling = asyncio.Lock()
         self._boards = found
         self._alerts = alerts
         self._outside = outside
@@ -87,7 +96,8 @@ class Page:
 
     def app(self) -> web.Application:
         """Return the application."""
-        app = web.Application(middlewares=[_only_for_us(self._outside)], client_max_size=_MOST_BODY_BYTES)
+        guards = [self._counted, _only_for_us(self._outside)]
+        app = web.Application(middlewares=guards, client_max_size=_MOST_BODY_BYTES)
         app.add_routes(
             [
                 web.get("/", self._shell),
@@ -100,10 +110,23 @@ class Page:
                 web.post("/api/query", self._query),
                 web.get("/api/alerts", self._alerts_now),
                 web.get("/summary.json", self._summary),
-                web.get("/healthz", self._healthz),
+                *(web.get(path, self._told) for path in PATHS),
             ]
         )
         return app
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_s, status = time.perf_counter(), CLIENT_WENT_AWAY
+        try:
+            response = await handler(request)
+            status = response.status
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        finally:
+            self._requests.add(status, time.perf_counter() - began_s)
+        return response
 
     async def _shell(self, request: web.Request) -> web.Response:
         return self._sent(request, self._static["index.html"])
@@ -170,12 +193,14 @@ class Page:
             return _json({"error": str(error)}, status=503)
         return _json(now.as_json())
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        try:
-            await asyncio.to_thread(self._read)
-        except GigawattError as error:
-            return web.Response(text=f"{error}\n", status=503, headers=_NEVER_KEEP)
-        return web.Response(text="ok\n", headers=_NEVER_KEEP)
+    async def _told(self, request: web.Request) -> web.Response:
+        """Say how the page is. One answer at a time: while the store hangs, no more than one thread waits for it."""
+        async with self._telling:
+            reply = await asyncio.to_thread(self._tells.reply, request.path)
+        if reply is None:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": reply.content_type, **_NEVER_KEEP}
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
 
 
 def _json(value: Any, *, status: int = 200) -> web.Response:
@@ -214,15 +239,24 @@ async def serving(
     *,
     found: Mapping[str, boards.Board] | None = None,
     alerts: Alerts | None = None,
+    figures: Figures | None = None,
     outside: Outside | None = None,
 ) -> AsyncIterator[int]:
     """Serve the page until the block ends, and give its port. `clickhouse` is a URL with a user who may only read.
 
-    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire. With
-    `outside`, it is on the same port of that address, too.
+    `found` are the dashboards, by default those that are checked in; `alerts` tells which rules would fire. `figures`
+    are shown at `/metrics`, by default those of the summary alone. With `outside`, it is on the same port of that
+    address, too.
     """
     store = Store(clickhouse)
-    page = Page(store, read, found=boards.load() if found is None else found, alerts=alerts, outside=outside)
+    page = Page(
+        store,
+        read,
+        found=boards.load() if found is None else found,
+        alerts=alerts,
+        figures=figures or Figures(read),
+        outside=outside,
+    )
     # A client that goes away takes its query with it.
     runner = web.AppRunner(
         page.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True, auto_decompress=False

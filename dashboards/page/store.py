@@ -50,11 +50,18 @@ class Store:
         self._url = f"{parts.scheme}://{self._address}/"
         self._login, self._trust = login_of(parts), trust_of(parts)
         self._turns = asyncio.Semaphore(at_once)
-        self._room = at_once + waiting
+        self._at_once = at_once
+        self._most = self._room = at_once + waiting
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_LONGEST_S + 5, connect=5),
             connector=aiohttp.TCPConnector(limit=at_once),
         )
+
+    @property
+    def busy(self) -> tuple[int, int]:
+        """How many statements run, and how many wait."""
+        asked = self._most - self._room
+        return min(asked, self._at_once), max(asked - self._at_once, 0)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from gigawatt.memory import keep_freed_memory, load_lean
-from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers
+from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers, told_options
 from producers import sources
 from producers.flags import FiniteRange
 from producers.spool import flags as spool_flags
@@ -21,6 +21,7 @@ from schema.terminal import say_lines
 
 if TYPE_CHECKING:
     from producers.source import Source, Where
+    from schema.address import Address
 
 _HOST_PORT: Final = re.compile(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
@@ -79,6 +80,7 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
         ),
         click.Option(["--kafka-config"], type=click.Path(path_type=Path, dir_okay=False), help=CONFIG_HELP),
         *spool_flags.options(),
+        *told_options(),
     ]
 
 
@@ -107,10 +109,12 @@ def source_command(name: str, module: SourceModule) -> click.Command:
     def run(
         *, site: str | None, fleet: str | None, host: str | None,
         period_s: float | None, once: bool, to: str | None, kafka_config: Path | None,
-        spool: Path | None, spool_bytes: int, spool_age: float, **options: Any,
+        spool: Path | None, spool_bytes: int, spool_age: float,
+        metrics: "Address | None", log_format: str, log_level: str, **options: Any,
     ) -> None:  # fmt: skip
         import structlog  # noqa: PLC0415  with what load_lean has prepared
 
+        from gigawatt.log import logging_to_stderr  # noqa: PLC0415  the same
         from gigawatt.producing import produce  # noqa: PLC0415  the same
         from producers.machine_name import PASSING_NAME, in_container  # noqa: PLC0415  the same
         from producers.source import Where  # noqa: PLC0415  the same
@@ -119,12 +123,16 @@ def source_command(name: str, module: SourceModule) -> click.Command:
         settings = Settings.read()
         access = OPEN if to == STANDARD_OUTPUT else KafkaAccess.read(kafka_config)
         where = Where(site or settings.site, fleet or settings.fleet, host, once)
-        source = module.open_source(where, **options)
-        if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
-            structlog.get_logger().warning(PASSING_NAME)
         waits = spool if not once and to != STANDARD_OUTPUT else None
         wanted = spool_flags.wanted(waits, spool_bytes, spool_age)
-        produce(source, brokers(to, access), access, name=name, period_s=period_s, once=once, spool=wanted)
+        with logging_to_stderr(log_format, log_level, in_columns=True):
+            source = module.open_source(where, **options)
+            if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
+                structlog.get_logger().warning(PASSING_NAME)
+            produce(
+                source, brokers(to, access), access, name=name, period_s=period_s, once=once, spool=wanted,
+                metrics=metrics,
+            )  # fmt: skip
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]
     return click.Command(name, callback=run, params=params, help=module.__doc__)

@@ -1,17 +1,26 @@
 """`gigawatt up`."""
 
+import os
 from pathlib import Path
 
 import click
+import structlog
 
+from gigawatt import log, options
 from gigawatt.looking import quiet_clients
 from local import stack, up
 from local.broker import Kind
 from local.outside import outside_of
 from local.parts import require_parts
 from producers.flags import FiniteRange
+from schema.address import Address
 
-_PORT = click.IntRange(1, 65535)
+_METRICS = (
+    "Serve /metrics of the simulated fleet here, and of the workers on the ports after it; page and ClickHouse always "
+    "serve theirs.  [env: GIGAWATT_METRICS]"
+)
+_HIGHEST_PORT = 65535
+_PORT = click.IntRange(1, _HIGHEST_PORT)
 
 
 @click.command()
@@ -67,6 +76,7 @@ _PORT = click.IntRange(1, 65535)
     show_default=True,
     help="Apache Kafka, or Tansu, which keeps its log in memory; auto is Kafka where it can be had.",
 )
+@options.told(help_of_metrics=_METRICS)
 def command(
     *,
     chips: int | None,
@@ -82,6 +92,9 @@ def command(
     ready_file: Path | None,
     workers: int,
     broker: Kind,
+    metrics: Address | None,
+    log_format: str,
+    log_level: str,
 ) -> None:
     """Run the whole stack on this machine, without Docker.
 
@@ -89,12 +102,19 @@ def command(
     unless --listen names an address for other machines. What crashes is started again; everything ends with this
     command, on SIGINT or SIGTERM.
     """
+    if metrics and metrics.port + workers > _HIGHEST_PORT:
+        raise click.BadParameter("there is no port left for the workers' metrics", param_hint="--metrics")
     require_parts()
     outside = outside_of(listen, tls_certificate, tls_key)
     quiet_clients()
     plan = stack.Plan(
         state=state.absolute(), chips=chips, fleet_file=fleet_file, workers=workers, broker=broker,
         kafka_port=kafka_port, clickhouse_port=clickhouse_port, page_port=page_port,
-        outside=outside,
+        outside=outside, metrics=metrics,
     )  # fmt: skip
-    up.run(plan, seconds=seconds, ready_file=ready_file)
+    os.environ |= {"GIGAWATT_LOG_FORMAT": log_format, "GIGAWATT_LOG_LEVEL": log_level}  # for the children
+    if log_format == log.LINES:
+        up.run(plan, seconds=seconds, ready_file=ready_file)
+        return
+    with log.logging_to_stderr(log_format, log_level):
+        up.run(plan, seconds=seconds, ready_file=ready_file, log=structlog.get_logger().info)

@@ -1,18 +1,25 @@
 """`gigawatt worker`."""
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 import structlog
 
 from gigawatt import log, options
 from gigawatt.memory import keep_freed_memory
+from gigawatt.systemd import telling_systemd
 from schema.acls import roles
+from schema.address import Address
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.kafka import KafkaAdmin, KafkaAwayError, TopicMissingError
 from schema.kafka_access import KafkaAccess
 from schema.kafka_refused import MissingRightError
+from schema.said import Reasons
 from schema.topics import SAMPLES
+
+if TYPE_CHECKING:
+    from streams.watched import Watched
 
 
 @click.command()
@@ -24,42 +31,67 @@ from schema.topics import SAMPLES
     show_envvar=True,
     help="A lasting name, one per worker: restarted under it, a worker has its partitions back at once.",
 )
+@options.told()
 @options.verbose
-def command(*, kafka: str, access: KafkaAccess, clickhouse: str, name: str | None, verbose: bool) -> None:
+def command(
+    *,
+    kafka: str,
+    access: KafkaAccess,
+    clickhouse: str,
+    name: str | None,
+    metrics: Address | None,
+    log_format: str,
+    log_level: str,
+    verbose: bool,
+) -> None:
     """Run one Faust worker: samples from Kafka, sums and raw batches to ClickHouse, exactly once.
 
     Run as many as there are cores for, up to one per partition. Stop one with SIGINT or SIGTERM; a killed one does no
     harm.
     """
     keep_freed_memory()  # before pyarrow is loaded
-    from streams import app  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
+    from schema.served import Told, serving  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
+    from streams import app  # noqa: PLC0415  the same
+    from streams.metrics import WorkerMetrics  # noqa: PLC0415  the same
+    from streams.watched import Watched  # noqa: PLC0415  the same
 
-    log.configure(verbose=verbose)
-    log_id = _wait_until_up(kafka, access, clickhouse)
-    worker = app.make_app(
-        kafka,
-        lambda: connect(clickhouse),
-        log_id,
-        name or app.worker_name(),
-        named=name is not None,
-        access=access,
-    )
-    app.run(worker, verbose=verbose)
+    watched = Watched()
+    tells = Told([WorkerMetrics(watched)], alive=watched.alive, ready=watched.ready)
+    with (
+        log.logging_to_stderr(log_format, log_level, verbose=verbose),
+        serving(metrics, tells),
+        telling_systemd(watched.alive),
+    ):
+        log_id = _wait_until_up(kafka, access, clickhouse, watched)
+        worker = app.make_app(
+            kafka,
+            lambda: connect(clickhouse),
+            log_id,
+            name or app.worker_name(),
+            named=name is not None,
+            access=access,
+            watched=watched,
+        )
+        app.run(worker, logging_config=log.libraries(log_format, verbose=verbose))
 
 
-def _wait_until_up(kafka: str, access: KafkaAccess, clickhouse: str) -> str:
+def _wait_until_up(kafka: str, access: KafkaAccess, clickhouse: str, watched: "Watched") -> str:
     """Wait for broker and store, saying what is waited for; return the identity of the log."""
     logger = structlog.get_logger()
-    said = ""
+    said = Reasons()
     while True:
         try:
             connect(clickhouse).close()
             with KafkaAdmin(kafka, access=access) as admin:
-                log_id = admin.log_id(SAMPLES)
+                found = admin.log_id(SAMPLES)
                 admin.require(roles()["worker"])
-                return log_id
         except (ClickHouseAwayError, KafkaAwayError, MissingRightError, TopicMissingError) as error:
-            if str(error) != said:
-                said = str(error)
-                logger.warning("waiting", until=said)
+            watched.waiting_for = str(error)
+            if said.is_new(str(error)):
+                logger.warning("waiting", until=str(error))
             time.sleep(0.5)
+        else:
+            watched.waiting_for = ""
+            if said.clear():
+                logger.info("no longer waiting: broker and ClickHouse answer")
+            return found

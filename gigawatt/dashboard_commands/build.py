@@ -16,7 +16,10 @@ from schema.terminal import say
 )
 @click.option("--dry-run", is_flag=True, help="Only name what would change; exit status 1 when something would.")
 def command(*, to: Path | None, dry_run: bool) -> None:
-    """Make Grafana's dashboards and rules out of dashboards/boards and dashboards/rules; name what changed."""
+    """Make dashboards and rules for Grafana, and rules for Prometheus, out of dashboards/boards and dashboards/rules.
+
+    Names what changed.
+    """
     from dashboards import generate  # noqa: PLC0415  the SDK is loaded only here
 
     folder = to or generate.FOLDER

@@ -184,6 +184,14 @@ class Engine:
                 f"KILL QUERY WHERE endsWith(query, {quoted(ending)}) AND query NOT LIKE 'KILL %' ASYNC", "Null"
             )
 
+    def alive(self) -> None:
+        """Have the engine answer something small."""
+        if binding.IS_NEWEST:  # chDB 3 has one session, which may be long in use
+            try:
+                self._connections.anchor.query("SELECT 1", "Null")
+            except RAISED as error:
+                raise from_engine(error) from None
+
     def resident(self) -> int:
         """Return the bytes that the process takes."""
         return self._watchdog.resident()

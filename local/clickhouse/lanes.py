@@ -12,11 +12,17 @@ class Lane:
     """`at_once` turns, each with a thread; `waiting` more wait for up to `patience_s` seconds. For one event loop."""
 
     def __init__(self, name: str, *, at_once: int, waiting: int, patience_s: float) -> None:
-        self._name = name
+        self.name = name
         self._at_once, self._most_waiting, self._patience_s = at_once, waiting, patience_s
         self._turns = asyncio.Semaphore(at_once)
         self._waiting = 0
+        self._running = 0
         self.threads = ThreadPoolExecutor(at_once, thread_name_prefix=f"engine-{name}")
+
+    @property
+    def busy(self) -> tuple[int, int]:
+        """How many turns are held, and how many are waited for."""
+        return self._running, self._waiting
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -31,9 +37,11 @@ class Lane:
             raise self._full(f"none ended within {self._patience_s:g} s") from None
         finally:
             self._waiting -= 1
+        self._running += 1
         try:
             yield
         finally:
+            self._running -= 1
             self._turns.release()
 
     def close(self) -> None:
@@ -41,5 +49,5 @@ class Lane:
         self.threads.shutdown(wait=True)
 
     def _full(self, why: str) -> Exception:
-        text = f"{self._name}: {self._at_once} statements run at once, and {why}; ask again in a moment."
+        text = f"{self.name}: {self._at_once} statements run at once, and {why}; ask again in a moment."
         return refusal(TOO_MANY_SIMULTANEOUS_QUERIES, "TOO_MANY_SIMULTANEOUS_QUERIES", text)

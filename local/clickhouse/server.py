@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import os
+import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
@@ -23,13 +24,15 @@ from local.clickhouse.errors import (
 )
 from local.clickhouse.exchange import Exchange
 from local.clickhouse.lanes import Lane
+from local.clickhouse.metrics import FrontMetrics
 from local.clickhouse.needs import Needs
 from local.clickhouse.protocol import Request
 from local.clickhouse.sessions import Sessions
 from schema.loopback import foreign
+from schema.served import PATHS, Told
 from schema.served_tls import Served
+from schema.tally import CLIENT_WENT_AWAY, Requests
 
-_CLIENT_WENT_AWAY = 499
 # Whoever goes on with what is refused, or with a body that does not end, costs the event loop no more than this allows.
 _REFUSED_AFTER_S, _CUT_OFF_AFTER_S = 0.02, 2.0
 _INSERTS_AT_ONCE = 8
@@ -65,11 +68,38 @@ class Front:
             for user in users
             if user.modest is not None
         }
+        self._requests = Requests()
+        self._tells = Told(
+            [FrontMetrics(self._requests, self._every_lane, engine.resident, time.time())],
+            ready=self._unanswered,
+            process=False,
+        )
+        self._telling = asyncio.Lock()
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
-        """Answer one HTTP request."""
+        """Answer one HTTP request, and count it."""
+        began_s, status = time.perf_counter(), CLIENT_WENT_AWAY
+        try:
+            response = await self._handle(http)
+            status = response.status
+        finally:
+            self._requests.add(status, time.perf_counter() - began_s)
+        return response
+
+    async def _told(self, http: web.BaseRequest) -> web.Response:
+        """Say how the front is. One answer at a time: whoever may ask without a password costs one thread."""
+        async with self._telling:
+            in_thread = asyncio.get_running_loop().run_in_executor
+            reply = await in_thread(self._reading, self._tells.reply, http.path)
+        if reply is None:
+            return web.Response(status=404)
+        return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": reply.content_type})
+
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         if response := _without_the_engine(http, self._served.names if self._served else ()):
             return response
+        if http.path in PATHS and self._served is None:
+            return await self._told(http)
         headers: dict[str, str] = {}
         body = user = None
         connection = http.protocol
@@ -77,6 +107,8 @@ class Front:
             request = protocol.parse_request(http.method, http.query.items(), http.headers)
             headers = protocol.answer_headers(request, server_name=self._name)
             user = self._authenticated(request)
+            if http.path in PATHS:  # beyond this machine, for those who have a password
+                return await self._told(http)
             if user.is_ours:
                 self.storing.add(connection)
             body = Body(http.content, request.content_encoding, self._reading)
@@ -87,15 +119,26 @@ class Front:
         except (EngineError, TimeoutError, ValueError, HttpProcessingError) as error:
             return await self._refused(http, headers, _told(error), body, user)
         except ConnectionError:
-            return web.Response(status=_CLIENT_WENT_AWAY)  # which nobody reads
+            return web.Response(status=CLIENT_WENT_AWAY)  # which nobody reads
         finally:
             self.storing.discard(connection)
 
     def close(self) -> None:
         """Wait for the threads; what still runs should have been cancelled."""
-        for lane in (*self._lanes.values(), *self._large.values(), self._inserts, self._long_inserts):
+        for lane in self._every_lane():
             lane.close()
         self._reading.shutdown(wait=True)
+
+    def _every_lane(self) -> list[Lane]:
+        return [*self._lanes.values(), *self._large.values(), self._inserts, self._long_inserts]
+
+    def _unanswered(self) -> str:
+        """Say why the engine does not answer; "" where it does."""
+        try:
+            self._engine.alive()
+        except EngineError as error:
+            return f"the engine does not answer: {error}"
+        return ""
 
     def _exchange(
         self, http: web.BaseRequest, request: Request, user: User, body: Body, headers: dict[str, str]
@@ -158,6 +201,8 @@ def _without_the_engine(http: web.BaseRequest, names: Collection[str]) -> web.Re
     bare = http.path == "/" and http.method in {"GET", "HEAD"} and not http.query_string
     if bare or http.path in {"/ping", "/replicas_status"}:
         return web.Response(text="Ok.\n")
+    if http.path in PATHS and http.method in {"GET", "HEAD"}:
+        return None
     if http.path != "/" or http.method not in {"GET", "POST"}:
         return web.Response(status=404, text=f"There is no handle {http.method} {http.path[:200]}\n")
     return None

@@ -165,6 +165,8 @@ class Meter:
             except SourceError:
                 return
             self._chassis, self._retry_ms = [], _RETRY_MS
+            if self._said.clear():
+                self._log.info("a part of a power meter can be read again")
             return
 
     def _say(self, error: ResourceError) -> None:

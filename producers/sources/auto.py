@@ -142,6 +142,8 @@ class Scout:
         for failure in failures:
             if self._reasons.is_new(failure):
                 self._log.warning(failure)
+        if not failures:
+            self._reasons.clear()
         return failures
 
 

@@ -47,6 +47,7 @@ OWNED = {
 RUNS = {
     "apache/kafka": {"/opt/kafka/bin/kafka-broker-api-versions.sh"},
     "clickhouse/clickhouse-server": {"wget"},
+    "gigawatt": {"python3"},
 }
 SERVICES = services()
 LASTING = sorted(set(SERVICES) - {"migrate"})
@@ -177,3 +178,13 @@ def test_images_are_the_versions_that_are_tried():
     assert tuple(map(int, image("grafana")[1].split(".")))[:2] >= (12, 1), (
         "the first that installs before it provisions"
     )
+
+
+@pytest.mark.parametrize("service", [name for name in LASTING if image(name)[0] == "gigawatt"])
+def test_each_of_ours_is_asked_where_it_serves(service):
+    """By what its image has, on the port that its command names."""
+    asked = SERVICES[service]["healthcheck"]["test"]
+    (port,) = re.findall(r"0\.0\.0\.0:(\d+)", " ".join(SERVICES[service]["command"]))
+
+    assert asked[:3] == ["CMD", "python3", "-c"]
+    assert f"http://127.0.0.1:{port}/readyz" in asked[3]

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import DEFAULT_CHIPS, DEFAULT_CHIPS_IN_MEMORY, Plan, fleet_of, in_thread, refuse_to_replace
+from local.stack import (
+    DEFAULT_CHIPS,
+    DEFAULT_CHIPS_IN_MEMORY,
+    Plan,
+    fleet_of,
+    in_thread,
+    refuse_to_replace,
+    simulated_fleet,
+    worker,
+)
+from schema.address import Address
 from schema.errors import GigawattError
 
 SMALL = """
@@ -81,3 +91,16 @@ def test_error_in_a_thread_is_raised_where_it_is_awaited():
 
     with pytest.raises(ValueError, match="no"):
         asyncio.run(in_thread(fail))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "served"),
+    [(None, ["off"] * 3), (Address("::1", 9810), ["[::1]:9810", "[::1]:9811", "[::1]:9812"]),
+     (Address("127.0.0.1", 0), ["127.0.0.1:0"] * 3)],
+)  # fmt: skip
+def test_each_child_serves_its_metrics_on_a_port_of_its_own(tmp_path: Path, metrics: Address | None, served: list[str]):
+    """Whatever the environment says, which is the same for all of them."""
+    plan = Plan(state=tmp_path, metrics=metrics)
+    children = [simulated_fleet(plan, 5), worker(plan, 0), worker(plan, 1)]
+
+    assert [child.argv[child.argv.index("--metrics") + 1] for child in children] == served

@@ -198,3 +198,23 @@ def test_a_client_that_failed_for_good_is_made_anew(broker, publisher):
     settle(sink)
 
     assert (sink.sent.lost, sink.sent.samples) == (8, 8)
+
+
+def test_a_loss_that_is_over_is_said_and_the_same_one_later_again(publisher):
+    """Over is what has not happened for a minute in which samples arrived."""
+    ahead_s = 0.0
+    sink = publisher(elapsed=lambda: time.monotonic() + ahead_s)
+    for _ in range(2):
+        taking, sink._connection = sink._connection, TakesNothing(sink._connection.producer)
+        for _ in range(3):
+            sink.publish(of("over", 1))
+            sink.watch()
+        sink._connection = taking
+        for _ in range(2):
+            ahead_s += 61.0
+            sink.publish(of("over", 1))
+            settle(sink)
+            sink.watch()
+
+    assert [line["event"] for line in publisher.lines] == ["samples are lost", "no samples are lost any more"] * 2
+    assert sink.sent.lost == 6

@@ -430,3 +430,52 @@ def test_two_workers_that_both_believe_to_own_a_partition_store_it_once(seed):
             await until(lambda: store.offsets == list(range(40)))
 
     asyncio.run(scenario())
+
+
+def test_a_failure_that_a_revocation_cut_off_is_over_once_anything_is_stored():
+    """It never succeeds itself: the next one of its kind must be said all the same."""
+
+    async def scenario():
+        store = MemoryStore(fails=10**6)
+        async with Run(store, MemoryLog(kept=[message(0)])) as run:
+            await run.add(message(0))
+            await until(lambda: bool(run.ingest.trouble))
+            await run.ingest.revoke()
+            store.fails = 0
+            run.ingest.assign([0])
+            await run.add(message(0))
+            await until(lambda: run.acknowledged == [0])
+            assert run.ingest.trouble == ""
+            store.fails = 1
+            await run.add(message(1))
+            await until(lambda: run.acknowledged == [0, 1])
+
+    with capture_logs() as lines:
+        asyncio.run(scenario())
+    said = [line["event"] for line in lines if line["event"].startswith(("cannot", "storing"))]
+    assert said == ["cannot store; waiting, nothing is lost", "storing again"] * 2
+
+
+def test_while_one_thing_fails_what_succeeds_beside_it_ends_nothing():
+    """Two commits at once: the one that waits is still said to wait, and once."""
+
+    async def scenario():
+        store = MemoryStore()
+        run = Run(store)
+        attempts = []
+
+        def failing() -> None:
+            attempts.append(1)
+            if len(attempts) < 3:
+                raise ConnectionError("ClickHouse is away")
+
+        waiting = asyncio.ensure_future(run.ingest._insist(failing))
+        await until(lambda: bool(attempts))
+        await run.ingest._insist(store.stored_offsets)
+        assert run.ingest.trouble == "ClickHouse is away"
+        await waiting
+        assert run.ingest.trouble == ""
+
+    with capture_logs() as lines:
+        asyncio.run(scenario())
+    assert [line["event"] for line in lines] == ["cannot store; waiting, nothing is lost", "storing again"]

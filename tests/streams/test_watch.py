@@ -39,7 +39,7 @@ class Worker:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.joined = 0
-        self.watch = Watch("nowhere:1", "log", "group", self.join, lambda: self.now_s)
+        self.watch = Watch("nowhere:1", "log", "group", self.join, clock=lambda: self.now_s)
 
     async def join(self) -> None:
         self.joined += 1

@@ -67,6 +67,19 @@ def test_labels_that_are_stored_already_are_shown_harmlessly(text):
     )
 
 
+def test_up_says_to_a_log_what_it_would_show():
+    """And draws nothing."""
+    lines, to = [], io.StringIO()
+    screen = Screen(Console(file=to, width=80, force_terminal=True), log=lines.append, line_every_s=0)
+    with screen.live():
+        screen.say("ready")
+        screen.show(summary_of("x"), [], "footer")
+
+    assert lines[0] == "ready"
+    assert len(lines) == 2
+    assert to.getvalue() == ""
+
+
 @settings(deadline=None)
 @given(hostile())
 def test_what_up_says_is_one_line(text):

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import urllib3
+from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.page.boards import LANDING_UID, load
 from dashboards.preview import Alert
@@ -214,8 +215,23 @@ def test_dashboards_are_listed_the_landing_one_first(page: str):
     assert get(f"{page}/api/boards/nothing").status == 404
 
 
-def test_health_and_summary_are_as_they_were(page: str):
-    assert get(f"{page}/healthz").data == b"ok\n"
+def test_the_page_says_how_it_is(page: str):
+    """That it lives, that the store answers, its own figures and those of fleets; its usual headers are with it."""
+    for path in ("/healthz", "/readyz"):
+        assert get(f"{page}{path}").data == b"ok\n"
+    answer = get(f"{page}/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(answer.data.decode())}
+
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert families["gigawatt_store_up"].samples[0].value == 1
+    answered = {one.labels["status"]: one.value for one in families["gigawatt_page_requests"].samples}
+    assert answered["200"] >= 2
+    assert {"gigawatt_page_running_queries", "gigawatt_fleet_power_watts", "process_cpu_seconds"} <= families.keys()
+    assert get(f"{page}/metrics", Host="rebound.example").status == 403
+
+
+def test_the_summary_is_as_it_was(page: str):
     assert get(f"{page}/summary.json").json()["total"].keys() >= {"power_w", "budget_w", "coverage"}
 
 
@@ -251,7 +267,9 @@ def test_a_store_that_is_away_is_said(all_boards: Any):
         answer = ask(address, panel=1)
         assert answer.status == 503
         assert "does not answer" in answer.json()["error"]
-        assert get(f"{address}/healthz").status == 503
+        assert get(f"{address}/healthz").status == 200
+        assert (get(f"{address}/readyz").status, b"does not answer" in get(f"{address}/readyz").data) == (503, True)
+        assert b"\ngigawatt_store_up 0.0\n" in get(f"{address}/metrics").data
         assert get(f"{address}/summary.json").status == 503
 
 

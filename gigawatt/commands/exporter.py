@@ -1,0 +1,44 @@
+"""`gigawatt exporter`."""
+
+import click
+
+from dashboards.live.alerts import AlertReader, AlertWatch
+from dashboards.live.by_method import MethodReader
+from dashboards.live.reader import SummaryReader
+from gigawatt import log, options
+from gigawatt.stopping import stop_on_signals
+from schema.address import Address
+from schema.clickhouse import connect
+from schema.terminal import say_lines
+
+_WITHIN_S = 5.0  # Prometheus waits ten by default
+
+
+@click.command()
+@options.clickhouse
+@click.option("--once", is_flag=True, help="Print the metrics and end.")
+@options.told(metrics="127.0.0.1:9812")
+def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format: str, log_level: str) -> None:
+    """Serve fleet power and the values of the alerting rules for Prometheus, read from ClickHouse.
+
+    It only reads, and serves as --metrics says. The rules for Prometheus are in dashboards/prometheus/rules.yaml.
+    """
+    from dashboards.metrics.figures import Figures  # noqa: PLC0415  `--help` need not wait for it
+    from schema.served import serving  # noqa: PLC0415  the same
+
+    summary = SummaryReader(lambda: connect(clickhouse, timeout_s=_WITHIN_S))
+    by_method = MethodReader(lambda: connect(clickhouse, timeout_s=_WITHIN_S))
+    alerts = AlertReader(lambda: connect(clickhouse, timeout_s=_WITHIN_S))
+    tells = Figures(summary.read, by_method.read, alerts.measured).told()
+    with log.logging_to_stderr(log_format, log_level):
+        if once:
+            summary.read()
+            alerts.read()
+            reply = tells.reply("/metrics")
+            say_lines(reply.body.decode() if reply else "")
+            return
+        if metrics is None:
+            raise click.UsageError("--metrics off leaves the exporter nothing to do: name a port")
+        stop = stop_on_signals()
+        with serving(metrics, tells), AlertWatch(alerts.read):
+            stop.wait()
