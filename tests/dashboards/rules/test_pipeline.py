@@ -81,6 +81,14 @@ class TestFreshnessLost:
     def test_a_pipeline_that_falls_behind_for_a_moment_does_not(self, ledger):
         assert not self.delayed(ledger, lambda second, _: 40 if 180 < second <= 210 else 1.5)
 
+    def test_a_recording_that_is_played_again_is_not_late(self, ledger):
+        """It was old already when the broker got it."""
+        assert not self.delayed(ledger, lambda *_: 5 * HOUR_S)
+
+    def test_a_recording_hides_no_pipeline_that_falls_behind(self, ledger):
+        late = {0: 5 * HOUR_S, 1: 40, 2: 40}
+        assert self.delayed(ledger, lambda second, partition: late[partition] if second > 180 else 1.5)
+
     def test_one_partition_of_three_that_falls_behind_does_not(self, ledger):
         """Its hosts are missing from the coverage of their fleets."""
         assert not self.delayed(ledger, lambda _, partition: 40 if partition == 2 else 1.5)
