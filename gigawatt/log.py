@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import click
 import structlog
 
 from schema.errors import GigawattError
@@ -46,16 +47,24 @@ def logging_to_stderr(form: str, level: str, *, verbose: bool = False, in_column
     configure(form, level, verbose=verbose, in_columns=in_columns)
     try:
         yield
-    except GigawattError as error:
+    except Exception as error:
         if form != JSON:
             raise
-        structlog.get_logger().critical(str(error))
-        sys.exit(1)
-    except Exception:
-        if form != JSON:
-            raise
-        structlog.get_logger().critical("unexpected error: a defect of Gigawatt", exc_info=True)
-        sys.exit(1)
+        line = _for_the_operator(error)
+        if line is None:
+            structlog.get_logger().critical("unexpected error: a defect of Gigawatt", exc_info=True)
+        else:
+            structlog.get_logger().critical(line)
+        sys.exit(error.exit_code if isinstance(error, click.ClickException) else 1)
+
+
+def _for_the_operator(error: Exception) -> str | None:
+    """Return the line of an error that is no defect: one of ours, of the command line, or of a server that is away."""
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, GigawattError) or type(error).__module__.split(".")[0] in _CLIENTS:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return None
 
 
 def log_to_stderr() -> None:

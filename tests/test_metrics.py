@@ -1,5 +1,6 @@
 """docs/metrics.md says what the real processes serve: every metric with its type and labels, in both directions."""
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from local.broker import Broker
 from schema.kafka import KafkaAdmin
 from tests import engine as engines
 from tests.dashboards.page.conftest import running
+from tests.gigawatt.running import gigawatt
 from tests.stack import Stack, wait_for
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text("utf-8")
@@ -94,7 +96,7 @@ def processes(stack: Stack):
         yield addresses
 
 
-def test_the_document_and_the_processes_agree(processes: dict[str, str]):
+def test_the_document_and_the_processes_agree(processes: dict[str, str], stack: Stack):
     """Whoever adds a metric adds its row, and no row is of what nobody serves; all are well and say so."""
     for process, url in processes.items():
         status, text = get(f"{url}/metrics")
@@ -113,11 +115,25 @@ def test_the_document_and_the_processes_agree(processes: dict[str, str]):
             )
             assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", ""), process
 
+    once = stack.run("exporter", "--once")
+    assert served(once.stdout).keys() == documented("exporter").keys(), once.stderr
+
+
+def test_an_exporter_that_serves_nothing_or_has_no_store_says_so():
+    silent = gigawatt("exporter", "--metrics", "off")
+    alone = gigawatt("exporter", "--once", "--log-format", "json", "--clickhouse", "http://me:secret@127.0.0.1:9")
+
+    assert (silent.returncode, "leaves the exporter nothing to do" in silent.stderr) == (2, True)
+    assert (alone.returncode, alone.stdout) == (1, "")
+    assert json.loads(alone.stderr)["event"].startswith("ClickHouse at 127.0.0.1:9 does not answer")
+    assert "secret" not in alone.stderr
+
 
 def test_a_worker_that_waits_says_for_what_and_no_secret():
     port = free_port()
-    command = [sys.executable, "-m", "gigawatt", "worker", "--clickhouse", "http://me:secret@127.0.0.1:9"]
-    process = subprocess.Popen([*command, "--metrics", str(port)], stderr=subprocess.DEVNULL)
+    told = {"GIGAWATT_METRICS": str(port), "GIGAWATT_CLICKHOUSE": "http://me:secret@127.0.0.1:9"}
+    command = [sys.executable, "-m", "gigawatt", "worker"]
+    process = subprocess.Popen(command, env=os.environ | told, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: "does not answer" in get(f"http://127.0.0.1:{port}/readyz")[1], 60)
         status, line = get(f"http://127.0.0.1:{port}/readyz")

@@ -23,6 +23,8 @@ def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format:
 
     It only reads, and serves as --metrics says. The rules for Prometheus are in dashboards/prometheus/rules.yaml.
     """
+    if metrics is None and not once:
+        raise click.UsageError("--metrics off leaves the exporter nothing to do: name a port")
     from dashboards.metrics.figures import Figures  # noqa: PLC0415  `--help` need not wait for it
     from schema.served import serving  # noqa: PLC0415  the same
 
@@ -37,8 +39,6 @@ def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format:
             reply = tells.reply("/metrics")
             say_lines(reply.body.decode() if reply else "")
             return
-        if metrics is None:
-            raise click.UsageError("--metrics off leaves the exporter nothing to do: name a port")
         stop = stop_on_signals()
         with serving(metrics, tells), AlertWatch(alerts.read):
             stop.wait()

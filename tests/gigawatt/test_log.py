@@ -62,6 +62,17 @@ def test_a_defect_is_an_object_with_its_traceback():
     assert "KeyError: 'http://node/k'" in last["exception"]
 
 
+@pytest.mark.parametrize(
+    ("error", "status"), [("click.UsageError('no http://me:secret@node')", 2), ("kafka.errors.KafkaError('no')", 1)]
+)
+def test_an_error_that_is_no_defect_is_one_line(error, status):
+    """Of the command line, or of a server that went away."""
+    found, (*_, last) = lines_of("import click, kafka.errors\n" + PROGRAM.format(error=error))
+
+    assert (found, last["level"], "exception" in last) == (status, "critical", False)
+    assert "no" in last["event"]
+
+
 def test_what_is_told_with_an_event_is_harmless_in_json_too():
     to = io.StringIO()
     logger = structlog.wrap_logger(structlog.PrintLogger(to), processors=log.json_processors())
