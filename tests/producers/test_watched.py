@@ -106,12 +106,13 @@ def test_a_broker_that_acknowledges_nothing_is_away_until_it_does(reading):
 
 def test_every_figure_of_a_sink_is_shown(reading):
     """By the table in producers/metrics.py: add a line there, and one to docs/metrics.md."""
-    for number, field in enumerate(vars(Sent()), 1):
+    fields = [field for field, value in vars(Sent()).items() if not isinstance(value, Counter)]
+    for number, field in enumerate(fields, 1):
         setattr(reading.sink.sent, field, number)
     found = figures(reading)
 
     assert set(SENT) == set(vars(Sent()))
-    for number, field in enumerate(vars(Sent()), 1):
+    for number, field in enumerate(fields, 1):
         assert found[SENT[field].name + "_total" * SENT[field].counter] == number
 
 
