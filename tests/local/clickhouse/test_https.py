@@ -1,5 +1,7 @@
 """Over https, with three users: each has a password and its rights, and the certificate may be renewed."""
 
+import asyncio
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ import trustme
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from dashboards.page.queries import Prepared
+from dashboards.page.store import Store as PageStore
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.clickhouse_errors import in_words
 from schema.migrate import load, migrate
@@ -177,6 +181,25 @@ def test_an_authority_that_was_renewed_is_believed_by_who_asks_already(client, o
     own.renew(authority.issue_cert(*NAMES))
 
     assert in_words(raised.value).startswith("ClickHouse shows a certificate that is not to be trusted")
+
+
+@pytest.mark.usefixtures("client")
+def test_the_page_asks_as_who_reads(front, named):
+    """With the password and the authority of the moment; where it does not believe, it says so in one line."""
+    url = f"https://{READING.user}@{HERE}:{front.port}"
+    file = {PASSWORD_FILE: str(password_file(front.path, READING.user))}
+
+    async def asked(environment):
+        store = PageStore(url, environment=environment)
+        try:
+            return await store.run(Prepared("A", 1, "SELECT toUInt8(getSetting('readonly')) AS held"))
+        finally:
+            await store.close()
+
+    assert json.loads(asyncio.run(asked(named | file)).body)["data"] == {"held": [2]}
+    assert "Authentication failed" in asyncio.run(asked(named)).error
+    with pytest.raises(ClickHouseAwayError, match="shows a certificate that is not to be trusted"):
+        asyncio.run(asked(file))
 
 
 @pytest.mark.parametrize(
