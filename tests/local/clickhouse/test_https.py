@@ -168,6 +168,24 @@ def test_a_certificate_that_was_renewed_is_shown_to_the_next(front, client, own,
     own.renew(authority.issue_cert(*NAMES))
 
 
+def test_a_renewed_certificate_may_lie_elsewhere(fronts, authority, tmp_path):
+    """As who renews them keeps them: the name is a link, which then leads to another file beside the first one."""
+    for folder in ("live", "archive"):
+        (tmp_path / folder).mkdir()
+    first, second = (files(authority.issue_cert(HERE), tmp_path / "archive", f"store{number}") for number in (1, 2))
+    certificate, key = tmp_path / "live" / "store.pem", tmp_path / "live" / "store.key"
+    certificate.symlink_to(first.certificate)
+    key.symlink_to(first.key)
+    running = fronts(tmp_path / "data", "--tls-certificate", str(certificate), "--tls-key", str(key))
+    seen = ssl.get_server_certificate((HERE, running.port))
+    for link, target in ((key, second.key), (certificate, second.certificate)):
+        link.unlink()
+        link.symlink_to(target)
+
+    assert ssl.get_server_certificate((HERE, running.port)) != seen
+    running.stop()
+
+
 def test_an_authority_that_was_renewed_is_believed_by_who_asks_already(client, own, authority, named):
     """A worker that runs believes the new one with its next connection."""
     other = trustme.CA()
