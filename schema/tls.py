@@ -96,7 +96,8 @@ def error_in(error: BaseException) -> ssl.SSLError | None:
     seen: list[BaseException] = []
     while todo:
         one = todo.pop(0)
-        if isinstance(one, ssl.SSLError):
+        # aiohttp's own errors are of these kinds, too, and know nothing of what happened: the library's is their cause.
+        if isinstance(one, ssl.SSLError) and type(one).__module__ == "ssl":
             return one
         seen.append(one)
         inside = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)

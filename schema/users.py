@@ -15,7 +15,7 @@ from schema.errors import GigawattError
 from schema.rights import ROLES, Role
 
 _SALT_BYTES: Final = 32
-_DENIED: Final = "Code: 497."
+_DENIED, _IN_A_FILE = "Code: 497.", "Code: 495."
 
 
 def read_passwords(directory: Path, roles: Sequence[Role] = ROLES) -> dict[str, str]:
@@ -46,8 +46,13 @@ def make_users(
         except DatabaseError as error:
             if _DENIED in str(error):
                 raise GigawattError(
-                    f"ClickHouse does not let this user make users: run it as one who may grant what it gives "
-                    f"(access_management in the server's users.xml), by GIGAWATT_CLICKHOUSE; {why(error)}"
+                    "ClickHouse does not let this user make users: name in GIGAWATT_CLICKHOUSE one who may, and who may "
+                    "do what they may (access_management in the server's users.xml)"
+                ) from error
+            if _IN_A_FILE in str(error):
+                raise GigawattError(
+                    f"the user {role.user} stands in a file of the ClickHouse server, which SQL cannot change: take it out "
+                    "of users.xml or users.d there, and run this again"
                 ) from error
             raise GigawattError(f"ClickHouse cannot make the user {role.user} ({why(error)})") from error
         said(f"user {role.user}: {role.runs.replace('`', '')}")

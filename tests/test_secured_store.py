@@ -43,11 +43,11 @@ class Secured:
             "GIGAWATT_CLICKHOUSE_PASSWORD_FILE": str(password_file(self.front.path, "" if user == OWNER else user)),
         }
 
-    def run(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, user: str, *arguments: str, within_s: float = 240) -> subprocess.CompletedProcess[str]:
         """Run a command of ours as a user, to its end."""
         return subprocess.run(
             [sys.executable, "-m", "gigawatt", *arguments], env=os.environ | self.env(user), capture_output=True,
-            text=True, check=False, timeout=240,
+            text=True, check=False, timeout=within_s,
         )  # fmt: skip
 
     def stored(self) -> int:
@@ -101,6 +101,14 @@ def test_the_fleet_is_live(running: Secured):
 
     assert json.loads(done.stdout)["total"]["power_w"] > 0, done.stderr
     assert "without an answer" not in done.stdout
+
+
+@pytest.mark.timeout(900)
+def test_every_query_of_the_boards_and_rules_is_answered(running: Secured):
+    done = running.run(READING.user, "dashboards", "check", within_s=800)
+
+    assert done.returncode == 0, done.stdout
+    assert "all well" in done.stdout
 
 
 def test_every_joule_is_stored_once(running: Secured):

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,11 +46,13 @@ class Answer:
 class Store:
     """ClickHouse at `url` (with its user), for one event loop. At most `at_once` statements run, `waiting` wait."""
 
-    def __init__(self, url: str, *, at_once: int = 4, waiting: int = 256) -> None:
+    def __init__(
+        self, url: str, *, at_once: int = 4, waiting: int = 256, environment: Mapping[str, str] = os.environ
+    ) -> None:
         parts = clickhouse_address(url)
         self._address = address_of(parts)
         self._url = f"{parts.scheme}://{self._address}/"
-        self._login, self._trust = login_of(parts), trust_of(parts)
+        self._login, self._trust = login_of(parts, environment), trust_of(parts, environment)
         self._turns = asyncio.Semaphore(at_once)
         self._at_once = at_once
         self._most = self._room = at_once + waiting

@@ -2,13 +2,15 @@
 
 import hashlib
 import re
+from dataclasses import dataclass, field
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from schema.errors import GigawattError
 from schema.passwords import password_of
 from schema.rights import ROLES
-from schema.users import read_passwords, statements
+from schema.users import make_users, read_passwords, statements
 from tests.gigawatt.running import gigawatt
 
 SECRET = "hunter2 or 'so"  # noqa: S105  of nobody
@@ -67,6 +69,42 @@ def test_an_empty_file_is_told(words):
     (words / ROLES[1].user).write_text("\n")
     with pytest.raises(GigawattError, match=f"{ROLES[1].user} holds no password"):
         read_passwords(words)
+
+
+@dataclass
+class Refusing:
+    """A client whose ClickHouse refuses everything, and keeps what it was asked."""
+
+    why: str
+    asked: list[str] = field(default_factory=list)
+
+    def command(self, statement):
+        self.asked.append(statement)
+        raise DatabaseError(self.why)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (
+            "Code: 497. DB::Exception: default: Not enough privileges.",
+            "does not let this user make users: name in GIG",
+        ),
+        ("Code: 495. DB::Exception: Cannot update user `grafana` in users_xml", "stands in a file of the ClickHouse"),
+        (
+            "Code: 514. DB::Exception: Could not insert user `gigawatt`",
+            "ClickHouse cannot make the user gigawatt (Code: 514",
+        ),
+    ],
+)
+def test_why_a_user_is_not_made_is_told(words, why, said):
+    """In one line, and nothing more is tried."""
+    client = Refusing(why)
+    with pytest.raises(GigawattError, match=re.escape(said)) as raised:
+        make_users(client, read_passwords(words))
+
+    assert len(client.asked) == 1
+    assert SECRET not in str(raised.value)
 
 
 def test_who_may_not_make_users_is_told(either, words):

@@ -1,5 +1,7 @@
 """Over https, with three users: each has a password and its rights, and the certificate may be renewed."""
 
+import asyncio
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ import trustme
 import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from dashboards.page.queries import Prepared
+from dashboards.page.store import Store as PageStore
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.clickhouse_errors import in_words
 from schema.migrate import load, migrate
@@ -164,6 +168,24 @@ def test_a_certificate_that_was_renewed_is_shown_to_the_next(front, client, own,
     own.renew(authority.issue_cert(*NAMES))
 
 
+def test_a_renewed_certificate_may_lie_elsewhere(fronts, authority, tmp_path):
+    """As who renews them keeps them: the name is a link, which then leads to another file beside the first one."""
+    for folder in ("live", "archive"):
+        (tmp_path / folder).mkdir()
+    first, second = (files(authority.issue_cert(HERE), tmp_path / "archive", f"store{number}") for number in (1, 2))
+    certificate, key = tmp_path / "live" / "store.pem", tmp_path / "live" / "store.key"
+    certificate.symlink_to(first.certificate)
+    key.symlink_to(first.key)
+    running = fronts(tmp_path / "data", "--tls-certificate", str(certificate), "--tls-key", str(key))
+    seen = ssl.get_server_certificate((HERE, running.port))
+    for link, target in ((key, second.key), (certificate, second.certificate)):
+        link.unlink()
+        link.symlink_to(target)
+
+    assert ssl.get_server_certificate((HERE, running.port)) != seen
+    running.stop()
+
+
 def test_an_authority_that_was_renewed_is_believed_by_who_asks_already(client, own, authority, named):
     """A worker that runs believes the new one with its next connection."""
     other = trustme.CA()
@@ -177,6 +199,25 @@ def test_an_authority_that_was_renewed_is_believed_by_who_asks_already(client, o
     own.renew(authority.issue_cert(*NAMES))
 
     assert in_words(raised.value).startswith("ClickHouse shows a certificate that is not to be trusted")
+
+
+@pytest.mark.usefixtures("client")
+def test_the_page_asks_as_who_reads(front, named):
+    """With the password and the authority of the moment; where it does not believe, it says so in one line."""
+    url = f"https://{READING.user}@{HERE}:{front.port}"
+    file = {PASSWORD_FILE: str(password_file(front.path, READING.user))}
+
+    async def asked(environment):
+        store = PageStore(url, environment=environment)
+        try:
+            return await store.run(Prepared("A", 1, "SELECT toUInt8(getSetting('readonly')) AS held"))
+        finally:
+            await store.close()
+
+    assert json.loads(asyncio.run(asked(named | file)).body)["data"] == {"held": [2]}
+    assert "Authentication failed" in asyncio.run(asked(named)).error
+    with pytest.raises(ClickHouseAwayError, match="shows a certificate that is not to be trusted"):
+        asyncio.run(asked(file))
 
 
 @pytest.mark.parametrize(
