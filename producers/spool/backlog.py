@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from producers.spool import record as records
+from producers.spool.mark import Mark
 from producers.spool.record import Record
 from producers.spool.segment import Segment
 
@@ -20,6 +21,10 @@ class Entry:
     record: Record
     segment: Segment | None
     end: int = 0
+
+    def identity(self, mark: Mark) -> str:
+        """Return what a message's header calls its spool: what its file does, which may be older than the mark."""
+        return (self.segment.identity.hex() if self.segment is not None else "") or mark.identity
 
 
 class Backlog:

@@ -22,9 +22,9 @@ class Mark:
     All before number `low` are settled: delivered, or dropped. None after `handed` was given to a Kafka client, unless
     the machine was started again since. Those handed went to the topic of `log_id` by its number of `partitions`, the
     last of the list or one before it; in each, what is not settled lies at the offset that `places` says or after it.
-    `ahead_ms` is how far the broker's clock is ahead of ours, None where the topic does not have its times. `dropped`
-    counts samples by reason since the spool was made; `gone` are files that were dropped and counted, whether they are
-    there or not.
+    `ahead_ms` is how far the broker's clock is ahead of ours, None where the topic does not have its times. Since the
+    spool was made, `dropped` counts samples by reason, and `damaged` the messages that could not be read; `gone` and
+    `noted` are files of which the samples are counted as dropped, and those of which the damage is.
     """
 
     identity: str
@@ -37,7 +37,9 @@ class Mark:
     boot: str = ""
     closed: bool = False
     dropped: dict[str, int] = field(default_factory=dict)
+    damaged: int = 0
     gone: list[int] = field(default_factory=list)
+    noted: list[int] = field(default_factory=list)
 
     def goes_to(self, log_id: str, partitions: int, *, anew: bool) -> bool:
         """Note where the next messages go, only there if `anew`; say whether that is something new."""

@@ -19,8 +19,12 @@ _SET_ASIDE = 4
 
 @dataclass
 class Opened:
-    """What was found: the files with something that waits, oldest first; `next_number` is above all ever given."""
+    """What was found: the files with something that waits, oldest first; `next_number` is above all ever given.
 
+    The directory is another process's once `lock_fd` is closed.
+    """
+
+    lock_fd: int
     mark_file: MarkFile
     mark: Mark
     segments: list[Segment]
@@ -46,8 +50,16 @@ def lock(directory: Path) -> int:
 
 
 def read(directory: Path, boot: str | None = None) -> Opened:
-    """Read what is there. Raises `OSError` when the directory cannot be read."""
-    boot = boot_id() if boot is None else boot
+    """Take the directory and read what is there. Raises `GigawattError` when another has it, or it cannot be used."""
+    held = lock(directory)
+    try:
+        return _read(directory, held, boot_id() if boot is None else boot)
+    except OSError as error:
+        os.close(held)
+        raise GigawattError(f"spool {directory} cannot be read: {error.strerror}") from error
+
+
+def _read(directory: Path, held: int, boot: str) -> Opened:
     mark_file = MarkFile(directory / "mark")
     found = mark_file.load()
     mark = found or Mark(secrets.token_hex(IDENTITY_BYTES))
@@ -60,14 +72,17 @@ def read(directory: Path, boot: str | None = None) -> Opened:
     if not waiting:
         mark.low = highest + 1
     mark.boot, mark.closed, mark.gone = boot, False, []
+    mark.damaged += damaged
+    mark.noted = [segment.first for segment in waiting if segment.damaged]
     next_number = ((highest >> _RUN_BITS) + 1) << _RUN_BITS
-    return Opened(mark_file, mark, waiting, next_number, damaged)
+    return Opened(held, mark_file, mark, waiting, next_number, damaged)
 
 
 def _segments(directory: Path, mark: Mark, *, known: bool) -> tuple[list[Segment], int]:
-    """Return the files of this spool and how many of their records cannot be read; what has nothing left is removed.
+    """Return the files of this spool, and how many of their records cannot be read that no process counted before.
 
-    Where the mark is `known`, the file of another spool is set aside as one that cannot be read.
+    What has nothing left is removed. Where the mark is `known`, the file of another spool is set aside as one that
+    cannot be read.
     """
     kept: list[Segment] = []
     damaged = 0
@@ -85,7 +100,7 @@ def _segments(directory: Path, mark: Mark, *, known: bool) -> tuple[list[Segment
             segment.damaged, segment.pending = segment.damaged + segment.pending, 0
         else:
             kept.append(segment)
-        damaged += segment.damaged
+        damaged += segment.damaged if segment.first not in mark.noted else 0
         if not segment.pending:
             segment.remove()
     for path in sorted(directory.glob(f"*{DAMAGED_SUFFIX}"))[:-_SET_ASIDE]:

@@ -119,7 +119,7 @@ class SpoolPublisher:
                 self._log.info("the broker is back", waiting_samples=self.sent.spooled)
                 self._dropped.clear()
             self._away = away
-        trouble = self._spool.trouble()
+        trouble = self._spool.files.trouble
         if trouble is not None and self._trouble is None:
             self._log.error("the spool's disk takes nothing: samples are kept in memory", reason=trouble)
         if trouble is None and self._trouble is not None:
@@ -223,7 +223,7 @@ class SpoolPublisher:
         except ValueError:
             self._spool.drop(record.number, DAMAGED)
             return
-        headers = [_CONTENT_TYPE, (HEADER, header_value(self._spool.identity(entry), record.number))]
+        headers = [_CONTENT_TYPE, (HEADER, header_value(entry.identity(self._spool.mark), record.number))]
         try:
             future = connection.producer.send(
                 self._topic, value, record.key, headers, partition_of(record.key, partitions), record.time_ms

@@ -22,7 +22,6 @@ from producers.spool.files import SEGMENT_BYTES, Files, sync
 from producers.spool.flight import NOWHERE, Flight, Place
 from producers.spool.record import Record
 from producers.spool.terms import DAMAGED, FULL, MEMORY, OLD, STOPPED, UNKNOWN, Doubt
-from schema.errors import GigawattError
 
 WINDOW_BYTES: Final = 2**20
 """So much is handed to the Kafka client at once, or one message."""
@@ -41,12 +40,8 @@ class Spool:
         now: Callable[[], float] = time.time,
         boot: str | None = None,
     ) -> None:
-        self._lock_fd = opening.lock(directory)
-        try:
-            found = opening.read(directory, boot)
-        except OSError as error:
-            os.close(self._lock_fd)
-            raise GigawattError(f"spool {directory} cannot be read: {error.strerror}") from error
+        found = opening.read(directory, boot)
+        self._lock_fd = found.lock_fd
         self.sent = Sent()
         self.sent.damaged = found.damaged
         self.mark = found.mark
@@ -56,7 +51,7 @@ class Spool:
         self._window_bytes = min(WINDOW_BYTES, bounds.disk_bytes // 4)
         self._mark_file, self._mark_dirty = found.mark_file, True
         self._next = found.next_number
-        self._files = Files(
+        self.files = Files(
             directory,
             bytes.fromhex(self.mark.identity),
             found.segments,
@@ -80,7 +75,7 @@ class Spool:
             if not self._make_room(len(value)):
                 self._refuse(FULL, samples)
                 return
-            segment = self._files.write(record)
+            segment = self.files.write(record)
             if segment is not None:
                 self._backlog.add(Entry(record, segment, segment.size))
             elif self._memory_bytes + len(value) > self._bounds.memory_bytes:
@@ -100,26 +95,22 @@ class Spool:
     def _make_room(self, size: int) -> bool:
         """Drop the oldest files until there is room, and those too old; never what was handed over and may arrive."""
         oldest_ms = int((self._now() - self._bounds.age_s) * 1000)
-        for segment in [one for one in self._files.segments if one.first > self.mark.handed and one.pending]:
+        for segment in [one for one in self.files.segments if one.first > self.mark.handed and one.pending]:
             too_old = segment.newest_ms < oldest_ms
-            if too_old or self._files.size() + size > self._bounds.disk_bytes:
+            if too_old or self.files.size() + size > self._bounds.disk_bytes:
                 self._backlog.forget(segment)
-                self._files.drop(segment)
+                self.files.drop(segment)
                 self.mark.gone = [*self.mark.gone[-_SEGMENTS:], segment.first]
                 self.lose(OLD if too_old else FULL, segment.samples)
                 self._write_mark()  # first, so that a next process does not count them again
                 segment.remove()
-        return self._files.size() + size <= self._bounds.disk_bytes
-
-    def trouble(self) -> str | None:
-        """Return why the disk takes nothing; None while it does."""
-        return self._files.trouble
+        return self.files.size() + size <= self._bounds.disk_bytes
 
     def waiting_bytes(self) -> int:
         """Return the bytes that wait, on disk and in memory; 0 when nothing does."""
         with self.changed:
-            waits = any(segment.pending for segment in self._files.segments)
-            return self._memory_bytes + (self._files.size() if waits else 0)
+            waits = any(segment.pending for segment in self.files.segments)
+            return self._memory_bytes + (self.files.size() if waits else 0)
 
     def rewind(self) -> None:
         """Take back what was handed over and is not settled: a client that failed does not say whether it arrived."""
@@ -138,14 +129,9 @@ class Spool:
                 if record.number > self.mark.handed:
                     break
                 if not self._flight.is_settled(record.number):
-                    found.append(Doubt(record.number, self.identity(entry), record.key, record.time_ms))
+                    found.append(Doubt(record.number, entry.identity(self.mark), record.key, record.time_ms))
             self._backlog.rewind(in_memory)
             return found
-
-    def identity(self, entry: Entry) -> str:
-        """Return what a message's header calls this spool: that of its file, which may be older than the mark."""
-        named = entry.segment.identity.hex() if entry.segment is not None else ""
-        return named or self.mark.identity
 
     def judge(self, verdicts: Mapping[int, Place | None]) -> None:
         """Say of messages in doubt that they arrived, at a partition and offset, or that it cannot be known (None)."""
@@ -245,12 +231,13 @@ class Spool:
         low = self.mark.low = self._flight.low
         self._mark_dirty = True
         self.mark.lies_after(after)
-        segments = self._files.segments
-        while segments and segments[0].last < low and not self._files.is_written(segments[0]):
+        segments = self.files.segments
+        while segments and segments[0].last < low and not self.files.is_written(segments[0]):
             segment = segments.pop(0)
             if segment.pending:  # passed over, for it could not be read
                 segment.damaged += segment.pending
                 self.sent.damaged += segment.pending
+                self.mark.damaged += segment.pending
                 self.lose(DAMAGED, segment.samples)
             segment.remove()
 
@@ -268,7 +255,7 @@ class Spool:
             self._mark_file.write(self.mark)
             self._mark_dirty = False
         except OSError as error:
-            self._files.failed(error)
+            self.files.failed(error)
 
     def _keep(self) -> None:
         while not self._closed.wait(_SYNC_S):
@@ -276,16 +263,16 @@ class Spool:
 
     def _sync(self) -> None:
         with self.changed:
-            descriptors = self._files.unsynced()
+            descriptors = self.files.unsynced()
             if self._mark_dirty:
                 self._write_mark()
             self._count_spooled()
         if (failure := sync(descriptors)) is not None:
             with self.changed:
-                self._files.failed(failure)
+                self.files.failed(failure)
 
     def _count_spooled(self) -> None:
-        self.sent.spooled = sum(segment.samples for segment in self._files.segments)
+        self.sent.spooled = sum(segment.samples for segment in self.files.segments)
 
     def close(self) -> None:
         """Leave what waits on disk to the next process; what is in memory alone is dropped and counted."""
@@ -295,9 +282,9 @@ class Spool:
             self._closed.set()
             if self._memory_samples:
                 self.lose(STOPPED, self._memory_samples)
-            self._files.end()
-            for segment in [one for one in self._files.segments if not one.pending]:
-                self._files.drop(segment)
+            self.files.end()
+            for segment in [one for one in self.files.segments if not one.pending]:
+                self.files.drop(segment)
                 segment.remove()
             self.changed.notify_all()
         self._keeper.join()

@@ -22,8 +22,8 @@ def kill(spool):
     spool._closed.set()
     spool._keeper.join()
     spool._mark_file.close()
-    spool._files.end()
-    for descriptor in (spool._lock_fd, *spool._files._unsynced):
+    spool.files.end()
+    for descriptor in (spool._lock_fd, *spool.files._unsynced):
         os.close(descriptor)
 
 
@@ -43,7 +43,7 @@ class Log:
         self.messages = []
 
     def arrive(self, spool, entry):
-        self.messages.append((spool.identity(entry), entry.record.number, named(entry)))
+        self.messages.append((entry.identity(spool.mark), entry.record.number, named(entry)))
         return len(self.messages) - 1
 
     def look(self, spool):
@@ -196,6 +196,23 @@ def test_a_torn_record_is_counted_and_costs_no_other(tmp_path):
 
     assert log.payloads() == [0, 1, 2, 3]
     assert after.sent.damaged == 1
+
+
+def test_what_is_damaged_is_counted_by_one_process_alone(tmp_path):
+    """However many read its file before it can be deleted."""
+    spool = Spool(tmp_path, BOUNDS)
+    for number in range(5):
+        spool.append(KEY, 8, value(number))
+    kill(spool)
+    (file,) = tmp_path.glob("*.spool")
+    os.truncate(file, file.stat().st_size - 7)
+    counted = []
+    for _ in range(3):
+        again = Spool(tmp_path, BOUNDS)
+        counted.append((again.sent.damaged, again.mark.damaged))
+        kill(again)
+
+    assert counted == [(1, 1), (0, 1), (0, 1)]
 
 
 def test_a_damaged_file_is_set_aside_and_the_rest_is_sent(tmp_path):
@@ -378,10 +395,10 @@ def test_while_the_disk_takes_nothing_messages_wait_in_memory(tmp_path):
     with files_of_at_most(600):
         for number in range(1, 100):
             spool.append(KEY, 8, value(number))
-        trouble = spool.trouble()
-    spool._files._again_s = 0.0
+        trouble = spool.files.trouble
+    spool.files._again_s = 0.0
     spool.append(KEY, 8, value(100))
-    mended = spool.trouble()
+    mended = spool.files.trouble
     send_all(spool, log)
     spool.close()
     kept = len(log.messages) - 1
@@ -413,4 +430,4 @@ def test_a_disk_without_room_for_the_mark_stops_nothing(tmp_path):
         spool.close()
 
     assert log.payloads() == [0, 1, 2]
-    assert spool.trouble() == "File too large"
+    assert spool.files.trouble == "File too large"
