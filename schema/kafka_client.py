@@ -3,9 +3,9 @@
 Read in kafka-python 3.0.12: what a broker says to a login goes to the client's log alone, and its constructor raises
 that it timed out; an answer is thrown away when the broker closes the connection right after it, as after a wrong
 password; a handshake is waited for without end, and leaves its socket open when it fails; a constructor that raises
-leaves its sockets and its thread; a password is kept for as long as the client lives; SCRAM gets a user's name as it is,
-where `,` and `=` have a meaning; after a refused login it does not wait before the next one. A client is made through its
-`kafka_client` setting, so no secret is among settings that it might log.
+leaves its sockets and its thread; a password is kept for as long as the client lives; SCRAM gets a user's name as it
+is, where `,` and `=` have a meaning; after a refused login it does not wait before the next one. A client is made
+through its `kafka_client` setting, so no secret is among settings that it might log.
 """
 
 import ssl

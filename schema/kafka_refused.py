@@ -51,6 +51,8 @@ def missing_right(access: KafkaAccess, operation: str, resource: str) -> str:
 def refusal(error: BaseException, access: KafkaAccess) -> str:
     """Say why a connection was refused; "" where that is not known, as of a broker that is away."""
     chain = list(_chain(error))
+    if any(isinstance(one, (errors.KafkaTimeoutError, errors.RequestTimedOutError)) for one in chain):
+        return ""  # nobody answered
     for one in chain:
         if isinstance(one, GigawattError):  # a file of ours that cannot be read any more
             return str(one)

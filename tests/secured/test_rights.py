@@ -69,7 +69,7 @@ class Person:
     def read(self, topic: str) -> None:
         consumer = self._client(KafkaConsumer, group_id=None, auto_offset_reset="earliest")
         try:
-            if consumer.partitions_for_topic(topic) is None:
+            if not consumer.partitions_for_topic(topic):
                 raise AuthorizationError("it is not seen")
             consumer.assign([TopicPartition(topic, 0)])
             for _ in range(40):

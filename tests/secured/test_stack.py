@@ -71,8 +71,8 @@ def commands(secured: Secured, engine: Engine, tmp_path: Path) -> Commands:
 
 
 def publish(commands: Commands) -> None:
-    """Publish one sample of each chip, as the producer's principal."""
-    done = commands.run("producer", "produce", "simulated", "--chips", str(CHIPS), "--once")
+    """Publish a sample of each chip, as the producer's principal."""
+    done = commands.run("producer", "produce", "simulated", "--chips", str(CHIPS), "--cadence", "1", "--once")
     assert done.returncode == 0, done.stderr
 
 
