@@ -248,3 +248,16 @@ def test_no_password_stands_in_the_process_list(front):
 
     assert len(set(words)) == 3
     assert not [word for word in words if word in shown]
+
+
+def test_metrics_are_for_those_who_have_a_password(front, authority, tmp_path):
+    """Of a front for this machine alone they need none (tests/test_metrics.py)."""
+    at, pool = f"https://{HERE}:{front.port}", urllib3.PoolManager(ca_certs=str(ca_file(authority, tmp_path)))
+
+    def status(path: str, user: str, password: str) -> int:
+        headers = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
+        return pool.request("GET", at + path, headers=headers, retries=False).status
+
+    password = password_file(front.path, READING.user).read_text().strip()
+    for path in ("/metrics", "/healthz", "/readyz"):
+        assert (status(path, READING.user, "wrong"), status(path, READING.user, password)) == (403, 200)
