@@ -81,11 +81,14 @@ def unreachable(address: str, error: BaseException, *, secure: bool) -> str:
         )
     if said := _of_tls(error):
         return f"ClickHouse at {address} {said}"
-    if not secure and _NO_ANSWER.search(text):
-        return (
-            f"ClickHouse at {address} broke the connection without an answer: does it speak https there? "
-            f"write https:// in {ADDRESS_VARIABLE}"
+    if _NO_ANSWER.search(text):
+        # Some servers say nothing where they do not take a certificate.
+        hint = (
+            f"does it want to know who asks ({FILES.certificate}), or somebody else?"
+            if secure
+            else f"does it speak https there? write https:// in {ADDRESS_VARIABLE}"
         )
+        return f"ClickHouse at {address} broke the connection without an answer: {hint}"
     return f"ClickHouse at {address} does not answer ({why(error)}); start it, or name another with {ADDRESS_VARIABLE}"
 
 

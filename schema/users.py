@@ -46,13 +46,13 @@ def make_users(
         except DatabaseError as error:
             if _DENIED in str(error):
                 raise GigawattError(
-                    "ClickHouse does not let this user make users: name in GIGAWATT_CLICKHOUSE one who may, and who may "
-                    "do what they may (access_management in the server's users.xml)"
+                    "ClickHouse does not let this user make users: name in GIGAWATT_CLICKHOUSE one who may, and has "
+                    "their rights (access_management in the server's users.xml)"
                 ) from error
             if _IN_A_FILE in str(error):
                 raise GigawattError(
-                    f"the user {role.user} stands in a file of the ClickHouse server, which SQL cannot change: take it out "
-                    "of users.xml or users.d there, and run this again"
+                    f"the user {role.user} stands in a file of the ClickHouse server, which SQL cannot change: take it "
+                    "out of users.xml or users.d there, and run this again"
                 ) from error
             raise GigawattError(f"ClickHouse cannot make the user {role.user} ({why(error)})") from error
         said(f"user {role.user}: {role.runs.replace('`', '')}")

@@ -212,7 +212,7 @@ def _only_for_us(outside: Outside | None) -> Middleware:
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        names = outside.served.names if outside else ()
+        names = outside.served.names | {outside.address.lower()} if outside else ()
         if why := foreign(request.headers, links=request.method == "GET", names=names):
             text = f"This page is served to this machine alone: {why}.\n"
             return web.Response(status=403, text=text, headers=_HEADERS)

@@ -67,9 +67,10 @@ async def serve(
     engine = await asyncio.to_thread(_open_engine, path, watchdog)
     _on_signals(stop)  # again, since the engine installs handlers of its own
     watchdog.start()
-    front = Front(engine, user_table, name=name, served=served)
     context = served.context if served else None
     listeners = [(listener, context)] if outside is None else [(listener, None), (outside, context)]
+    addresses = frozenset(str(one.getsockname()[0]).lower() for one, secure in listeners if secure is not None)
+    front = Front(engine, user_table, name=name, served=served, addresses=addresses)
     try:
         async with giving_back_freed_memory(), _accepting(front, engine, listeners, grace_s):
             host, port = listener.getsockname()[:2]

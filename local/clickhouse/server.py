@@ -42,12 +42,22 @@ _LONG_INSERTS_AT_ONCE = max(2, (os.cpu_count() or 1) // 2)
 class Front:
     """Answers HTTP requests with an engine. Each user has a lane of their own, and what is stored has two.
 
-    An insert that is here as a whole never waits behind one of which more is to come.
+    An insert that is here as a whole never waits behind one of which more is to come. Other machines call it by the
+    names of the certificate that is `served`, or by one of `addresses`.
     """
 
-    def __init__(self, engine: Engine, users: tuple[User, ...], *, name: str, served: Served | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        users: tuple[User, ...],
+        *,
+        name: str,
+        served: Served | None = None,
+        addresses: frozenset[str] = frozenset(),
+    ) -> None:
         self._engine = engine
         self._served = served
+        self._addresses = addresses
         self._users = {user.name: user for user in users}
         self._name = name
         self._sessions = Sessions()
@@ -96,7 +106,7 @@ class Front:
         return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": reply.content_type})
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
-        if response := _without_the_engine(http, self._served.names if self._served else ()):
+        if response := _without_the_engine(http, self._own_names):
             return response
         if http.path in PATHS and self._served is None:
             return await self._told(http)
@@ -122,6 +132,11 @@ class Front:
             return web.Response(status=CLIENT_WENT_AWAY)  # which nobody reads
         finally:
             self.storing.discard(connection)
+
+    @property
+    def _own_names(self) -> frozenset[str]:
+        """What other machines call it: by no other name does a page reach it."""
+        return self._served.names | self._addresses if self._served else frozenset()
 
     def close(self) -> None:
         """Wait for the threads; what still runs should have been cancelled."""

@@ -8,7 +8,7 @@ import trustme
 import urllib3
 
 from schema.clickhouse import ClickHouseAwayError, connect, trust_of
-from schema.clickhouse_errors import refused
+from schema.clickhouse_errors import refused, unreachable
 from schema.errors import GigawattError
 from tests.producers.exporter import Exporter, serving
 from tests.schema.certificates import HERE, ca_file, expired, files
@@ -231,6 +231,13 @@ def test_a_password_file_without_one_is_told(tmp_path, text):
 
 def basic(user, password):
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+@pytest.mark.parametrize(("secure", "said"), [(True, "who asks"), (False, "speak https there?")])
+def test_a_connection_that_is_closed_without_a_word_is_told(secure, said):
+    closed = ValueError("('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))")
+
+    assert said in unreachable("store:8443", closed, secure=secure)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,8 @@ DESTROYING = (
     "ALTER TABLE power_sums DROP PARTITION tuple()",
     "DETACH TABLE power_sums",
     "RENAME TABLE power_sums TO mine",
+    "ALTER TABLE power_sums DROP COLUMN energy_j",
+    "ALTER TABLE power_sums CLEAR COLUMN energy_j",
 )
 OWNING = (
     "CREATE TABLE mine (a UInt8) ENGINE = MergeTree ORDER BY a",

@@ -24,7 +24,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def own(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return files(authority.issue_cert(ELSEWHERE, "page.example"), tmp_path_factory.mktemp("own"), "page")
+    return files(authority.issue_cert("page.example"), tmp_path_factory.mktemp("own"), "page")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def page(own: Files) -> Iterator[str]:
 @pytest.fixture
 def elsewhere(page: str, authority: trustme.CA, tmp_path: Path):
     """Ask from another machine."""
-    with urllib3.PoolManager(ca_certs=str(ca_file(authority, tmp_path)), retries=False) as pool:
+    ca, name = str(ca_file(authority, tmp_path)), "page.example"
+    with urllib3.PoolManager(ca_certs=ca, server_hostname=name, assert_hostname=name, retries=False) as pool:
         address = page.replace("http://127.0.0.1", f"https://{ELSEWHERE}")
         yield lambda path="/", headers=LOGIN, method="GET": pool.request(method, f"{address}{path}", headers=headers)
 
@@ -74,6 +75,8 @@ def test_with_the_password_it_answers(page, elsewhere):
     ("headers", "status"),
     [
         ({"Host": "page.example"}, 200),
+        ({"Host": ELSEWHERE}, 200),
+        ({"Host": "127.0.0.3"}, 403),
         ({"Host": "page.example:8080", "Origin": "https://page.example:8080"}, 200),
         ({"Host": "evil.example"}, 403),
         ({"Host": "page.example", "Origin": "https://evil.example"}, 403),
