@@ -1,15 +1,20 @@
 """What is found in a real topic, and what cannot be known."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 from kafka.structs import TopicPartition
 
+from local.broker import Kind, prepare
+from local.broker.kafka import free_port
 from producers.spool.look import look
 from producers.spool.mark import Mark
-from producers.spool.terms import Doubt, header_value, partition_of
+from producers.spool.terms import Doubt, NoRightError, header_value, partition_of
 from schema.errors import GigawattError
+from tests.local.broker.conftest import running
 
 IDENTITY, OTHER = "00" * 8, "11" * 8
 KEY = b"node-7"
@@ -101,3 +106,20 @@ def test_an_empty_topic_has_nothing(kafka, topic):
 def test_a_topic_that_is_missing_is_one_line(kafka):
     with pytest.raises(GigawattError, match="gigawatt migrate"):
         look(kafka.bootstrap, "nowhere", doubts(1, time_ms=0), Mark(IDENTITY))
+
+
+def test_a_producer_that_may_only_write_is_told_to_be_allowed_to_read(tmp_path):
+    """By Kafka's own authorizer; the topic is there for it, and its messages cannot be looked at."""
+    broker = prepare(tmp_path, free_port("127.0.0.1"), kind=Kind.KAFKA)
+    with Path(broker.argv[-1]).open("a", encoding="ascii") as properties:
+        properties.write("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n")
+        properties.write("allow.everyone.if.no.acl.found=true\n")
+    with running(broker):
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        admin.create_topics({"guarded": {"num_partitions": 3}})
+        topic = ResourcePattern(ResourceType.TOPIC, "guarded")
+        admin.create_acls([ACL("User:ANONYMOUS", "*", ACLOperation.WRITE, ACLPermissionType.ALLOW, topic)])
+        admin.close()
+        placed = put(broker, "guarded", 1)
+        with pytest.raises(NoRightError, match="may not read guarded: allow it"):
+            look(broker.bootstrap, "guarded", doubts(1, time_ms=placed[0].timestamp), Mark(IDENTITY, partitions=[3]))
