@@ -12,6 +12,7 @@ import yaml
 
 from gigawatt import commands as command_files
 from producers import sources
+from schema import kafka_settings
 from schema.settings import Settings
 from tests.gigawatt.running import gigawatt
 
@@ -146,7 +147,9 @@ def test_probes_ask_where_the_producer_serves():
 
 
 def test_settings_that_are_named_exist():
-    known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())}
+    known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())} | {kafka_settings.VARIABLE}
     for file in DEPLOY.iterdir():
-        words = file.read_text("utf-8").replace("=", " ").replace("\\n", " ").replace("'", " ").split()
+        words = (
+            file.read_text("utf-8").replace("=", " ").replace("\\n", " ").replace("'", " ").replace(",", " ").split()
+        )
         assert {word for word in words if word.startswith("GIGAWATT_")} <= known, file.name
