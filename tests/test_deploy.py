@@ -12,6 +12,7 @@ import yaml
 
 from gigawatt import commands as command_files
 from producers import sources
+from schema.kafka_settings import KEYS, VARIABLE, variable
 from schema.settings import Settings
 from tests.gigawatt.running import gigawatt
 
@@ -114,7 +115,7 @@ def test_the_pod_has_no_privilege_and_writes_nothing():
 
 
 def test_settings_that_are_named_exist():
-    known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())}
+    known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())} | {VARIABLE, *map(variable, KEYS)}
     for file in DEPLOY.iterdir():
         words = file.read_text("utf-8").replace("=", " ").replace("\\n", " ").replace("'", " ").split()
         assert {word for word in words if word.startswith("GIGAWATT_")} <= known, file.name
