@@ -7,13 +7,15 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kafka import errors
 
 from schema.errors import GigawattError
 from schema.kafka_access import KafkaAccess
-from schema.kafka_tokens import Token
+
+if TYPE_CHECKING:
+    from schema.kafka_tokens import Token
 
 _NAME_CODES: Final = (62, 64)
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
@@ -150,7 +152,7 @@ def _broken_off(chain: list[BaseException], access: KafkaAccess) -> str:
     return f"the broker broke off the connection: it may want {wanted}; see security.protocol" if wanted else ""
 
 
-def _token_refusal(token: Token) -> str:
+def _token_refusal(token: "Token") -> str:
     at_s = token.expired_at_s()
     why = "" if at_s is None else f"; it expired at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at_s))}"
     return f"the broker does not take the token ({token.where}){why}: see who issued it, and for whom"

@@ -172,6 +172,12 @@ def test_a_stack_of_our_own_knows_none_of_it():
     assert without_settings(environment) == {"GIGAWATT_KAFKA": "b"}
 
 
+def test_each_setting_is_written_down():
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+
+    assert [key for key in KEYS if f"`{key}`" not in page] == []
+
+
 def test_no_secret_is_in_what_is_shown_of_it():
     access = KafkaAccess.read(environment=SCRAM)
     token = token_of("sasl.oauthbearer.token.command", f"echo {SECRET}")

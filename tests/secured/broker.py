@@ -24,7 +24,7 @@ from schema.kafka_access import KafkaAccess
 from tests.local.broker.conftest import running
 
 HOST = "127.0.0.1"
-ROLES = ("producer", "spool", "worker", "migrate", "audit", "status")
+ROLES = ("producer", "spooler", "worker", "migrate", "audit", "status")
 ODD = "odd,na=me"
 """A user whose name has what SCRAM writes differently."""
 USERS = ("admin", "nobody", ODD, *ROLES)

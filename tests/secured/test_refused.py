@@ -2,20 +2,34 @@
 
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import trustme
 from kafka import KafkaProducer
+from kafka.admin import (
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePatternFilter,
+    ResourceType,
+)
 from structlog.testing import capture_logs
 
 from producers.connection import connect
+from producers.publisher import KafkaPublisher
+from producers.source import Batch
+from schema.acls import roles
 from schema.errors import GigawattError
 from schema.kafka import KafkaAdmin
 from schema.kafka_access import OPEN, KafkaAccess
+from schema.kafka_acls import AclAdmin
 from schema.kafka_refused import MissingRightError
 from schema.readback import read_log
 from schema.topics import SAMPLES
+from tests.batches import batch
 from tests.secured.broker import ODD, expired, password_of, token_of
 
 NAME = "audit.example"
@@ -192,3 +206,25 @@ def test_a_producer_says_what_it_waits_for_and_again_when_it_is_something_else(s
         waiting.join(30)
     assert connections[0] is not None
     connections[0].producer.close()
+
+
+def test_a_right_that_is_withdrawn_while_a_producer_runs_is_said(secured):
+    """The samples are counted as lost with the reason; the next connection waits for the right."""
+    with AclAdmin(secured.clear) as admin:
+        admin.allow("User:nobody", roles()["producer"])
+        connection = connect(
+            secured.at(), SAMPLES, stop=threading.Event(), give_up_s=60, access=secured.access("nobody")
+        )
+        assert connection is not None
+        everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        rights = ACLFilter("User:nobody", None, ACLOperation.ANY, ACLPermissionType.ANY, everything)
+        admin._client.delete_acls([rights])
+    with capture_logs() as said:
+        publisher = KafkaPublisher(connection, SAMPLES)
+        until = time.monotonic() + 60
+        while not publisher.sent.lost and time.monotonic() < until:
+            publisher.publish(Batch("a", batch(host="a")))
+            time.sleep(0.1)
+        publisher.close(1.0)
+    (reason,) = {line["reason"] for line in said if line["event"] == "samples are lost"}
+    assert f"User:nobody has no right to Write of topic {SAMPLES}; `gigawatt acls` shows" in reason

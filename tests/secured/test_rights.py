@@ -138,7 +138,7 @@ TRIED: dict[str, Callable[[Person], object]] = {
 }
 ALLOWED: dict[str, set[str]] = {
     "producer": {f"write {SAMPLES}", f"see {SAMPLES}", f"see settings of {SAMPLES}"},
-    "spool": {f"read {SAMPLES}", f"see {SAMPLES}"},
+    "spooler": {f"write {SAMPLES}", f"read {SAMPLES}", f"see {SAMPLES}", f"see settings of {SAMPLES}"},
     "worker": {
         *(f"read {SAMPLES}", f"see {SAMPLES}", f"see settings of {SAMPLES}"),
         *(f"write {REJECTED}", f"see {REJECTED}", "commit for workers"),
