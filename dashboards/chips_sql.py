@@ -20,7 +20,7 @@ _INVENTORY: Final = f"""
     (
         SELECT cityHash64(site, fleet, platform) AS fleet_key, cityHash64(chip) AS chip_key, max(last_seen) AS seen
         FROM chip_sightings
-        WHERE last_seen > {_HORIZON} - 86400 AND first_seen <= $__toTime AND @chosen_chips
+        WHERE live_seen > {_HORIZON} - 86400 AND first_seen <= $__toTime AND @chosen_chips
         GROUP BY fleet_key, chip_key
     )
     GROUP BY fleet_key
@@ -195,7 +195,7 @@ FROM
 (
     SELECT site, fleet, platform, argMax(host, series.last_seen) AS newest_host, max(series.last_seen) AS seen
     FROM chip_sightings AS series
-    WHERE series.last_seen > {_HORIZON} - 86400 AND first_seen <= $__toTime AND @chosen_chips AND host IN
+    WHERE series.live_seen > {_HORIZON} - 86400 AND first_seen <= $__toTime AND @chosen_chips AND host IN
     (
         SELECT host
         FROM chip_sightings
@@ -203,7 +203,7 @@ FROM
         (
             SELECT cityHash64(site, fleet, platform, chip) AS chip_key
             FROM chip_sightings
-            WHERE last_seen > {_HORIZON} - 86400 AND first_seen <= $__toTime AND @chosen_chips
+            WHERE live_seen > {_HORIZON} - 86400 AND first_seen <= $__toTime AND @chosen_chips
             GROUP BY chip_key
             HAVING max(last_seen) <= {_HORIZON} - {_SILENT_S}
         )

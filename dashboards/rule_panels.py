@@ -34,6 +34,7 @@ PANELS: Final[Mapping[str, Panel]] = MappingProxyType(
         "topic_made_anew": Panel("gigawatt-trust", 9),
         "refusals_rising": Panel("gigawatt-trust", 5),
         "dead_letters_lost": Panel("gigawatt-trust", 5),
+        "disk_low": Panel("gigawatt-trust", 15),
     }
 )
 

@@ -162,7 +162,7 @@ _INVENTORY: Final = """(
         toFloat64(uniqExact(cityHash64(chip))) AS known,
         toFloat64(uniqExactIf(cityHash64(chip), last_seen > @horizon - 300)) AS alive
     FROM chip_sightings
-    WHERE last_seen > @horizon - 86400 AND first_seen <= $__toTime AND @chips_only
+    WHERE live_seen > @horizon - 86400 AND first_seen <= $__toTime AND @chips_only
     GROUP BY site, fleet, platform
 )"""
 

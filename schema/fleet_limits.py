@@ -33,6 +33,7 @@ LIMITS: Final[Mapping[str, Limit]] = MappingProxyType(
         "meter_low": Limit(0.40, 0.0, 10.0, "least that chips may draw of what their meter shows"),
         "meter_high": Limit(1.02, 0.0, 10.0, "most that chips may draw of what their meter shows"),
         "freshness_s": Limit(15.0, 1.0, 3_600.0, "seconds from a sample's end until it is stored"),
+        "free_disk_share": Limit(0.05, 0.0, 1.0, "share of each of the store's disks that must stay free"),
     }
 )
 

@@ -1,8 +1,8 @@
 """Forgetting a fleet that is gone: nothing of it is expected or budgeted any more, and all that was stored stays.
 
-A chip is expected until a day after its last sample: a fleet that was tried out, replayed or renamed is missing for a
-day. Its chips are noted here as last seen just over a day ago, and its budget ends now. Energy, power and samples of
-before stay as they are, and what was expected then.
+A chip is expected until a day after its last live sample: a fleet that was tried out or renamed is missing for a day.
+Its chips are noted here as last seen just over a day ago, and its budget ends now. Energy, power and samples of before
+stay as they are, and what was expected then.
 """
 
 from collections.abc import Sequence
@@ -49,9 +49,9 @@ def forget(
         )
     expected = _expected(client, asked)
     budgeted = {(str(s), str(f), str(p)) for s, f, p in _rows(client, "SELECT site, fleet, platform FROM budgets", {})}
-    seen = now - timedelta(seconds=EXPECTED_S + 60)
+    gone = f"toDateTime('{now - timedelta(seconds=EXPECTED_S + 60):%Y-%m-%d %H:%M:%S}', 'UTC')"
     client.command(
-        f"ALTER TABLE chip_series UPDATE last_seen = least(last_seen, toDateTime('{seen:%Y-%m-%d %H:%M:%S}', 'UTC')) "
+        f"ALTER TABLE chip_series UPDATE last_seen = least(last_seen, {gone}), live_seen = least(live_seen, {gone}) "
         f"WHERE {_OF_FLEET} SETTINGS mutations_sync = 1",
         parameters=asked,
     )

@@ -94,7 +94,7 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
         *("series", "host_key", "host_key_last", "batch_time", "ts", "interval_ms", *_GROUP, "model"),
         *_READINGS,
     ),
-    "chip_sightings": ("series", *_CHIP, "first_seen", "last_seen", "host_key"),
+    "chip_sightings": ("series", *_CHIP, "first_seen", "last_seen", "live_seen", "host_key"),
     "agreed_blocks": (
         *("log", "topic", "kafka_partition", "offset_from", "offset_to", "commit_id", "worker", "cut_at"),
     ),

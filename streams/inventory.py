@@ -5,7 +5,8 @@ a bounded number of rows a commit allows, those longest unrenewed first: of many
 is all of them within two and a half minutes where they are sampled every second. Whichever was not renewed for longer
 is told with its next sample, whatever the number: rules call a chip silent after five minutes.
 Rows only ever widen the span from first to last seen, so telling a chip twice changes nothing. With them goes whether
-the chip is expected to state its power: where its model always does, and once it did.
+the chip is expected to state its power: where its model always does, and once it did; and when it was last seen live,
+since a recording that is played again is not expected to go on.
 """
 
 from collections.abc import Sequence
@@ -27,19 +28,23 @@ RENEWED_SHARE: Final = 150
 """Of the samples of a commit, one for so many is renewed, where that is more."""
 RENEWED_EVERY_MS: Final = 10_000
 OVERDUE_MS: Final = 170_000
+LIVE_MS: Final = 3_600_000
+"""A sample is live that the broker had so soon after its end. What is older was recorded, or kept for long."""
 
 
 @dataclass(frozen=True)
 class Told:
     """Chips to be told of, in order of their series: for each the number of one of its samples, and the span of all.
 
-    `first_ms` is where the first interval begins, `power` says which state their power, `host` and `chip` are names.
+    `first_ms` is where the first interval begins, `live_ms` the end of the newest live sample or 0, `power` says which
+    state their power, `host` and `chip` are names.
     """
 
     sample: Rows
     power: Bools
     first_ms: Ints
     last_ms: Ints
+    live_ms: Ints
     host: pa.Array
     chip: pa.Array
 
@@ -51,6 +56,7 @@ def told(accepted: Accepted, decoded: Decoded, samples: Rows) -> Told | None:
     samples = samples[np.argsort(accepted.series[samples], kind="stable")]
     series, ts_ms = accepted.series[samples], accepted.samples.ts_ms[samples]
     began_ms = ts_ms - accepted.samples.interval_ms[samples]
+    live_ms = np.where(ts_ms >= accepted.appended_ms[samples] - LIVE_MS, ts_ms, 0)
     begins = np.ones(len(series), bool)
     begins[1:] = series[1:] != series[:-1]
     starts = np.flatnonzero(begins)
@@ -60,6 +66,7 @@ def told(accepted: Accepted, decoded: Decoded, samples: Rows) -> Told | None:
         np.logical_or.reduceat(accepted.method[samples] > 0, starts),
         np.minimum.reduceat(began_ms, starts),
         np.maximum.reduceat(ts_ms, starts),
+        np.maximum.reduceat(live_ms, starts),
         **_names(accepted, decoded, one),
     )
 
@@ -76,6 +83,7 @@ def rows(accepted: Accepted, chips: Told) -> pa.Table:
             "chip": chips.chip,
             "first_seen": _time(chips.first_ms),
             "last_seen": _time(chips.last_ms),
+            "live_seen": _time(chips.live_ms),
             "host_key": pa.array(accepted.host_key[chips.sample]),
             "power_expected": pa.array((chips.power | always[group]).astype(np.uint8)),
         }
@@ -96,16 +104,25 @@ def _names(accepted: Accepted, decoded: Decoded, samples: Rows) -> dict[str, pa.
 
 
 def due(accepted: Accepted, rosters: Sequence[Roster]) -> Rows:
-    """Return the samples whose chips are to be told of now, and note in the rosters that they are."""
+    """Return the samples whose chips are to be told of now, and note in the rosters that they are.
+
+    Samples that are not live are told of always: of a recording, hours pass within one commit.
+    """
     budget = max(RENEWED_ROWS, len(accepted) // RENEWED_SHARE)
-    marks = _due(rosters, budget, int(accepted.appended_ms.max()))
-    return np.flatnonzero(marks[accepted.message])
+    late = accepted.samples.ts_ms < accepted.appended_ms - LIVE_MS
+    has_live = np.zeros(len(rosters), bool)
+    has_live[accepted.message[~late]] = True
+    marks = _due(rosters, has_live, budget, int(accepted.appended_ms.max()))
+    return np.flatnonzero(marks[accepted.message] | late)
 
 
-def _due(rosters: Sequence[Roster], budget: int, appended_ms: int) -> Bools:
-    """Mark the rosters to be told: all new ones, and of the others the longest untold until `budget` rows are full."""
+def _due(rosters: Sequence[Roster], has_live: Bools, budget: int, appended_ms: int) -> Bools:
+    """Mark the rosters to be told: all new ones, and of the others the longest untold until `budget` rows are full.
+
+    Those without a live sample are left out: they are told without it.
+    """
     due = np.zeros(len(rosters), bool)
-    for index in sorted(range(len(rosters)), key=lambda index: rosters[index].written_ms):
+    for index in sorted(np.flatnonzero(has_live).tolist(), key=lambda index: rosters[index].written_ms):
         roster = rosters[index]
         if roster.written_ms == appended_ms:
             continue  # told a moment ago: it came twice in this commit

@@ -1,7 +1,8 @@
 """What is stored is old: dashboards and all other alerts are late.
 
 The delay from a sample's end to its being stored, by the median of the last minute's blocks; or, where nothing is
-stored any more, how much longer than usual that lasts. A source of a sample a minute is no late source. The limit is
+stored any more, how much longer than usual that lasts. A source of a sample a minute is no late source, and what was
+over an hour old when it was sent is a recording that is played again, of which nothing is late. The limit is
 the strictest of all fleets. Whoever stored nothing for ten minutes has no data, and here that is an alert; so is a
 ClickHouse that does not answer, which the other rules leave to this one.
 """
@@ -24,12 +25,14 @@ RULE: Final = Rule(
     FROM
     (
         SELECT
-            quantileExactIf(0.5)(stored_s - newest_s, stored_s > last_s - 60) AS delay_s,
+            ifNotFinite(quantileExactIf(0.5)(stored_s - newest_s, stored_s > last_s - 60 AND is_live), 0) AS delay_s,
             toFloat64($__toTime) - any(last_s) AS silent_s,
             (any(last_s) - min(stored_s)) / greatest(uniqExact(stored_s) - 1, 1) AS pause_s
         FROM
         (
-            SELECT toFloat64(stored_at) AS stored_s, toFloat64(newest_ts) AS newest_s, max(stored_s) OVER () AS last_s
+            SELECT
+                toFloat64(stored_at) AS stored_s, toFloat64(newest_ts) AS newest_s, max(stored_s) OVER () AS last_s,
+                newest_s > toFloat64(appended_to) - 3600 AS is_live
             FROM ingest_blocks
             WHERE stored_at > $__fromTime AND stored_at <= $__toTime AND newest_ts IS NOT NULL
         )

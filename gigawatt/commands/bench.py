@@ -18,6 +18,7 @@ from bench.seed import Day
 from dashboards.live.console import Console
 from local.parts import require_parts
 from producers.flags import FiniteRange
+from schema.errors import GigawattError
 from schema.terminal import say
 
 
@@ -64,6 +65,7 @@ def command(
     Every chip is sampled every second. Costs are CPU time of the processes, merges included; freshness is from a
     sample's end until it is visible; bytes are as compressed on the wire and as stored raw.
     """
+    _require_writable(json_path)
     if produce is None:
         require_parts()
     if attacks is not None:
@@ -108,6 +110,15 @@ _FILE_WIDTH: Final = 160
 
 def _say(line: str) -> None:
     say(line, err=True)
+
+
+def _require_writable(path: Path | None) -> None:
+    """Raise `GigawattError` now, and not when all is measured, for a file that cannot be written."""
+    if path is not None:
+        try:
+            path.open("a").close()
+        except OSError as error:
+            raise GigawattError(f"cannot write {path} ({error.strerror}): name another with --json") from error
 
 
 def _write(path: Path | None, figures: Any) -> None:

@@ -15,7 +15,7 @@ _CORES = os.cpu_count() or 1
 
 # What a query of a read-only user may take at most; a request may ask for less, never for more. At a million chips, all
 # queries of boards and rules are answered within the reader's memory.
-_READER_BYTES, _MODEST_BYTES = 192 * _MB, 40 * _MB
+_READER_BYTES, _MODEST_BYTES = 160 * _MB, 40 * _MB
 _PAGE_BYTES = max(_READER_BYTES, min(2 * _GB, _MACHINE_BYTES // 24))
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
 # What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
@@ -48,7 +48,7 @@ _LOCKED_SETTINGS = (
 )
 # A result whose format cannot be streamed is held as a whole, as text that may take ten times the memory of its columns
 # and is counted by no limit.
-_WHOLE_BYTES, _WHOLE_ROWS = 64 << 20, 1_000_000
+_WHOLE_BYTES, _WHOLE_ROWS = 32 << 20, 1_000_000
 OWNER, PAGE, READER, WRITER = "default", "page", READING.user, WRITING.user
 
 
@@ -59,6 +59,7 @@ def reader_limits(memory_bytes: int) -> tuple[tuple[str, int], ...]:
         ("max_memory_usage", memory_bytes),
         ("max_result_bytes", _GB),
         ("max_threads", _CORES),
+        ("max_untracked_memory", 1 << 20),  # of each thread: what the other limits do not see
         # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
         ("output_format_pretty_max_rows", 10_000),
         # The engine's own. Functions such as formatQuery parse what they are given in one go that nothing can stop:

@@ -38,7 +38,7 @@ _NEEDS_MORE = frozenset({MEMORY_LIMIT_EXCEEDED, SETTING_CONSTRAINT_VIOLATION})
 # How often a slow query looks whether its client is still there.
 _STILL_WANTED_EVERY_S = 0.5
 # How often is looked at what a result takes that is held as a whole, and by how much the process may grow meanwhile.
-_WHOLE_EVERY_S, _WHOLE_BYTES = 0.1, 300_000_000
+_WHOLE_EVERY_S, _WHOLE_BYTES = 0.1, 200_000_000
 _TOO_LARGE = (
     "The result is too large for the format {}, which is held as a whole: ask for less of it, or in a format that is "
     "streamed (Native, RowBinary, JSONEachRow, CSV, TSV)."

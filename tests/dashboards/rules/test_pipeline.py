@@ -81,6 +81,14 @@ class TestFreshnessLost:
     def test_a_pipeline_that_falls_behind_for_a_moment_does_not(self, ledger):
         assert not self.delayed(ledger, lambda second, _: 40 if 180 < second <= 210 else 1.5)
 
+    def test_a_recording_that_is_played_again_is_not_late(self, ledger):
+        """It was old already when the broker got it."""
+        assert not self.delayed(ledger, lambda *_: 5 * HOUR_S)
+
+    def test_a_recording_hides_no_pipeline_that_falls_behind(self, ledger):
+        late = {0: 5 * HOUR_S, 1: 40, 2: 40}
+        assert self.delayed(ledger, lambda second, partition: late[partition] if second > 180 else 1.5)
+
     def test_one_partition_of_three_that_falls_behind_does_not(self, ledger):
         """Its hosts are missing from the coverage of their fleets."""
         assert not self.delayed(ledger, lambda _, partition: 40 if partition == 2 else 1.5)
@@ -184,6 +192,28 @@ class TestTopicMadeAnew:
         ledger.blocks.append(block(ledger.at(30), (100, 199)))
 
         assert not ledger.fires("topic_made_anew", range(60, 61))
+
+
+class TestDiskLow:
+    """The disk of this machine, which is neither empty nor full."""
+
+    def disk_is_low(self, ledger: Ledger, *shares: float) -> bool:
+        """Evaluate the rule for fleets that want so much of the disk to stay free."""
+        budgets = [
+            Budget("north", f"fleet-{number}", "nvidia", 1.0, 1, {**DEFAULTS, "free_disk_share": share})
+            for number, share in enumerate(shares)
+        ]
+        set_budgets(ledger.client, budgets)
+        return ledger.fires("disk_low", range(60, 421, 60))
+
+    def test_less_than_must_stay_free_fires(self, ledger):
+        assert self.disk_is_low(ledger, 1.0)
+
+    def test_more_than_must_stay_free_does_not(self, ledger):
+        assert not self.disk_is_low(ledger, 1e-6)
+
+    def test_the_fleet_that_wants_most_counts(self, ledger):
+        assert self.disk_is_low(ledger, 1e-6, 1.0, 1e-6)
 
 
 class TestRefusalsRising:

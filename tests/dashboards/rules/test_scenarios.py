@@ -16,7 +16,7 @@ from tests.dashboards.rules.world import World, asks
 
 GLOBAL = {
     *("freshness_lost", "ledger_broken", "messages_lost", "topic_made_anew"),
-    *("refusals_rising", "dead_letters_lost"),
+    *("refusals_rising", "dead_letters_lost", "disk_low"),
 }
 """Rules of the pipeline and not of a fleet: they have scenarios of their own."""
 CHANGES_END_S = 540
