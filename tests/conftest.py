@@ -33,6 +33,7 @@ LONGEST = (
         "local/clickhouse/test_outside",
         "test_bad_input",
         "dashboards/rules/test_pauses",
+        "secured/test_stack",
     ),
     *(
         "dashboards/rules/test_starts",

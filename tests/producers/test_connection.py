@@ -4,7 +4,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from producers.connection import connect
+from schema.acls import roles
 from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin
 from schema.topics import MAX_MESSAGE_BYTES, SAMPLES
 from tests.producers.conftest import free_port
 
@@ -38,3 +40,10 @@ def test_a_broker_that_does_not_tell_the_limit_takes_what_any_topic_takes(broker
         broker.resume()
     assert connection.takes(16_000)
     connection.producer.close()
+
+
+def test_a_broker_that_knows_no_rights_lacks_none(broker):
+    """Topics that are there already are looked at again, as at each start."""
+    with KafkaAdmin(broker.bootstrap) as admin:
+        admin.ensure(2)
+        assert [right for role in roles().values() for right in admin.lacking(role)] == []
