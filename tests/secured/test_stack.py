@@ -63,14 +63,16 @@ class Commands:
 
 
 @pytest.fixture
-def commands(secured: Secured, engine: Engine, tmp_path: Path) -> Commands:
-    """Give commands on a broker without topics and an engine without samples."""
+def commands(secured: Secured, engine: Engine, tmp_path: Path) -> Iterator[Commands]:
+    """Give commands on a broker without topics and an engine without samples; leave topics to the other tests."""
     admin = KafkaAdminClient(bootstrap_servers=secured.clear)
     ours = [name for name in admin.list_topics() if name in {SAMPLES, REJECTED}]
     admin.delete_topics(ours)
     wait_for(lambda: not {SAMPLES, REJECTED} & set(admin.list_topics()), 30)
     admin.close()
-    return Commands(secured, engine, tmp_path)
+    yield Commands(secured, engine, tmp_path)
+    with KafkaAdmin(secured.clear) as topics:
+        topics.ensure(2)
 
 
 def publish(commands: Commands) -> None:
