@@ -197,7 +197,7 @@ class KafkaAdmin:
             said = self._described(name) if kind == "topic" else self._client.describe_groups([name])[name]
         except (MissingRightError, AuthorizationError):
             return ()
-        except (KafkaError, KeyError, NotImplementedError):
+        except (KafkaError, KeyError, NotImplementedError, ValueError):  # Tansu names operations that there are not
             return _ALL
         operations = said.get("authorized_operations")
         return {one.replace("_", "") for one in operations} if operations is not None else _ALL

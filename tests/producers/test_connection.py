@@ -9,7 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from producers.connection import connect
+from schema.acls import roles
 from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin
 from schema.topics import MAX_MESSAGE_BYTES, SAMPLES
 from tests.producers.conftest import free_port
 
@@ -59,3 +61,10 @@ def test_its_sockets_drop_what_they_hold_when_they_are_closed(broker):
 
     assert lingers
     assert set(lingers) == {(1, 0)}
+
+
+def test_a_broker_that_knows_no_rights_lacks_none(broker):
+    """Topics that are there already are looked at again, as at each start."""
+    with KafkaAdmin(broker.bootstrap) as admin:
+        admin.ensure(2)
+        assert [right for role in roles().values() for right in admin.lacking(role)] == []

@@ -36,7 +36,10 @@ class Commands:
         return [sys.executable, "-m", "gigawatt", *arguments, "--kafka-config", str(config)]
 
     def run(self, role: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = self._command(self.kafka.config(role), *arguments)
+        return self.run_with(self.kafka.config(role), *arguments)
+
+    def run_with(self, config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = self._command(config, *arguments)
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=False, timeout=120)
         self.said += done.stdout + done.stderr
         return done
@@ -60,14 +63,16 @@ class Commands:
 
 
 @pytest.fixture
-def commands(secured: Secured, engine: Engine, tmp_path: Path) -> Commands:
-    """Give commands on a broker without topics and an engine without samples."""
+def commands(secured: Secured, engine: Engine, tmp_path: Path) -> Iterator[Commands]:
+    """Give commands on a broker without topics and an engine without samples; leave topics to the other tests."""
     admin = KafkaAdminClient(bootstrap_servers=secured.clear)
     ours = [name for name in admin.list_topics() if name in {SAMPLES, REJECTED}]
     admin.delete_topics(ours)
     wait_for(lambda: not {SAMPLES, REJECTED} & set(admin.list_topics()), 30)
     admin.close()
-    return Commands(secured, engine, tmp_path)
+    yield Commands(secured, engine, tmp_path)
+    with KafkaAdmin(secured.clear) as topics:
+        topics.ensure(2)
 
 
 def publish(commands: Commands) -> None:
@@ -145,3 +150,15 @@ def test_a_worker_without_its_rights_waits_and_says_which(commands):
 
     (line,) = [line for line in commands.said.splitlines() if "has no right to" in line]
     assert f"User:audit has no right to DescribeConfigs of topic {SAMPLES}" in line
+
+
+@pytest.mark.parametrize("command", ["status", "audit", "migrate"])
+def test_a_wrong_password_is_one_line_of_a_command_without_the_password(commands, command):
+    config = commands.kafka.config(command, sasl_password="of-nobody-51c2")  # noqa: S106  nobody's
+    done = commands.run_with(config, command)
+
+    assert done.returncode == 1
+    (line,) = [one for one in (done.stdout + done.stderr).splitlines() if "does not take user" in one]
+    assert f"the broker does not take user {command} with this password by SCRAM-SHA-512" in line
+    assert "of-nobody-51c2" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
