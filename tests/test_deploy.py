@@ -12,6 +12,7 @@ import yaml
 
 from gigawatt import commands as command_files
 from producers import sources
+from schema import clickhouse_errors, passwords
 from schema.kafka_settings import KEYS, VARIABLE, variable
 from schema.settings import Settings
 from tests.gigawatt.running import gigawatt
@@ -148,6 +149,7 @@ def test_probes_ask_where_the_producer_serves():
 
 def test_settings_that_are_named_exist():
     known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())} | {VARIABLE, *map(variable, KEYS)}
+    known |= {passwords.FILE_VARIABLE, *clickhouse_errors.FILES}
     for file in DEPLOY.iterdir():
         words = (
             file.read_text("utf-8").replace("=", " ").replace("\\n", " ").replace("'", " ").replace(",", " ").split()
