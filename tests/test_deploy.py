@@ -12,21 +12,33 @@ import yaml
 
 from gigawatt import commands as command_files
 from producers import sources
-from schema import clickhouse_errors, passwords
-from schema.kafka_settings import KEYS, VARIABLE, variable
+from schema import clickhouse_errors, kafka_settings, passwords
 from schema.settings import Settings
 from tests.gigawatt.running import gigawatt
 
 DEPLOY = Path(__file__).parent.parent / "docs" / "deploy"
 COMMANDS = {module.name for module in pkgutil.iter_modules(command_files.__path__)}
 SOURCES = {module.name for module in pkgutil.iter_modules(sources.__path__)}
+PRODUCER = "gigawatt-produce.service"
+UNITS = sorted(file.name for file in DEPLOY.glob("*.service"))
+SETTINGS = {
+    *(f"GIGAWATT_{name.upper()}" for name in vars(Settings())),
+    kafka_settings.VARIABLE,
+    *map(kafka_settings.variable, kafka_settings.KEYS),
+    clickhouse_errors.ADDRESS_VARIABLE,
+    *vars(clickhouse_errors.FILES).values(),
+    passwords.FILE_VARIABLE,
+}
 
 
-def unit() -> dict[str, list[str]]:
-    """Return the settings of the unit's [Service], each with its values in order."""
+def unit(name: str = PRODUCER, *, secured: bool = False) -> dict[str, list[str]]:
+    """Return the settings of a unit's [Service], each with its values in order; `secured` for a login to Kafka."""
     settings: dict[str, list[str]] = {}
     section = ""
-    for line in (DEPLOY / "gigawatt-produce.service").read_text("utf-8").splitlines():
+    text = (DEPLOY / name).read_text("utf-8")
+    if secured:
+        text = re.sub(r"(?m)^#(LoadCredential|Environment)=", r"\1=", text)
+    for line in text.splitlines():
         if line.startswith("["):
             section = line
         elif section == "[Service]" and "=" in line and not line.startswith("#"):
@@ -47,14 +59,24 @@ def test_the_unit_runs_a_source_that_exists():
     assert command[2] in SOURCES
 
 
+@pytest.mark.parametrize("name", UNITS)
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
-def test_systemd_has_nothing_to_say_of_the_unit_but_that_it_is_not_installed_here():
-    file = DEPLOY / "gigawatt-produce.service"
-    verify = [shutil.which("systemd-analyze"), "verify", file]
+def test_systemd_has_nothing_to_say_of_a_unit_but_that_it_is_not_installed_here(name):
+    verify = [shutil.which("systemd-analyze"), "verify", DEPLOY / name]
     done = subprocess.run(verify, capture_output=True, text=True, check=False, timeout=60)
 
-    complaints = [line for line in (done.stdout + done.stderr).splitlines() if file.name in line]
+    complaints = [line for line in (done.stdout + done.stderr).splitlines() if name.partition(".")[0] in line]
     assert all("is not executable: No such file" in line for line in complaints), complaints
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_names_the_credentials_that_it_loads(name):
+    """By their path, which every systemd with credentials has; the specifier for it is younger than Ubuntu 22.04."""
+    settings = unit(name, secured=True)
+    loaded = [value.partition(":")[0] for value in settings["LoadCredential"]]
+    named = [re.search(r"=/run/credentials/%n/(.*)", value) for value in settings["Environment"]]
+
+    assert sorted(loaded) == sorted(found[1] for found in named if found)
 
 
 def test_the_unit_may_open_what_each_source_opens():
@@ -66,7 +88,8 @@ def test_the_unit_may_open_what_each_source_opens():
 
 def commands():
     """Return what the files run, each with all of its flags."""
-    yield shlex.split(unit()["ExecStart"][0])[1:]
+    for name in UNITS:
+        yield shlex.split(unit(name)["ExecStart"][0])[1:]
     yield pod()["containers"][0]["args"]
     for file in DEPLOY.iterdir():
         for told in re.findall(r"\bgigawatt (produce [\w /.-]+)", file.read_text("utf-8")):
@@ -81,14 +104,15 @@ def test_flags_that_are_given_exist(arguments):
     assert "--check" not in arguments or "--check" in told.stdout
 
 
-def test_the_unit_has_no_privilege():
-    settings = unit()
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_has_no_privilege(name):
+    settings = unit(name)
 
     assert settings["CapabilityBoundingSet"] == [""]
-    for name in ("DynamicUser", "NoNewPrivileges", "ProtectHome", "PrivateTmp", "ProtectKernelTunables"):
-        assert settings[name] == ["yes"]
+    for setting in ("DynamicUser", "NoNewPrivileges", "ProtectHome", "PrivateTmp", "ProtectKernelTunables"):
+        assert settings[setting] == ["yes"]
     assert settings["ProtectSystem"] == ["strict"]
-    assert settings["DevicePolicy"] == ["closed"]
+    assert (settings.get("DevicePolicy"), settings.get("PrivateDevices")) in [(["closed"], None), (None, ["yes"])]
 
 
 def test_the_pod_runs_a_source_that_exists():
@@ -147,11 +171,7 @@ def test_probes_ask_where_the_producer_serves():
     assert f"http://{served}/readyz" in (DEPLOY / "gigawatt-produce.service").read_text("utf-8")
 
 
-def test_settings_that_are_named_exist():
-    known = {f"GIGAWATT_{name.upper()}" for name in vars(Settings())} | {VARIABLE, *map(variable, KEYS)}
-    known |= {passwords.FILE_VARIABLE, *vars(clickhouse_errors.FILES).values()}
-    for file in DEPLOY.iterdir():
-        words = (
-            file.read_text("utf-8").replace("=", " ").replace("\\n", " ").replace("'", " ").replace(",", " ").split()
-        )
-        assert {word for word in words if word.startswith("GIGAWATT_")} <= known, file.name
+@pytest.mark.parametrize("file", [*UNITS, "daemonset.yaml", "../production.md"])
+def test_settings_that_are_named_exist(file):
+    """Whoever mistypes one would run with its default."""
+    assert set(re.findall(r"\bGIGAWATT_\w+", (DEPLOY / file).read_text("utf-8"))) <= SETTINGS
