@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 
 from schema.kafka import KafkaAdmin
 from schema.topics import REJECTED, SAMPLES
 from tests.engine import Engine
 from tests.secured.broker import USERS, Secured, password_of, token_of
+from tests.secured.conftest import without_topics
 from tests.stack import wait_for
 
 CHIPS = 40
@@ -65,11 +66,7 @@ class Commands:
 @pytest.fixture
 def commands(secured: Secured, engine: Engine, tmp_path: Path) -> Iterator[Commands]:
     """Give commands on a broker without topics and an engine without samples; leave topics to the other tests."""
-    admin = KafkaAdminClient(bootstrap_servers=secured.clear)
-    ours = [name for name in admin.list_topics() if name in {SAMPLES, REJECTED}]
-    admin.delete_topics(ours)
-    wait_for(lambda: not {SAMPLES, REJECTED} & set(admin.list_topics()), 30)
-    admin.close()
+    without_topics(secured)
     yield Commands(secured, engine, tmp_path)
     with KafkaAdmin(secured.clear) as topics:
         topics.ensure(2)

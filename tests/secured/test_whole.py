@@ -1,4 +1,7 @@
-"""The same stack on a ClickHouse with https and three users: each command as the user that it is for."""
+"""The whole stack on a Kafka that demands TLS, logins and rights, and a ClickHouse with https and three users.
+
+Each command runs as the users of both that it is for.
+"""
 
 import json
 import os
@@ -12,41 +15,44 @@ import psutil
 import pytest
 import trustme
 
-from local.broker import Broker
 from schema.clickhouse import connect
+from schema.kafka import KafkaAdmin
 from schema.passwords import password_file
 from schema.rights import READING, WRITING
 from tests.local.clickhouse.conftest import Front, start
 from tests.schema.certificates import HERE, ca_file, files
-from tests.stack import emptied, wait_for
+from tests.secured.broker import ROLES, Secured, password_of
+from tests.secured.conftest import without_topics
+from tests.stack import wait_for
 
 OWNER = "default"
 CHIPS = 40
 
 
 @dataclass
-class Secured:
-    """A broker, and a store that is reached by files alone."""
+class Both:
+    """A broker and a store that are reached by files alone."""
 
-    kafka: str
+    kafka: Secured
     front: Front
     ca: Path
     logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def env(self, user: str) -> dict[str, str]:
-        """Return the environment of a command that runs as a user."""
+    def env(self, user: str, role: str = "nobody") -> dict[str, str]:
+        """Return the environment of a command that runs as a user of ClickHouse, and in a role of Kafka's."""
         return {
-            "GIGAWATT_KAFKA": self.kafka,
+            "GIGAWATT_KAFKA_CONFIG": str(self.kafka.config(role)),
             "GIGAWATT_CLICKHOUSE": f"https://{user}@{HERE}:{self.front.port}",
             "GIGAWATT_CLICKHOUSE_CA": str(self.ca),
             "GIGAWATT_CLICKHOUSE_PASSWORD_FILE": str(password_file(self.front.path, "" if user == OWNER else user)),
         }
 
     def run(self, user: str, *arguments: str, within_s: float = 240) -> subprocess.CompletedProcess[str]:
-        """Run a command of ours as a user, to its end."""
+        """Run a command of ours as a user, and in the role of its name, to its end."""
+        role = arguments[0] if arguments[0] in ROLES else "nobody"
         return subprocess.run(
-            [sys.executable, "-m", "gigawatt", *arguments], env=os.environ | self.env(user), capture_output=True,
+            [sys.executable, "-m", "gigawatt", *arguments], env=os.environ | self.env(user, role), capture_output=True,
             text=True, check=False, timeout=within_s,
         )  # fmt: skip
 
@@ -57,46 +63,45 @@ class Secured:
 
 
 @pytest.fixture(scope="module")
-def secured(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    emptied(f"{HERE}:{kafka.port}")
-    folder, authority = tmp_path_factory.mktemp("secured"), trustme.CA()
+def both(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    without_topics(secured)
+    folder, authority = tmp_path_factory.mktemp("store"), trustme.CA()
     own = files(authority.issue_cert(HERE), folder, "own")
     front = start(folder / "data", "--tls-certificate", str(own.certificate), "--tls-key", str(own.key))
     (folder / "logs").mkdir()
-    yield Secured(f"{HERE}:{kafka.port}", front, ca_file(authority, folder), folder / "logs")
+    yield Both(secured, front, ca_file(authority, folder), folder / "logs")
     front.stop()
+    with KafkaAdmin(secured.clear) as topics:
+        topics.ensure(2)
 
 
 @pytest.fixture(scope="module")
-def running(secured: Secured) -> Iterator[Secured]:
-    """Migrate as the owner, store as who writes, and publish."""
-    migrated = secured.run(OWNER, "migrate")
+def running(both: Both) -> Iterator[Both]:
+    """Migrate as the owner, store as who writes, and publish as who may only write."""
+    migrated = both.run(OWNER, "migrate")
     assert migrated.returncode == 0, migrated.stderr
-    arguments = (
-        (WRITING.user, "worker", "--name", "secured"),
-        (READING.user, "produce", "simulated", "--chips", str(CHIPS), "--to", secured.kafka),
+    started = (
+        (WRITING.user, "worker", "worker", "--name", "secured"),
+        (READING.user, "producer", "produce", "simulated", "--chips", str(CHIPS)),
     )
-    for user, name, *rest in arguments:
-        with (secured.logs / name).open("w") as said:
-            secured.processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "gigawatt", name, *rest], env=os.environ | secured.env(user), stderr=said
-                )
-            )
-    wait_for(lambda: secured.stored() > CHIPS, 120)
-    yield secured
-    for one in secured.processes:
+    for user, role, name, *rest in started:
+        command = [sys.executable, "-m", "gigawatt", name, *rest]
+        with (both.logs / name).open("w") as said:
+            both.processes.append(subprocess.Popen(command, env=os.environ | both.env(user, role), stderr=said))
+    wait_for(lambda: both.stored() > CHIPS, 120)
+    yield both
+    for one in both.processes:
         one.terminate()
         one.wait(60)
 
 
-def test_every_part_is_up(running: Secured):
+def test_every_part_is_up(running: Both):
     done = running.run(READING.user, "status")
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_fleet_is_live(running: Secured):
+def test_the_fleet_is_live(running: Both):
     done = running.run(READING.user, "top", "--json")
 
     assert json.loads(done.stdout)["total"]["power_w"] > 0, done.stderr
@@ -104,14 +109,14 @@ def test_the_fleet_is_live(running: Secured):
 
 
 @pytest.mark.timeout(900)
-def test_every_query_of_the_boards_and_rules_is_answered(running: Secured):
+def test_every_query_of_the_boards_and_rules_is_answered(running: Both):
     done = running.run(READING.user, "dashboards", "check", within_s=800)
 
     assert done.returncode == 0, done.stdout
     assert "all well" in done.stdout
 
 
-def test_every_joule_is_stored_once(running: Secured):
+def test_every_joule_is_stored_once(running: Both):
     done = running.run(READING.user, "audit", "--patience", "120")
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -125,7 +130,7 @@ def test_every_joule_is_stored_once(running: Secured):
         (WRITING.user, ("migrate", "--skip-topics"), "user gigawatt_worker may only read"),
     ],
 )
-def test_what_a_user_may_not_is_one_line(running: Secured, user, arguments, said):
+def test_what_a_user_may_not_is_one_line(running: Both, user, arguments, said):
     done = running.run(user, *arguments)
 
     assert done.returncode == 1
@@ -133,8 +138,9 @@ def test_what_a_user_may_not_is_one_line(running: Secured, user, arguments, said
     assert done.stderr.count("\n") == 1
 
 
-def test_no_password_stands_in_a_log_or_the_process_list(running: Secured):
+def test_no_password_stands_in_a_log_or_the_process_list(running: Both):
     words = [password_file(running.front.path, user).read_text().strip() for user in ("", READING.user, WRITING.user)]
+    words += [password_of(role) for role in ("worker", "producer", "migrate", "status", "audit")]
     logs = [log.read_text() for log in running.logs.iterdir()]
     lines = [" ".join(psutil.Process(one.pid).cmdline()) for one in (*running.processes, running.front.process)]
 
