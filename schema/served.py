@@ -80,10 +80,14 @@ class Told:
         if path == "/metrics":
             return self._metrics()
         if path == "/healthz":
-            return _state(self._alive)
+            return _answer(_reason(self._alive))
         if path == "/readyz":
-            return _state(lambda: self._alive() or self._ready())
+            return _answer(self.why_not_ready())
         return None
+
+    def why_not_ready(self) -> str:
+        """Return why it does not do its work, in one line; "" where it does. Blocks as long as a check does."""
+        return _reason(lambda: self._alive() or self._ready())
 
     def _metrics(self) -> Reply:
         from prometheus_client.exposition import generate_latest  # noqa: PLC0415  when asked first
@@ -107,12 +111,15 @@ class Told:
             return self._registry
 
 
-def _state(check: Callable[[], str]) -> Reply:
+def _reason(check: Callable[[], str]) -> str:
     try:
-        why = check()
+        return told(check())
     except Exception as error:  # noqa: BLE001  what cannot be asked is not well
-        why = f"{type(error).__name__}: {error}"
-    return Reply(503, _TEXT, f"{told(why)}\n".encode()) if why else Reply(200, _TEXT, b"ok\n")
+        return told(f"{type(error).__name__}: {error}")
+
+
+def _answer(why: str) -> Reply:
+    return Reply(503, _TEXT, f"{why}\n".encode()) if why else Reply(200, _TEXT, b"ok\n")
 
 
 @contextmanager

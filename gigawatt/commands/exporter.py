@@ -1,6 +1,10 @@
 """`gigawatt exporter`."""
 
+import threading
+from collections.abc import Callable
+
 import click
+import structlog
 
 from dashboards.live.alerts import AlertReader, AlertWatch
 from dashboards.live.by_method import MethodReader
@@ -9,9 +13,11 @@ from gigawatt import log, options
 from gigawatt.stopping import stop_on_signals
 from schema.address import Address
 from schema.clickhouse import connect
+from schema.said import Reasons
 from schema.terminal import say_lines
 
 _WITHIN_S = 5.0  # Prometheus waits ten by default
+_LOOKS_EVERY_S = 10.0
 
 
 @click.command()
@@ -41,4 +47,17 @@ def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format:
             return
         stop = stop_on_signals()
         with serving(metrics, tells), AlertWatch(alerts.read):
-            stop.wait()
+            _log_until(stop, tells.why_not_ready)
+
+
+def _log_until(stop: threading.Event, why_not: Callable[[], str]) -> None:
+    """Log what keeps it from its work, each reason once, and the end of that: who reads the log asks no port."""
+    logger, said = structlog.get_logger(), Reasons()
+    while True:
+        reason = why_not()
+        if reason and said.is_new(reason):
+            logger.warning("waiting", until=reason)
+        elif not reason and said.clear():
+            logger.info("no longer waiting: ClickHouse answers")
+        if stop.wait(_LOOKS_EVERY_S):
+            return
