@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 from dashboards.names import DATA_SOURCE_TYPE, TAG
@@ -111,7 +110,7 @@ def board(
         refresh=refresh,
         time=dashboard.DashboardDashboardTime(from_val=since, to="now"),
         timepicker=dashboard.TimePickerConfig(refresh_intervals=["5s", "10s", "30s", "1m", "5m"]),
-        panels=list(chain.from_iterable(_placed(rows))),
+        panels=list(placed(rows)),
         templating=dashboard.DashboardDashboardTemplating(list_val=[_source(), *map(_of_labels, _LABELS), *variables]),
         annotations=dashboard.AnnotationContainer(list_val=[_alerts(), _capacity_changes()]),
         links=[_to_other_boards()],
@@ -175,9 +174,9 @@ def _to_other_boards() -> Link:
     return link
 
 
-def _placed(rows: Sequence[Row]) -> Sequence[Sequence[Panel]]:
+def placed(rows: Sequence[Row]) -> Sequence[Panel]:
     """Give each panel its place: rows one below the other, panels in them from left to right."""
-    y, placed = 0, []
+    y, everything = 0, list[Panel]()
     for row in rows:
         heading = dashboard.RowPanel(
             title=row.title, id_val=row.id, grid_pos=dashboard.GridPos(x=0, y=y, w=_COLUMNS, h=1)
@@ -189,5 +188,5 @@ def _placed(rows: Sequence[Row]) -> Sequence[Sequence[Panel]]:
             panel.grid_pos.x, panel.grid_pos.y = x, y
             x, height = x + panel.grid_pos.w, max(height, panel.grid_pos.h)
         y += height
-        placed.append([heading, *row.panels])
-    return placed
+        everything += [heading, *row.panels]
+    return everything

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from dashboards import boards
+from dashboards import boards, itself
 from dashboards.alerting_files import alerting_files
 from dashboards.sdk import Board, JSONEncoder
 from schema.errors import GigawattError
@@ -28,11 +28,12 @@ def found() -> Iterator[tuple[str, Board]]:
 
 def files() -> Mapping[str, str]:
     """Return the text of each file by its path from `FOLDER`."""
-    made = {
-        f"json/{name}.json": json.dumps(board, cls=JSONEncoder, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
-        for name, board in found()
-    }
-    return made | alerting_files()
+    made = {f"json/{name}.json": _text(board) for name, board in found()}
+    return made | {itself.PATH: _text(itself.itself())} | alerting_files()
+
+
+def _text(board: Board) -> str:
+    return json.dumps(board, cls=JSONEncoder, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
 def differing(folder: Path = FOLDER) -> list[str]:
@@ -40,7 +41,7 @@ def differing(folder: Path = FOLDER) -> list[str]:
     made = files()
     there = {
         path.relative_to(folder).as_posix(): path.read_text("utf-8")
-        for pattern in ("json/*.json", "alerting/*.yaml", "prometheus/*.yaml")
+        for pattern in ("json/*.json", "alerting/*.yaml", "prometheus/*")
         for path in sorted(folder.glob(pattern))
     }
     return sorted(path for path in made.keys() | there.keys() if made.get(path) != there.get(path))
