@@ -15,7 +15,7 @@ _CORES = os.cpu_count() or 1
 
 # What a query of a read-only user may take at most; a request may ask for less, never for more. At a million chips, all
 # queries of boards and rules are answered within the reader's memory.
-_READER_BYTES, _MODEST_BYTES = 160 * _MB, 40 * _MB
+_READER_BYTES, _MODEST_BYTES = 192 * _MB, 40 * _MB
 _PAGE_BYTES = max(_READER_BYTES, min(2 * _GB, _MACHINE_BYTES // 24))
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
 # What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
