@@ -78,7 +78,7 @@ def _tls_refusal(error: ssl.SSLError, access: KafkaAccess) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _no_trust(error, access)
     reason = error.reason or ""
-    if isinstance(error, ssl.SSLEOFError) or reason.startswith(_NOT_TLS):
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or reason.startswith(_NOT_TLS):
         return _no_tls(access)
     if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason or reason.endswith("HANDSHAKE_FAILURE"):
         return _certificate_refusal(reason, access)

@@ -142,7 +142,7 @@ def untrusted(error: ssl.SSLError, named: Named) -> str:
 
 def alert(error: ssl.SSLError, named: Named) -> str:
     """Say in words of the operator what a server made of our certificate, or that it does not speak TLS; or ""."""
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return f"broke off the beginning of TLS: does it want to know who asks ({named.certificate}), or somebody else?"
     reason = getattr(error, "reason", None) or ""
     said = next((text for start, text in _ALERTS.items() if reason.startswith(start)), "")

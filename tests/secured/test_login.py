@@ -1,6 +1,8 @@
 """The worker's own client gets in by every login, and uses what is renewed in place."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Iterator
 
 import aiokafka.conn
@@ -20,10 +22,13 @@ NO_PASSWORD = {"sasl_username": "", "sasl_password": ""}
 
 @pytest.fixture(autouse=True)
 def _own_connections_again() -> Iterator[None]:
-    """Leave aiokafka as it was: there is one for the process."""
+    """Leave aiokafka as it was: there is one for the process. It does not close what was refused."""
     usual = aiokafka.conn.AIOKafkaConnection
     yield
     aiokafka.conn.AIOKafkaConnection = usual
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def sees(access: KafkaAccess, at: str) -> bool:

@@ -122,7 +122,8 @@ def test_the_files_are_as_they_would_be_made():
     """When this fails: gigawatt dashboards build."""
     made = alerting_files()
 
-    assert {path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("alerting/*")} == set(made)
+    there = [path for pattern in ("alerting/*", "prometheus/*.yaml") for path in FOLDER.glob(pattern)]
+    assert {path.relative_to(FOLDER).as_posix() for path in there} == set(made)
     assert {path: (FOLDER / path).read_text("utf-8") for path in made} == made
 
 
