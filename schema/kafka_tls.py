@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schema import tls
 from schema.errors import GigawattError
 
 if TYPE_CHECKING:
@@ -62,16 +63,7 @@ class Tls:
 
     def stamp(self) -> tuple[object, ...]:
         """Return what changes when one of the files does."""
-        files = (self.ca, self.certificate, self.key, self.key_password.file)
-        return tuple(_stamp(file) for file in files if file is not None)
-
-
-def _stamp(file: Path) -> object:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+        return tls.stamp(self.ca, self.certificate, self.key, self.key_password.file)
 
 
 class FollowingContext(ssl.SSLContext):
