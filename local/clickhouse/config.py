@@ -14,9 +14,9 @@ _MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _CORES = os.cpu_count() or 1
 
 # What a query of a read-only user may take at most; a request may ask for less, never for more. At a million chips, all
-# queries of boards and rules are answered within the reader's memory.
-_READER_BYTES, _MODEST_BYTES = 192 * _MB, 40 * _MB
-_PAGE_BYTES = max(_READER_BYTES, min(2 * _GB, _MACHINE_BYTES // 24))
+# queries of boards and rules are answered within the reader's memory. The page's queries wait behind nobody and run two
+# at once: with a thread each, they take half the memory for the same CPU time.
+_READER_BYTES, _MODEST_BYTES, _PAGE_BYTES = 192 * _MB, 40 * _MB, 256 * _MB
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
 # What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
 # may lie beside it. The embedded engine knows no other bound of what lies there for a while.
@@ -52,13 +52,13 @@ _WHOLE_BYTES, _WHOLE_ROWS = 32 << 20, 1_000_000
 OWNER, PAGE, READER, WRITER = "default", "page", READING.user, WRITING.user
 
 
-def reader_limits(memory_bytes: int) -> tuple[tuple[str, int], ...]:
-    """Give the upper bounds of settings for a read-only user whose queries may take so much memory."""
+def reader_limits(memory_bytes: int, threads: int = _CORES) -> tuple[tuple[str, int], ...]:
+    """Give the upper bounds of settings for a read-only user whose queries may take so much memory and threads."""
     return (
         ("max_execution_time", 60),  # seconds
         ("max_memory_usage", memory_bytes),
         ("max_result_bytes", _GB),
-        ("max_threads", _CORES),
+        ("max_threads", threads),
         ("max_untracked_memory", 1 << 20),  # of each thread: what the other limits do not see
         # Padded tables are made whole, in memory that no limit counts: 15 million cells took 4 GB.
         ("output_format_pretty_max_rows", 10_000),
@@ -143,7 +143,7 @@ def users(*, password: str = "", reader_password: str = "", writer_password: str
             PAGE,
             password,
             read_only=True,
-            limits=reader_limits(_PAGE_BYTES),
+            limits=reader_limits(_PAGE_BYTES, threads=1),
             floors=_FLOORS,
             at_once=_READERS_AT_ONCE,
         ),
