@@ -6,6 +6,8 @@ that it unpacks to.
 """
 
 import struct
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 ROW_BYTES: Final = 128
@@ -17,10 +19,50 @@ _RECORD_BATCH: Final = 3
 _VTABLE_HEAD: Final = 4  # a vtable's and a table's length precede the fields' offsets
 _BUFFER_BYTES: Final = 16
 _LENGTH_BYTES: Final = 8
+_ENVELOPE_BYTES: Final = 2**16
+"""An envelope that is larger is not worth remembering."""
 
 
 class MalformedError(ValueError):
     """The envelope is not that of an Arrow stream."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """All of a stream but the bodies of its messages, which lie between `spans`, and what it takes in memory."""
+
+    spans: tuple[tuple[int, int], ...]
+    text: bytes
+    unfolded: int
+
+    def is_of(self, value: bytes) -> bool:
+        """Say whether a stream of the same length has this envelope."""
+        view = memoryview(value)
+        return b"".join([view[start:stop] for start, stop in self.spans]) == self.text
+
+
+class Envelopes:
+    """Envelopes met lately: streams of one envelope take the same, unless they are compressed."""
+
+    def __init__(self, most: int = 1_024) -> None:
+        self._most = most
+        self._known: OrderedDict[int, Envelope] = OrderedDict()
+
+    def bytes_of(self, value: bytes) -> int:
+        """Return what `arrow_stream_bytes` does."""
+        known = self._known.get(len(value))
+        if known is not None and known.is_of(value):
+            return known.unfolded
+        unfolded, spans, is_open = _walk(value)
+        if is_open and sum(stop - start for start, stop in spans) <= _ENVELOPE_BYTES:
+            self._known[len(value)] = Envelope(spans, b"".join(value[start:stop] for start, stop in spans), unfolded)
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return unfolded
+
+
+_MET: Final = Envelopes()
+"""Of this process; what it remembers changes no answer."""
 
 
 def arrow_stream_bytes(value: bytes) -> int:
@@ -29,7 +71,7 @@ def arrow_stream_bytes(value: bytes) -> int:
     Raises `MalformedError` for what is no such stream; a stream that ends too early is left to its reader.
     """
     try:
-        return _walk(value)
+        return _MET.bytes_of(value)
     except (struct.error, IndexError, OverflowError) as error:
         raise MalformedError("its envelope is damaged") from error
 
@@ -39,8 +81,10 @@ def ndjson_bytes(value: bytes) -> int:
     return len(value) + (value.count(b"\n") + 1) * ROW_BYTES
 
 
-def _walk(value: bytes) -> int:
-    total = at = 0
+def _walk(value: bytes) -> tuple[int, tuple[tuple[int, int], ...], bool]:
+    """Return how many bytes it takes, where its envelope lies, and whether none of its bodies is compressed."""
+    total = at = outside = 0
+    spans, is_open = [], True
     while at + 8 <= len(value):
         size, at = _unsigned(value, at), at + 4
         if size == _CONTINUATION:  # streams of before Arrow 0.15 have none
@@ -53,24 +97,34 @@ def _walk(value: bytes) -> int:
         length = _signed(value, length_at) if length_at else 0
         if length < 0:
             raise MalformedError("a body of negative length")
-        total += _batch_bytes(value, message, body, length)
+        taken, is_compressed = _batch_bytes(value, message, body, length)
+        total += taken
+        is_open &= not is_compressed
         at = body + length
-    return total
+        spans.append((outside, body))
+        outside = at
+    return total, (*spans, (outside, len(value))), is_open
 
 
-def _batch_bytes(value: bytes, message: int, body: int, length: int) -> int:
-    """Return the unpacked size of what a message carries, and of its rows' columns if that is more."""
+def _batch_bytes(value: bytes, message: int, body: int, length: int) -> tuple[int, bool]:
+    """Return the unpacked size of what a message carries, and of its rows' columns if that is more.
+
+    And whether it is compressed.
+    """
     kind_at, header_at = _field(value, message, 1), _field(value, message, 2)
     kind = value[kind_at] if kind_at else 0
     if kind not in (_DICTIONARY_BATCH, _RECORD_BATCH) or not header_at:
-        return length
+        return length, False
     batch = _follow(value, header_at)
     if kind == _DICTIONARY_BATCH:
         batch = _follow(value, _field(value, batch, 1))
-    if _field(value, batch, 3):  # it is compressed
+    is_compressed = _field(value, batch, 3) > 0
+    if is_compressed:
         length = max(length, _unpacked(value, _follow(value, _field(value, batch, 2)), body))
     rows_at = _field(value, batch, 0)
-    return max(length, _signed(value, rows_at) * ROW_BYTES) if kind == _RECORD_BATCH and rows_at else length
+    if kind == _RECORD_BATCH and rows_at:
+        length = max(length, _signed(value, rows_at) * ROW_BYTES)
+    return length, is_compressed
 
 
 def _unpacked(value: bytes, buffers: int, body: int) -> int:

@@ -83,7 +83,7 @@ class Accepted:
 
 def accept(decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons) -> Accepted:
     """Bring together the accepted rows of a block and who they are of."""
-    groups, group = _common_groups(rosters)
+    groups, group = _common_groups(rosters, decoded.counts)
     everything = Accepted(
         row=np.arange(len(decoded.samples)),
         samples=decoded.samples,
@@ -100,14 +100,17 @@ def accept(decoded: Decoded, rosters: Sequence[Roster], reasons: checks.Reasons)
     return everything.take(np.flatnonzero(reasons == checks.ACCEPTED)) if reasons.any() else everything
 
 
-def _common_groups(rosters: Sequence[Roster]) -> tuple[list[Group], Ints]:
+def _common_groups(rosters: Sequence[Roster], counts: Ints) -> tuple[list[Group], Ints]:
     """Give the groups of all rosters one numbering; return them, and the group of every row."""
     numbers: dict[Group, int] = {}
-    parts = []
-    for roster in rosters:
-        lookup = np.array([numbers.setdefault(group, len(numbers)) for group in roster.groups], np.int64)
-        parts.append(lookup[roster.group_of])
-    return list(numbers), np.concatenate(parts)
+    lookups: list[int] = []
+    begins: dict[int, int] = {}  # of each list of groups, which many rosters share, in `lookups`
+    for groups in {id(roster.groups): roster.groups for roster in rosters}.values():
+        begins[id(groups)] = len(lookups)
+        lookups += [numbers.setdefault(group, len(numbers)) for group in groups]
+    begin = np.array([begins[id(roster.groups)] for roster in rosters], np.int64)
+    group_of = np.concatenate([roster.group_of for roster in rosters])
+    return list(numbers), np.array(lookups, np.int64)[np.repeat(begin, counts) + group_of]
 
 
 def _method_codes(label: Label, known: Bools) -> npt.NDArray[np.uint8]:

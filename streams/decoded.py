@@ -1,8 +1,8 @@
 """The messages of a block as columns, and what of them is refused."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +10,9 @@ import pyarrow as pa
 from schema import checks, encoding, explained, samples, wire
 from schema.printable import printable
 from schema.samples import DESCRIPTION, Ints, Rows, Samples
-from streams import json_rows
+from streams import forms, json_rows
 from streams.blocks import LogMessage
+from streams.forms import Form, Forms
 
 _PACKED_FROM_BYTES: Final = 1 << 20
 _DETAIL_CHARACTERS: Final = 300
@@ -41,55 +42,114 @@ class Unwritten:
     why: str
 
 
+class Received(Sequence[pa.RecordBatch]):
+    """The batches of messages; one of a known form is decoded when it is asked for."""
+
+    def __init__(self, messages: Sequence[LogMessage], batches: list[pa.RecordBatch | None]) -> None:
+        self._messages = messages
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._batches[index]
+        if found is None:
+            message = self._messages[index]
+            found = self._batches[index] = wire.decode(message.value, message.content_type)
+        return found
+
+
 @dataclass(frozen=True)
 class Decoded:
     """M messages that could be decoded, with their n rows joined end to end, without the identity labels.
 
-    `message_of` [n] indexes `messages` and `received`; message m has the rows from `first[m]` on.
+    `message_of` [n] indexes `messages`, `forms` and `received`; message m has the `counts[m]` rows from `first[m]` on.
+    `forms` has None for a message that has no form.
     """
 
     messages: list[LogMessage]
-    received: list[pa.RecordBatch]
+    forms: list[Form | None]
+    received: Received
     samples: Samples
+    counts: Ints
     first: Ints
     message_of: Ints
 
     def rows_of(self, index: int) -> Rows:
         """Return the rows of one message."""
-        return np.arange(self.first[index], self.first[index] + self.received[index].num_rows)
+        return np.arange(self.first[index], self.first[index] + self.counts[index])
 
     def per_row(self, values: Sequence[int]) -> Ints:
         """Spread one value per message over the rows."""
         return np.array(values, np.int64)[self.message_of]
 
 
-def decode(messages: Sequence[LogMessage]) -> tuple[Decoded, list[Refusal]]:
+@dataclass
+class Alike:
+    """Messages of one layout, each with its form, or of one schema; with their batches as far as they were decoded."""
+
+    messages: list[LogMessage] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
+    batches: list[Any] = field(default_factory=list)
+
+    def counts(self) -> list[int]:
+        """Return how many rows each of them has."""
+        return [form.layout.rows for form in self.forms] or [batch.num_rows for batch in self.batches]
+
+    def columns(self) -> Samples:
+        """Return all of their rows, end to end."""
+        if self.forms:
+            return forms.columns([message.value or b"" for message in self.messages], self.forms)
+        return wire.columns(self.batches, DESCRIPTION)
+
+
+def decode(messages: Sequence[LogMessage], known: Forms | None = None) -> tuple[Decoded, list[Refusal]]:
     """Decode what can be decoded, and refuse the rest.
 
-    Messages of one schema are brought together, so that columns are made once for all of them; the order of messages
-    therefore changes.
+    Messages of one layout or schema are brought together, so that columns are made once for all of them; the order of
+    messages therefore changes. It depends on the messages alone, and not on which forms are known.
     """
+    known = Forms() if known is None else known
     refusals: list[Refusal] = []
-    by_schema: dict[str, list[tuple[LogMessage, pa.RecordBatch]]] = {}
+    groups: dict[Hashable, Alike] = {}
+    by_layout: dict[int, Alike] = {}  # by the object, which is quicker to look up than what is in it
     for message in messages:
-        try:
-            batch = wire.decode(message.value, message.content_type)
-        except wire.UndecodableError as error:
-            refusals.append(undecodable(message, str(error)))
+        batch: Any = None
+        form = known.find(message.value, message.content_type)
+        if form is None:
+            try:
+                batch = wire.decode(message.value, message.content_type)
+            except wire.UndecodableError as error:
+                refusals.append(undecodable(message, str(error)))
+                continue
+            form = known.make(message.value, message.content_type, batch)
+        if form is None:
+            alike = groups.setdefault(str(batch.schema), Alike())
         else:
-            by_schema.setdefault(str(batch.schema), []).append((message, batch))
-    pairs = [pair for same in by_schema.values() for pair in same]
-    counts = np.array([batch.num_rows for _, batch in pairs], np.int64)
-    decoded = Decoded(
-        messages=[message for message, _ in pairs],
-        received=[batch for _, batch in pairs],
-        samples=samples.concat(
-            [wire.columns([batch for _, batch in same], DESCRIPTION) for same in by_schema.values()]
-        ),
+            alike = by_layout.get(id(form.layout)) or groups.setdefault(form.layout, Alike())
+            by_layout[id(form.layout)] = alike
+            alike.forms.append(form)
+        alike.messages.append(message)
+        alike.batches.append(batch)
+    return _joined(list(groups.values())), refusals
+
+
+def _joined(groups: Sequence[Alike]) -> Decoded:
+    messages = [message for alike in groups for message in alike.messages]
+    counts = np.array([rows for alike in groups for rows in alike.counts()], np.int64)
+    found: list[Form | None] = []
+    for alike in groups:
+        found += alike.forms or [None] * len(alike.messages)
+    return Decoded(
+        messages=messages,
+        forms=found,
+        received=Received(messages, [batch for alike in groups for batch in alike.batches]),
+        samples=samples.concat([alike.columns() for alike in groups]),
+        counts=counts,
         first=np.cumsum(counts) - counts,
         message_of=np.repeat(np.arange(len(counts)), counts),
     )
-    return decoded, refusals
 
 
 def refuse(decoded: Decoded, reasons: checks.Reasons) -> list[Refusal]:

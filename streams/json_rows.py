@@ -32,10 +32,11 @@ def letter(lines: Sequence[bytes], rows: Rows, reason: str) -> bytes:
 
 def _with_reason(line: bytes, reason: str) -> bytes:
     line = line.strip()
-    if _REASON in line:  # a dead letter that was sent in again keeps only its newest reason
+    # A dead letter that was sent in again keeps only its newest reason, and an object may begin with a byte order mark.
+    if _REASON in line or not line.startswith(b"{"):
         found = json_object(line)
         return line if found is None else json.dumps({**found, "reason": reason}).encode()
-    if not line.endswith(b"}") or not line.startswith(b"{"):
+    if not line.endswith(b"}"):
         return line
     inside = line[1:-1].strip()
     return b'{%s%s"reason": "%s"}' % (inside, b", " if inside else b"", reason.encode())

@@ -16,6 +16,7 @@ from streams.admission import NOTHING_SEEN, Admissions, AskedInVainError
 from streams.blocks import Block, Commit, LogMessage
 from streams.broken import broken
 from streams.decoded import Decoded, Refusal, Unwritten, decode, refuse, undecodable
+from streams.forms import Forms
 from streams.overlaps import Overlaps
 from streams.rosters import Roster, RosterCache, digest, make_roster
 
@@ -60,6 +61,7 @@ class Processor:
 
     def __init__(self, rosters: RosterCache | None = None, admissions: Admissions | None = None) -> None:
         self._rosters = rosters or RosterCache()
+        self._forms = Forms()
         self._admissions = admissions
         self._overlaps = Overlaps()
         self._renewed_ms = 0
@@ -106,9 +108,9 @@ class Processor:
     def _process(self, commit: Commit, messages: Sequence[LogMessage], refused: list[Refusal], admit: Admit) -> Stored:
         if not messages:  # of a commit whose messages are all lost, or all break our code
             return Stored(commit, _totals(commit, refused, None), refusals=refused)
-        decoded, refusals = decode(messages)
+        decoded, refusals = decode(messages, self._forms)
         refusals += refused
-        rosters, new = self._met(decoded.received)
+        rosters, new = self._met(decoded)
         if not rosters:
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         reasons = checks.first_reason(
@@ -121,9 +123,7 @@ class Processor:
             return Stored(commit, _totals(commit, refusals, None), refusals=refusals)
         accepted = accept(decoded, rosters, reasons)
         of_use = {index: rosters[index] for index in np.unique(accepted.message).tolist()}
-        for roster in dict.fromkeys(of_use.values()):
-            if (key := new.get(roster)) is not None:
-                self._rosters.put(key, roster)
+        self._keep(decoded, of_use, new)
         doubled = self._overlapping(accepted, decoded, of_use)
         renewed = inventory.due(accepted, rosters)
         known = inventory.told(accepted, decoded, renewed)
@@ -162,17 +162,32 @@ class Processor:
         marks = [np.array([group in refused for group in one.groups], bool)[one.group_of] for one in rosters]
         return checks.refused_labels(reasons, np.concatenate(marks))
 
-    def _met(self, batches: Sequence[pa.RecordBatch]) -> tuple[list[Roster], dict[Roster, bytes]]:
-        """Return the roster of each batch, and the new ones with their digests; these are not kept yet."""
-        rosters: list[Roster] = []
+    def _met(self, decoded: Decoded) -> tuple[list[Roster], dict[Roster, bytes]]:
+        """Return the roster of each message, and the new ones with their digests; these are not kept yet."""
         made: dict[bytes, Roster] = {}
-        for batch in batches:
-            key = digest(batch)
-            found = self._rosters.get(key) or made.get(key)
+        rosters: list[Roster] = []
+        for index, form in enumerate(decoded.forms):
+            found = None if form is None else form.roster
             if found is None:
-                found = made[key] = make_roster(batch)
+                batch = decoded.received[index]
+                key = digest(batch)
+                found = self._rosters.get(key) or made.get(key)
+                if found is None:
+                    found = made[key] = make_roster(batch)
             rosters.append(found)
         return rosters, {roster: key for key, roster in made.items()}
+
+    def _keep(self, decoded: Decoded, of_use: Mapping[int, Roster], new: Mapping[Roster, bytes]) -> None:
+        """Keep new rosters and forms, of messages of which anything was accepted."""
+        for index, roster in of_use.items():
+            form = decoded.forms[index]
+            if form is not None and form.roster is not None:
+                continue
+            if (key := new.get(roster)) is not None:
+                self._rosters.put(key, roster)
+            if form is not None:
+                form.roster = roster
+                self._forms.keep(decoded.messages[index].value or b"", form)
 
     def _claimed(self, accepted: Accepted, rosters: Sequence[Roster]) -> Rows:
         """Return the samples of whose chips claims are to be told now; once in a while that renews many."""
@@ -202,6 +217,7 @@ class Processor:
         """Forget chips and rosters, both together: a roster says what is known of its chips."""
         self._overlaps = Overlaps()
         self._rosters.clear()
+        self._forms.clear()
 
 
 def _welcome(_: Decoded, __: Sequence[Roster], reasons: checks.Reasons) -> checks.Reasons:
@@ -212,12 +228,13 @@ def _welcome(_: Decoded, __: Sequence[Roster], reasons: checks.Reasons) -> check
 def _bounded(decoded: Decoded, reasons: checks.Reasons) -> checks.Reasons:
     """Refuse what reaches too far, message by message where any could."""
     interval_ms = decoded.samples.interval_ms
-    if not spread.may_reach_too_far(interval_ms, max(batch.num_rows for batch in decoded.received)):
+    if not spread.may_reach_too_far(interval_ms, int(decoded.counts.max())):
         return reasons
     parts = []
-    for index, batch in enumerate(decoded.received):
+    for index in range(len(decoded.messages)):
         rows = decoded.rows_of(index)
-        if spread.may_reach_too_far(interval_ms[rows], batch.num_rows):
+        if spread.may_reach_too_far(interval_ms[rows], len(rows)):
+            batch = decoded.received[index]
             samples = decoded.samples.take(rows)
             names = IDENTITY if batch.num_rows > spread.MAX_CHIPS else spread.GROUPING
             parts.append(checks.message_refusals(samples, wire.labels(batch, names), reasons[rows]))

@@ -7,6 +7,7 @@ six identity columns) is known by a digest of these bytes, and the numbers made 
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,10 @@ class Group(NamedTuple):
     model: str
 
 
+class Groups(list[Group]):
+    """The groups of a roster, numbered by their places. Rosters of the same groups may share them."""
+
+
 @dataclass(eq=False)
 class Roster:
     """The identity of a batch of n rows.
@@ -45,7 +50,7 @@ class Roster:
     """
 
     reasons: checks.Reasons
-    groups: list[Group]
+    groups: Groups
     group_of: Codes
     series: npt.NDArray[np.uint64]
     host_key: int
@@ -94,7 +99,7 @@ def make_roster(batch: pa.RecordBatch) -> Roster:
     beyond = group_of >= MAX_GROUPS  # they are numbered in the order in which they come
     return Roster(
         reasons=checks.refused_labels(checks.identity_refusals(found), beyond),
-        groups=[Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary[:MAX_GROUPS].to_pylist()],
+        groups=Groups(Group(*text.split(_SEPARATOR, 3)) for text in groups.dictionary[:MAX_GROUPS].to_pylist()),
         group_of=np.where(beyond, np.int32(0), group_of),
         series=np.fromiter((xxhash.xxh64_intdigest(text) for text in joined.to_pylist()), np.uint64, batch.num_rows),
         host_key=xxhash.xxh64_intdigest(labels["host"][0].as_py().encode()) if batch.num_rows else 0,
@@ -118,24 +123,29 @@ class RosterCache:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._rosters: OrderedDict[bytes, Roster] = OrderedDict()
+        self._in_use: WeakValueDictionary[bytes, Roster] = WeakValueDictionary()
+        self._groups: WeakValueDictionary[tuple[Group, ...], Groups] = WeakValueDictionary()
 
     def get(self, key: bytes) -> Roster | None:
-        """Return the roster of this digest, if it is still known."""
+        """Return the roster of this digest, if it is still known, be it that somebody else keeps it."""
         found = self._rosters.get(key)
-        if found is not None:
-            self._rosters.move_to_end(key)
+        if found is None:
+            return self._in_use.get(key)
+        self._rosters.move_to_end(key)
         return found
 
     def clear(self) -> None:
         """Forget all of them."""
         self._rosters.clear()
+        self._in_use.clear()
         self._bytes = 0
 
     def put(self, key: bytes, made: Roster) -> None:
         """Keep a roster, unless it is too large."""
         if made.nbytes > self._max_bytes // 16:
             return
-        self._rosters[key] = made
+        made.groups = self._groups.setdefault(tuple(made.groups), made.groups)
+        self._rosters[key] = self._in_use[key] = made
         self._bytes += made.nbytes
         while self._bytes > self._max_bytes and len(self._rosters) > 1:
             _, gone = self._rosters.popitem(last=False)

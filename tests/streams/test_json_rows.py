@@ -62,3 +62,11 @@ def test_lines_that_are_not_rows_are_not_taken_for_them():
     assert json_rows.lines_of(b'{"a": 1}{"a": 2}\n', None, 2) is None
     assert json_rows.lines_of(encoding.encode(batch()), None, 1) is None
     assert json_rows.letter([b"{}"], np.array([0]), "bad_power") == b'{"reason": "bad_power"}\n'
+
+
+def test_a_rejected_line_that_begins_with_a_byte_order_mark_has_its_reason():
+    first, second = json.dumps(line()).encode(), json.dumps(line(power_w=-5)).encode()
+
+    (letter,) = refusals(first + b"\n\xef\xbb\xbf" + second)
+
+    assert json.loads(letter.value)["reason"] == letter.reason
