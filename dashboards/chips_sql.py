@@ -247,7 +247,9 @@ ORDER BY site, fleet, platform, chip
 """
 
 CHIP: Final = """
-SELECT site, fleet, platform, model, host, chip, first_seen, last_seen
+SELECT
+    site, fleet, platform, model, host, chip, toDateTime64(first_seen, 3, 'UTC') AS first_seen,
+    toDateTime64(last_seen, 3, 'UTC') AS last_seen
 FROM chip_names
 WHERE chip = ${chip:singlequote} AND @chosen_chips
 ORDER BY last_seen DESC, site, fleet, platform, host

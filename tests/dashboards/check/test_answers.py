@@ -2,7 +2,8 @@
 
 import pytest
 
-from dashboards.check.answers import kind_of
+from dashboards.check.answers import Answer, kind_of, unfit
+from dashboards.check.asked import Asked
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,12 @@ from dashboards.check.answers import kind_of
 )
 def test_kind(type_, kind):
     assert kind_of(type_) == kind
+
+
+def test_a_null_that_the_plugin_cannot_read_is_complained_of():
+    asked = Asked("json/x.json", "panel 1", "table", "SELECT 1", format=1)
+    type_ = "SimpleAggregateFunction(min, DateTime64(3, 'UTC'))"
+
+    assert not list(unfit(asked, Answer([("at", type_)], [])))
+    (complaint,) = unfit(asked, Answer([("at", f"Nullable({type_})")], []))
+    assert "the plugin cannot read" in complaint.wrong
