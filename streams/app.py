@@ -31,7 +31,7 @@ from schema.kafka_access import OPEN, KafkaAccess
 from schema.readback import count_marks, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
-from streams import consumer, fetched, login, members
+from streams import consumer, fetched, login, members, polling
 from streams.admission import Admissions
 from streams.blocks import LogMessage, Span, Stretch, appended
 from streams.decoded import Refusal
@@ -157,6 +157,7 @@ def make_app(
     member, since the broker would give it back the partitions that it had when the topic was gone: none.
     """
     fetched.install(consumer.RUN_BYTES)
+    polling.install()
     members.install()
     login.install(access)
     app = faust.App(

@@ -19,8 +19,8 @@ from schema.unfolding import MalformedError
 
 MAX_BLOCK_WEIGHT: Final = 32 * 2**20
 """A block is cut when what it unfolds into grows beyond this, so that a backlog cannot fill the memory."""
-
-
+GRACE_MS: Final = 150
+"""So long after its end a second is taken for over: its last messages are on their way."""
 _HELD_AT_MOST_S: Final = 1.5
 """So long a message is held back whatever its time: where somebody set the topic so, it is its producer's word."""
 _LATEST_MS: Final = 4_102_444_800_000
@@ -151,7 +151,7 @@ class PartitionCutter:
     """
 
     def __init__(
-        self, partition: int, stored: int, grace_ms: int = 150, elapsed_s: Callable[[], float] = time.monotonic
+        self, partition: int, stored: int, grace_ms: int = GRACE_MS, elapsed_s: Callable[[], float] = time.monotonic
     ) -> None:
         self.partition = partition
         self.stored = stored

@@ -5,7 +5,7 @@ before it for a gap. A run is acknowledged when everything up to its end is stor
 plain, and Faust's own account of gaps is not kept: it would commit a whole gap once anything in it is acknowledged.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from faust.transport.drivers import aiokafka
 from faust.types import TP, ConsumerMessage
@@ -16,27 +16,10 @@ RUN_BYTES: Final = 2**19
 """A run is no longer than this and a message."""
 RUNS_AHEAD: Final = 16
 """So many runs wait for the agent; and so many are unpacked at once."""
-_ANSWER_BYTES: Final = 2**20
-_ANSWER_AFTER_MS: Final = 100
-"""The broker answers when it has so much, or after so long: what an answer costs is paid for all partitions at once.
-
-It is well within the time for which a second is kept open (`streams.blocks`), so that nothing is stored later for it.
-"""
-
-
-class _Thread(aiokafka.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped
-    def _create_worker_consumer(self, transport: aiokafka.Transport) -> Any:
-        client = super()._create_worker_consumer(transport)
-        client._fetch_min_bytes = _ANSWER_BYTES  # noqa: SLF001  Faust has no settings for these
-        client._fetch_max_wait_ms = _ANSWER_AFTER_MS  # noqa: SLF001
-        return client
 
 
 class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust is untyped
     """Makes an event of a run."""
-
-    def _new_consumer_thread(self) -> _Thread:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, run: Run) -> ConsumerMessage:
         return ConsumerMessage(
@@ -60,6 +43,10 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust is untyped
 
     def on_buffer_drop(self, tp: TP) -> None:
         """Do nothing."""
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Go on reading at an offset; told to the client in its own thread, which else would hear of it late."""
+        await self._thread.call_thread(self._thread.seek, partition, offset)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: a gap needs no acknowledgement."""
