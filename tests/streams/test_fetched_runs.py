@@ -1,5 +1,10 @@
 """A response is taken apart into runs: the same messages and empty stretches, wherever the runs are cut."""
 
+import cramjam
+import lz4.frame
+import pytest
+from aiokafka import codec
+from aiokafka.record._crecords import default_records
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +92,29 @@ def test_what_is_beyond_a_run_stays_packed_and_is_read_on_from_there():
         assert [one.offset for one in next(records).messages] == [offset]
         assert records.next_fetch_offset == offset + 1
     assert [one.offset for one in next(records).messages] == [2, 3]
+
+
+def test_what_is_packed_by_lz4_is_unpacked_as_aiokafka_does():
+    frame, other = lz4.frame.compress(b"a" * 300), lz4.frame.compress(b"b")
+    for packed in (frame, frame + other):
+        assert fetched.unpack_lz4(packed) == codec.lz4_decode(packed)
+    for damaged in (b"", frame[:3], frame[:-4], frame + b"garbage"):
+        with pytest.raises((RuntimeError, cramjam.DecompressionError)):
+            fetched.unpack_lz4(damaged)
+
+
+def test_aiokafka_unpacks_with_it(monkeypatch):
+    fetched.install()
+    assert default_records.lz4_decode is fetched.unpack_lz4
+    asked = []
+
+    def noted(packed: bytes) -> bytes:
+        asked.append(packed)
+        return fetched.unpack_lz4(packed)
+
+    monkeypatch.setattr(default_records, "lz4_decode", noted)
+    (run,) = _fetched(_batch(0, [bytes(500)], codec=3), 0, 0)
+    assert (run.messages[0].value, len(asked)) == (bytes(500), 1)
 
 
 def test_messages_have_the_time_that_can_be_written_as_a_date():
