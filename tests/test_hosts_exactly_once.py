@@ -23,11 +23,14 @@ from tests.stack import Stack, wait_for
 from tests.test_exactly_once import behind
 
 MESSAGES = 8_000
-CHIPS = 8
 SECONDS = 40
+MORE = 400
+"""So many are sent when all is over, to every partition: a worker knows by them what it was not given."""
+CHIPS = 8
 KILLS = 6
-MOVES: dict[int, tuple[float, float]] = {1: (0.0, 0.9), 4: (1.0, 1.0)}
-"""After which kill the group's offsets are moved, and to where between a partition's first offset and its end."""
+BACK_AFTER = 1
+AHEAD_AFTER = 4
+"""After these kills the group's offsets are moved: back from what is stored, and to the ends, far beyond it."""
 
 _ARROW = (encoding.CONTENT_TYPE_HEADER, encoding.ARROW_STREAM.encode())
 _JSON = (encoding.CONTENT_TYPE_HEADER, encoding.NDJSON.encode())
@@ -64,9 +67,11 @@ DAMAGED: list[Callable[[bytes], bytes | None]] = [
 class Hosts(threading.Thread):
     """Sends a message a host in turn, in batches of one and of many, packed and not."""
 
-    def __init__(self, kafka: str, seed: int = 13) -> None:
-        super().__init__()
+    def __init__(self, kafka: str, messages: int, seconds: float, seed: int = 13) -> None:
+        super().__init__(daemon=True)
         self._kafka = kafka
+        self._messages = messages
+        self._seconds = seconds
         self._random = random.Random(seed)
         self.energies_j: list[float] = []
         self.rejected = 0
@@ -78,8 +83,8 @@ class Hosts(threading.Thread):
             KafkaProducer(bootstrap_servers=self._kafka, batch_size=1),
         ]
         start = time.monotonic()
-        for index in range(MESSAGES):
-            time.sleep(max(0.0, start + SECONDS * index / MESSAGES - time.monotonic()))
+        for index in range(self._messages):
+            time.sleep(max(0.0, start + self._seconds * index / self._messages - time.monotonic()))
             host = index % 100
             value, headers = self._message(index, f"host-{host}")
             producers[host % 3].send(SAMPLES, key=f"host-{host}".encode(), value=value, headers=headers)
@@ -112,17 +117,11 @@ class Hosts(threading.Thread):
         return value, headers
 
 
-def ends_of(kafka: str) -> dict[int, int]:
-    with KafkaAdmin(kafka) as admin:
-        return {number: end for number, (_, end) in admin.log_ends(SAMPLES).items()}
-
-
-def moved(kafka: str, where: tuple[float, float]) -> bool:
+def moved(kafka: str, places: dict[int, int]) -> bool:
     """Move the group's offsets; False while it still has a member, whose session has to end first."""
     client = KafkaAdminClient(bootstrap_servers=kafka)
     try:
-        places = {TopicPartition(SAMPLES, n): int(end * random.uniform(*where)) for n, end in ends_of(kafka).items()}
-        client.reset_group_offsets(GROUP, places)
+        client.reset_group_offsets(GROUP, {TopicPartition(SAMPLES, number): place for number, place in places.items()})
     except KafkaError:
         return False
     else:
@@ -140,45 +139,65 @@ def committed(kafka: str) -> dict[int, int]:
     return {place.partition: max(one.offset, 0) for place, one in found.items()}
 
 
+def stored(stack: Stack) -> dict[int, int]:
+    """Return the next offset after what the ledger has, by partition."""
+    rows = stack.rows("SELECT kafka_partition, toInt64(max(offset_to)) + 1 FROM ingest_blocks GROUP BY 1")
+    return {int(str(number)): int(str(offset)) for number, offset in rows}
+
+
 def beyond_what_is_stored(stack: Stack) -> dict[int, int]:
     """Return by partition how far the group's offset is beyond what the ledger has, where it is."""
-    places = committed(stack.kafka)
-    rows = stack.rows("SELECT kafka_partition, toInt64(max(offset_to)) + 1 FROM ingest_blocks GROUP BY 1")
-    stored = {int(str(number)): int(str(offset)) for number, offset in rows}
-    return {number: place - stored.get(number, 0) for number, place in places.items() if place > stored.get(number, 0)}
+    places, known = committed(stack.kafka), stored(stack)
+    return {number: place - known.get(number, 0) for number, place in places.items() if place > known.get(number, 0)}
+
+
+def ends(stack: Stack) -> dict[int, int]:
+    with KafkaAdmin(stack.kafka) as admin:
+        return {number: end for number, (_, end) in admin.log_ends(SAMPLES).items()}
 
 
 def test_each_message_of_a_host_is_stored_once_whatever_its_envelope(stack: Stack):
-    randomness = random.Random()
-    load = Hosts(stack.kafka)
+    load, more = Hosts(stack.kafka, MESSAGES, SECONDS), Hosts(stack.kafka, MORE, 2, seed=14)
     stack.start("one")
     load.start()
+    try:
+        kill_and_move(stack)
+    finally:
+        load.join()
+    more.run()
+    wait_for(stack.everything_is_stored, 120)
+    assert_stored(stack, load, more)
 
+    stack.kill("one")
+    wait_for(lambda: moved(stack.kafka, dict.fromkeys(range(12), 0)), 60)
+    stack.start("one")
+    wait_for(lambda: behind(stack.kafka) == 0, 120)  # they were delivered again, and nothing may come of it
+    assert_stored(stack, load, more)
+
+
+def kill_and_move(stack: Stack) -> None:
+    randomness = random.Random()
+    wait_for(lambda: bool(stored(stack)), 120)
     for kill in range(KILLS):
         time.sleep(randomness.uniform(0.8, 5.0))
         stack.kill("one")
-        if kill < max(MOVES):  # then they are, by this test
+        if kill <= AHEAD_AFTER:
             assert beyond_what_is_stored(stack) == {}
-        if kill in MOVES:
-            wait_for(lambda where=MOVES[kill]: moved(stack.kafka, where), 60)
+        if kill == BACK_AFTER:
+            places = {number: randomness.randrange(place) for number, place in stored(stack).items()}
+            wait_for(lambda places=places: moved(stack.kafka, places), 60)
+        if kill == AHEAD_AFTER:
+            wait_for(lambda: moved(stack.kafka, ends(stack)), 60)
         stack.start("one")
-    load.join()
-    wait_for(stack.everything_is_stored, 120)
-    assert_stored(stack, load)
-
-    stack.kill("one")
-    wait_for(lambda: moved(stack.kafka, (0.0, 0.0)), 60)
-    stack.start("one")
-    wait_for(lambda: behind(stack.kafka) == 0, 120)  # they were delivered again, and nothing may come of it
-    assert_stored(stack, load)
 
 
-def assert_stored(stack: Stack, load: Hosts) -> None:
+def assert_stored(stack: Stack, *loads: Hosts) -> None:
+    energies_j = [one for load in loads for one in load.energies_j]
     samples, joules = stack.stored()
-    assert samples == len(load.energies_j)
-    assert math.isclose(joules, math.fsum(load.energies_j), rel_tol=1e-9)
+    assert samples == len(energies_j)
+    assert math.isclose(joules, math.fsum(energies_j), rel_tol=1e-9)
     assert stack.rows("SELECT sum(samples), sum(rejected), sum(messages) FROM ingest_blocks") == [
-        (samples, load.rejected, MESSAGES)
+        (samples, sum(load.rejected for load in loads), MESSAGES + MORE)
     ]
     audit = stack.run("audit")
     assert audit.returncode == 0, audit.stdout + audit.stderr
