@@ -14,7 +14,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ import faust
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 from clickhouse_connect.driver.client import Client
-from faust.types import TP, EventT, StreamT
+from faust.types import TP, StreamT
 
 from schema import encoding
 from schema.errors import EXIT_START_AGAIN
@@ -31,7 +31,7 @@ from schema.kafka_access import OPEN, KafkaAccess
 from schema.readback import count_marks, read_log
 from schema.settings import kafka_addresses
 from schema.topics import MAX_MESSAGE_BYTES, REJECTED, SAMPLES
-from streams import fetched, login, members
+from streams import consumer, fetched, login, members, polling
 from streams.admission import Admissions
 from streams.blocks import LogMessage, Span, Stretch, appended
 from streams.decoded import Refusal
@@ -98,7 +98,7 @@ class FaustLog:
                 record.offset,
                 appended(record.appended_ms),
                 record.value,
-                _content_type(record.headers),
+                fetched.content_type(record.headers),
             )
             for record in records
         ]
@@ -156,7 +156,8 @@ def make_app(
     its partitions back at once, without a rebalance. Two workers must never share a name. Of another log it is another
     member, since the broker would give it back the partitions that it had when the topic was gone: none.
     """
-    fetched.install()
+    fetched.install(consumer.RUN_BYTES)
+    polling.install()
     members.install()
     login.install(access)
     app = faust.App(
@@ -170,7 +171,8 @@ def make_app(
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
-        stream_buffer_maxsize=64,
+        stream_buffer_maxsize=consumer.RUNS_AHEAD,
+        broker_max_poll_records=consumer.RUNS_AHEAD,
         stream_recovery_delay=0.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=2 * 2**20,
@@ -186,6 +188,7 @@ def make_app(
         broker_client_id=worker,
         PartitionAssignor=members.Assignor,
     )
+    app.transport = consumer.Transport(app.conf.broker_consumer, app)
     samples = app.topic(SAMPLES, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
     reader = FaustLog(app, kafka, log_id, access)
     ingest: list[Ingest] = []
@@ -209,7 +212,7 @@ def make_app(
     async def store_samples(stream: StreamT[bytes]) -> None:
         async for event in stream.noack().events():
             for one in ingest:
-                await one.add(_message(event), event.ack)
+                await one.add_run(event.value, event.ack)
 
     # Called, not used as decorators, which are untyped.
     app.on_partitions_assigned.connect(assigned)
@@ -230,22 +233,6 @@ async def _rejoin(app: faust.App) -> None:
         consumer._coordinator.request_rejoin()  # noqa: SLF001
 
     await thread.call_thread(join_again)
-
-
-def _message(event: EventT) -> LogMessage:
-    message = event.message
-    return LogMessage(
-        partition=message.partition,
-        offset=message.offset,
-        appended_ms=appended(round(message.timestamp * 1000)),
-        value=message.value,
-        content_type=_content_type(dict(message.headers or ())),
-    )
-
-
-def _content_type(headers: Mapping[str, bytes]) -> str | None:
-    value = headers.get(encoding.CONTENT_TYPE_HEADER)
-    return value.decode("utf-8", "replace") if value else None
 
 
 def _datadir() -> str:

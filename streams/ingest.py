@@ -1,9 +1,9 @@
 """From messages of the log to stored commits. Knows neither Faust nor ClickHouse.
 
-Messages of assigned partitions are given to `add` and held back by partition until their second is over. What is due
-then goes into one commit, is processed and stored in threads, and only then acknowledged. Where a partition begins is
-what the ledger says, whatever offsets the group has committed: what is stored already is skipped, a hole is asked for
-again, and a commit that another worker left unfinished is finished first, from the log.
+Runs of messages of assigned partitions are given to `add_run` and held back by partition until their second is over.
+What is due then goes into one commit, is processed and stored in threads, and only then acknowledged. Where a partition
+begins is what the ledger says, whatever offsets the group has committed: what is stored already is skipped, a hole is
+asked for again, and a commit that another worker left unfinished is finished first, from the log.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from streams.decoded import Refusal
 from streams.letters import Letters
 from streams.partition import Log, Partition
 from streams.process import Processor, Stored
+from streams.runs import Run
 from streams.store import Cut
 
 MAX_HELD_BYTES: Final = 64 * 2**20
@@ -143,13 +144,17 @@ class Ingest:
         task.add_done_callback(self._tasks.discard)
 
     async def add(self, message: LogMessage, acknowledge: Callable[[], None]) -> None:
-        """Take in a message; waits while too much is held back."""
-        self._log_ms = max(self._log_ms, message.appended_ms)
+        """Take in a message, as a run of one."""
+        await self.add_run(Run([message], message.nbytes), acknowledge)
+
+    async def add_run(self, run: Run, acknowledge: Callable[[], None]) -> None:
+        """Take in a run of messages; waits while too much is held back. It is acknowledged when all of it is stored."""
+        self._log_ms = max(self._log_ms, run.latest_ms)
         while self.held_bytes > self._max_held_bytes:  # noqa: ASYNC110  many things make room, and none is in a hurry
             await asyncio.sleep(_LOOK_AGAIN_S)
-        partition = self._partitions.get(message.partition)
+        partition = self._partitions.get(run.partition)
         if partition is not None:  # else of an assignment that is over; whoever has it now reads it again
-            await partition.take_in(message, acknowledge)
+            await partition.take_in(run, acknowledge)
 
     async def _run(self, states: dict[int, Partition], working: asyncio.Semaphore) -> None:
         """Begin where the ledger says, then store what is due until the partitions are revoked."""

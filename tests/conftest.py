@@ -27,9 +27,9 @@ settings.load_profile("gigawatt")
 __all__ = ["client", "engine", "kafka"]
 
 LONGEST = (
-    *("test_bad_input", "test_topic_changes", "dashboards/rules/test_outages", "local/clickhouse/test_outside"),
-    *("dashboards/rules/test_scenarios", "dashboards/rules/test_pauses", "oldest/test_oldest"),
-    *("dashboards/rules/test_starts", "dashboards/check/test_checked_in", "test_exactly_once"),
+    *("test_hosts_exactly_once", "test_bad_input", "test_topic_changes", "dashboards/rules/test_outages"),
+    *("local/clickhouse/test_outside", "dashboards/rules/test_scenarios", "dashboards/rules/test_pauses"),
+    *("oldest/test_oldest", "dashboards/rules/test_starts", "dashboards/check/test_checked_in", "test_exactly_once"),
     *("schema/test_reconciled", "dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day"),
     *("dashboards/page/test_browser", "deploy/test_image", "bench/test_measure", "bench/test_attacks"),
     *("test_four_platforms", "local/test_up_listen", "secured/test_whole", "schema/test_rights"),
