@@ -14,6 +14,7 @@ from schema.errors import GigawattError
 class Sent:
     """What a sink has done so far. `lost` counts samples that will not arrive; `sent_bytes` are uncompressed.
 
+    `gathered` are the samples that wait for the other reads of their message.
     Of a spool: `spooled` are the samples that wait on disk, `dropped` those of `lost` by reason, and `damaged` the
     messages that could not be read back.
     """
@@ -22,6 +23,7 @@ class Sent:
     samples: int = 0
     sent_bytes: int = 0
     lost: int = 0
+    gathered: int = 0
     spooled: int = 0
     damaged: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
