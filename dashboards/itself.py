@@ -100,8 +100,9 @@ def _producers() -> list[Panel]:
             Asked(_rate("gigawatt_producer_dropped_samples_total", "reason"), "spool: {{reason}}"),
         ),
         _lines(
-            5, "What waits for the broker", "Samples in spools, of the ten with most.", "locale",
-            Asked("topk(10, gigawatt_producer_spooled_samples)", "{{instance}}"),
+            5, "What waits for the broker", "Samples in spools, of the ten with most; those gathered for a message.",
+            "locale", Asked("topk(10, gigawatt_producer_spooled_samples)", "{{instance}}"),
+            Asked("sum(gigawatt_producer_gathered_samples)", "gathered"),
         ),
         _lines(
             6, "Missed ticks and what is odd", "Per second: late reads, rejected samples, values left out.",

@@ -6,6 +6,7 @@ peak memory, against 0.002 with the settings below.
 """
 
 import ctypes
+import gc
 import importlib
 import os
 import sys
@@ -41,6 +42,16 @@ def keep_freed_memory() -> bool:
     # One arena for all threads: heaps of further arenas are too small for large arrays.
     wanted = ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _KEPT_BYTES), (_M_TRIM_THRESHOLD, _KEPT_BYTES))
     return all(mallopt(name, value) == 1 for name, value in wanted)
+
+
+def pass_over_loaded() -> None:
+    """Have the garbage collector pass over what is there now: call it when all is loaded that stays.
+
+    It looks at every object that has lived for long whenever a quarter more have: for a producer that waits for the
+    acknowledgement of thousands of messages that was a fifth of its CPU time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def load_lean() -> None:

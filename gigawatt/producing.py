@@ -7,10 +7,12 @@ from typing import Final, Protocol, runtime_checkable
 
 import structlog
 
+from gigawatt.memory import pass_over_loaded
 from gigawatt.options import STANDARD_OUTPUT
 from gigawatt.status_line import StatusLine
 from gigawatt.stopping import stop_on_signals
 from gigawatt.systemd import telling_systemd
+from producers.gathered import Gathered
 from producers.sampler import Outcome, Sampler
 from producers.sink import NdjsonSink, OutputError, Sent, Sink
 from producers.source import Source
@@ -40,16 +42,21 @@ def produce(
     name: str,
     period_s: float | None,
     once: bool,
+    publish_every_s: float | None = None,
     spool: Wanted | None = None,
     metrics: Address | None = None,
 ) -> None:
     """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed.
 
+    With `publish_every_s` a message has the samples of all reads of so long.
     What goes on is served at `metrics`, unless that is None or it is `once` and over.
     """
     watched = Watched(name, waiting_for=f"Kafka at {to}")
     with _served(None if once else metrics, watched), telling_systemd(watched.alive):
-        _produce(source, to, access, watched, name=name, period_s=period_s, once=once, spool=spool)
+        _produce(
+            source, to, access, watched, name=name, period_s=period_s, once=once, publish_every_s=publish_every_s,
+            spool=spool,
+        )  # fmt: skip
 
 
 def _served(metrics: Address | None, watched: Watched) -> AbstractContextManager[object]:
@@ -70,13 +77,14 @@ def _produce(
     name: str,
     period_s: float | None,
     once: bool,
+    publish_every_s: float | None,
     spool: Wanted | None,
 ) -> None:
     log = structlog.get_logger()
     stop = stop_on_signals()
     period = source.default_period_s if period_s is None or source.default_period_s == 0 else period_s
     try:
-        sink = _open_sink(to, access, stop, once=once, spool=spool)
+        sink = _gathering(_open_sink(to, access, stop, once=once, spool=spool), publish_every_s, period)
     except GigawattError:
         source.close()
         raise
@@ -91,10 +99,11 @@ def _produce(
 
     sampler = Sampler(source, sink.publish, period_s=period, stop=stop, watch=watch)
     watched.begin(sampler, sink)
+    pass_over_loaded()
     if not once:
         log.info(f"reading {name} every {period:g} s" if period else f"reading {name}", to=to)
     try:
-        sampler.run(once=once)
+        _run(sampler, sink, once=once)
     except BrokenPipeError:
         sys.stdout = None  # whoever read has what they wanted; nothing is left to be flushed at exit
     except OutputError:
@@ -116,6 +125,17 @@ def _produce(
         log.info("there was nothing to report")
     if sent.lost:
         raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
+
+
+def _run(sampler: Sampler, sink: Sink, *, once: bool) -> None:
+    sampler.run(once=once)
+    if isinstance(sink, Gathered):
+        sink.hand_on()
+
+
+def _gathering(sink: Sink | None, every_s: float | None, period_s: float) -> Sink | None:
+    """Return a sink that hands on what is due, to that which there is; none where there is none."""
+    return sink if sink is None or every_s is None else Gathered(sink, every_s=every_s, period_s=period_s)
 
 
 def _of_spool(sent: Sent) -> dict[str, int]:

@@ -19,3 +19,7 @@ class FiniteRange(click.FloatRange):
 
 SECONDS: Final = FiniteRange(min=0, min_open=True, max=3600)
 """How long something may take. Without an end it overflows a timer sooner or later, which is no error of a read."""
+
+MOST_GATHERED_S: Final = 5.0
+"""For so long samples may wait for others of their message. A second counts as complete so long after the last of its
+samples could have been read: boards and rules would find later ones missing."""

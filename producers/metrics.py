@@ -43,6 +43,11 @@ SENT: Final[Mapping[str, Figure]] = MappingProxyType(
         "samples": Figure("gigawatt_producer_sent_samples", "Samples that the broker acknowledged."),
         "sent_bytes": Figure("gigawatt_producer_sent_bytes", "Bytes of these messages, uncompressed."),
         "lost": Figure("gigawatt_producer_lost_samples", "Samples that will not arrive."),
+        "gathered": Figure(
+            "gigawatt_producer_gathered_samples",
+            "Samples that wait for the other reads of their message (--publish-every).",
+            counter=False,
+        ),
         "dropped": Figure(
             "gigawatt_producer_dropped_samples", "Of these, what the spool dropped, by reason.", "reason"
         ),

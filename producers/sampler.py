@@ -20,6 +20,7 @@ from producers.reader import Answer, Reader
 from producers.refused import refused_rows, without_refused
 from producers.said import SaidError
 from producers.source import Batch, Source, SourceDoneError, SourceError, Tick
+from producers.stack import Stack, stacked
 from schema.said import Reasons
 
 _SLOW_AFTER_S: Final = 10.0
@@ -77,7 +78,7 @@ class Sampler:
     def __init__(
         self,
         source: Source,
-        publish: Callable[[Batch], None],
+        publish: Callable[[Batch | Stack], None],
         *,
         period_s: float,
         stop: threading.Event,
@@ -175,13 +176,24 @@ class Sampler:
         counts.failure = str(failure or "")
         if failure is None:
             counts.last_success_s = self._clock.now()
-        for batch in batches:
-            self._pass_on(batch)
+        for part in stacked(batches):
+            self._pass_on(part)
         self._watch()
         if once and failure:
             raise failure
 
-    def _pass_on(self, batch: Batch) -> None:
+    def _pass_on(self, part: Batch | Stack) -> None:
+        """Publish what the worker will accept; a stack as it is, or message by message where something is wrong."""
+        if isinstance(part, Batch):
+            self._pass_on_batch(part)
+        elif _is_sound(part):
+            self.counts.samples += part.samples.num_rows
+            self._publish(part)
+        else:
+            for batch in part:
+                self._pass_on_batch(batch)
+
+    def _pass_on_batch(self, batch: Batch) -> None:
         """Publish what the worker will accept of a batch; say of the rest why not, once for each label and field."""
         kept, lines = without_refused(batch)
         rejected = refused_rows(batch, kept)
@@ -222,3 +234,9 @@ class Sampler:
                 self._log.info("reads succeed again")
         elif not isinstance(failure, SaidError) and self._reasons.is_new(str(failure)):
             self._log.warning("read failed: trying again at each tick", reason=str(failure))
+
+
+def _is_sound(stack: Stack) -> bool:
+    """Say whether the worker will accept all of a stack, and no value is to be left out."""
+    whole = Batch(stack.keys[0], stack.samples)
+    return not without_refused(whole)[1] and not without_odd(whole)[1]

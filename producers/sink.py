@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol
 
 from producers.source import Batch
+from producers.stack import Stack
 from schema.encoding import encode_ndjson
 from schema.errors import GigawattError
 
@@ -13,6 +14,7 @@ from schema.errors import GigawattError
 class Sent:
     """What a sink has done so far. `lost` counts samples that will not arrive; `sent_bytes` are uncompressed.
 
+    `gathered` are the samples that wait for the other reads of their message.
     Of a spool: `spooled` are the samples that wait on disk, `dropped` those of `lost` by reason, and `damaged` the
     messages that could not be read back.
     """
@@ -21,6 +23,7 @@ class Sent:
     samples: int = 0
     sent_bytes: int = 0
     lost: int = 0
+    gathered: int = 0
     spooled: int = 0
     damaged: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -35,8 +38,8 @@ class Sink(Protocol):
 
     sent: Sent
 
-    def publish(self, batch: Batch) -> None:
-        """Take a batch. It is delivered later, or counted as lost; this never waits for a broker."""
+    def publish(self, part: Batch | Stack) -> None:
+        """Take messages. They are delivered later, or counted as lost; this never waits for a broker."""
 
     def watch(self) -> None:
         """Tell the operator what changed since the last call, if anything did."""
@@ -55,9 +58,9 @@ class NdjsonSink:
         self.sent = Sent()
         self._stream = stream
 
-    def publish(self, batch: Batch) -> None:
-        """Write the batch. Raises `BrokenPipeError` when nobody reads any more, `OutputError` when nothing is taken."""
-        lines = encode_ndjson(batch.samples)
+    def publish(self, part: Batch | Stack) -> None:
+        """Write the samples. Raises `BrokenPipeError` when nobody reads any more, `OutputError` if nothing is taken."""
+        lines = encode_ndjson(part.samples)
         try:
             self._stream.write(lines)
             self._stream.flush()
@@ -65,8 +68,8 @@ class NdjsonSink:
             raise
         except OSError as error:
             raise OutputError(f"cannot write the samples: {error.strerror}") from error
-        self.sent.messages += 1
-        self.sent.samples += batch.samples.num_rows
+        self.sent.messages += len(part) if isinstance(part, Stack) else 1
+        self.sent.samples += part.samples.num_rows
         self.sent.sent_bytes += len(lines)
 
     def watch(self) -> None:

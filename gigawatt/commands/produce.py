@@ -13,7 +13,7 @@ import click
 from gigawatt.memory import keep_freed_memory, load_lean
 from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers, told_options
 from producers import sources
-from producers.flags import FiniteRange
+from producers.flags import MOST_GATHERED_S, FiniteRange
 from producers.spool import flags as spool_flags
 from schema.kafka_access import OPEN, KafkaAccess
 from schema.settings import Settings
@@ -70,6 +70,15 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
             metavar="SECONDS",
             help="Time between reads.  [default: the source's own]",
         ),
+        click.Option(
+            ["--publish-every", "publish_every_s"],
+            type=FiniteRange(min=0.01, max=MOST_GATHERED_S),
+            metavar="SECONDS",
+            envvar="GIGAWATT_PUBLISH_EVERY",
+            show_envvar=True,
+            help="Send the samples of so many seconds in one message, up to 5; each has its own time."
+            "  [default: those of each read]",
+        ),
         click.Option(["--once"], is_flag=True, help="Read once, publish, and end."),
         click.Option(
             ["--to"],
@@ -108,7 +117,7 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
     def run(
         *, site: str | None, fleet: str | None, host: str | None,
-        period_s: float | None, once: bool, to: str | None, kafka_config: Path | None,
+        period_s: float | None, publish_every_s: float | None, once: bool, to: str | None, kafka_config: Path | None,
         spool: Path | None, spool_bytes: int, spool_age: float,
         metrics: "Address | None", log_format: str, log_level: str, **options: Any,
     ) -> None:  # fmt: skip
@@ -130,8 +139,8 @@ def source_command(name: str, module: SourceModule) -> click.Command:
             if host is None and not once and in_container() and "--host" not in getattr(module, "LABEL_HELP", {}):
                 structlog.get_logger().warning(PASSING_NAME)
             produce(
-                source, brokers(to, access), access, name=name, period_s=period_s, once=once, spool=wanted,
-                metrics=metrics,
+                source, brokers(to, access), access, name=name, period_s=period_s, once=once,
+                publish_every_s=publish_every_s, spool=wanted, metrics=metrics,
             )  # fmt: skip
 
     params = [*module.OPTIONS, *common_options(getattr(module, "LABEL_HELP", {}))]

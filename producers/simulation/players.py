@@ -1,7 +1,7 @@
 """Plays one pool: its jobs, its racks in their turn, and the hosts that fall silent."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,10 +11,12 @@ from producers.simulation.noise import Noise, hash_of
 from producers.simulation.physics import Idle, Job, Range, Serving, Training
 from producers.simulation.racks import Rack, racks
 from producers.simulation.readings import Moment, array, reading_of
-from producers.source import Batch
+from producers.stack import Stack
 from schema.fleet import Pool
-from schema.samples import SCHEMA, Bools
+from schema.samples import SCHEMA, Bools, Ints
 
+WIDTH: Final = 4096
+"""So many chips are played at once, where a message has fewer."""
 _SILENT_MS: Final = 300_000  # how long a host that fell silent stays so
 
 
@@ -29,12 +31,16 @@ class Player:
         self._reading = reading_of(pool)
         self._cadence_s = cadence_s or self._reading.cadence_s
         self._jobs = [_job(pool, self._watts, name, seed) for name in pool.jobs or ("",)]
+        each = pool.chip.chips_per_host
+        self._rows = max(1, batch // each) * each
         self._racks: dict[int, list[Rack]] = {}
-        for rack in racks(pool, batch, self._cadence_s):
+        self._keys: dict[int, list[str]] = {}
+        for rack in racks(pool, self._rows * max(1, WIDTH // self._rows), self._cadence_s):
             self._racks.setdefault(rack.second, []).append(rack)
+            self._keys[rack.start] = rack.host.dictionary.to_pylist()[:: self._rows // each]
 
-    def play(self, ts_ms: int, interval_ms: int) -> Iterator[Batch]:
-        """Yield the batches due in the interval that ends at `ts_ms`.
+    def play(self, ts_ms: int, interval_ms: int) -> Iterator[Stack]:
+        """Yield the messages due in the interval that ends at `ts_ms`.
 
         A pool that is read at least as often reports the whole interval; a slower one reports a cadence's
         worth for each second in the interval, of those hosts whose turn it is.
@@ -48,7 +54,7 @@ class Player:
             due = self._racks.get(second % self._cadence_s, [])
             yield from self._report(due, second * 1000, cadence_ms)
 
-    def _report(self, due: list[Rack], ts_ms: int, interval_ms: int) -> Iterator[Batch]:
+    def _report(self, due: list[Rack], ts_ms: int, interval_ms: int) -> Iterator[Stack]:
         if not due:
             return
         draws = [job.draw(ts_ms, interval_ms) for job in self._jobs]
@@ -67,7 +73,16 @@ class Player:
                 each["job"] = _label(self._pool.jobs[rack.job], rack.count)[:count]
             each |= {name: column[:count] for name, column in same.items()}
             names = [name for name in SCHEMA.names if name in each]
-            yield Batch(rack.key, pa.RecordBatch.from_arrays([each[name] for name in names], names))
+            samples = pa.RecordBatch.from_arrays([each[name] for name in names], names)
+            yield Stack(samples, *self._messages(rack, reporting))
+
+    def _messages(self, rack: Rack, reporting: Bools) -> tuple[Sequence[str], Ints]:
+        """Return key, which is the first host, and rows of each message of a rack in which a chip reports."""
+        keys = self._keys[rack.start]
+        if len(keys) == 1:
+            return keys, np.array([np.count_nonzero(reporting)])
+        rows = np.add.reduceat(reporting, np.arange(0, rack.count, self._rows), dtype=np.int64)
+        return keys if rows.all() else [keys[at] for at in np.flatnonzero(rows).tolist()], rows[rows > 0]
 
     def _same(self, count: int, ts_ms: int, interval_ms: int) -> dict[str, pa.Array]:
         """Return the columns that are alike for all chips of the pool."""

@@ -21,7 +21,8 @@ from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeErro
 from kafka.producer.future import RecordMetadata
 
 from producers.connection import ALWAYS_FITS_BYTES, BACKOFF_S, Connection, connect
-from producers.publisher import fitting, why
+from producers.envelopes import Envelopes
+from producers.publisher import messages, why
 from producers.source import Batch
 from producers.spool.backlog import Entry
 from producers.spool.bounds import Bounds
@@ -39,6 +40,7 @@ from producers.spool.terms import (
     header_value,
     partition_of,
 )
+from producers.stack import Stack
 from schema import encoding
 from schema.errors import GigawattError
 from schema.kafka_access import OPEN, KafkaAccess
@@ -79,6 +81,7 @@ class SpoolPublisher:
         self.sent = spool.sent
         self._spool, self._topic, self._connect, self._look = spool, topic, connect, look
         self._settle_s, self._elapsed = settle_s, elapsed
+        self._envelopes = Envelopes()
         self._log = structlog.get_logger()
         self._stop = threading.Event()
         self._connection: Connection | None = None
@@ -93,17 +96,17 @@ class SpoolPublisher:
         self._thread = threading.Thread(target=self._run, name="gigawatt-send", daemon=True)
         self._thread.start()
 
-    def publish(self, batch: Batch) -> None:
-        """Put a batch into the spool, in pieces where it is too large for one message."""
+    def publish(self, part: Batch | Stack) -> None:
+        """Put messages into the spool, a batch in pieces where it is too large for one."""
         connection = self._connection
         takes = connection.takes if connection is not None else lambda size: size <= ALWAYS_FITS_BYTES
-        for piece, value in fitting(batch, takes):
-            if value is None:
-                self._spool.lose(LARGE, piece.samples.num_rows)
+        for message in messages(part, takes, self._envelopes):
+            if message.value is None:
+                self._spool.lose(LARGE, message.samples)
             else:
                 if self._spool.waiting_bytes() == 0:
                     self._heard_s = self._elapsed()
-                self._spool.append(piece.key.encode(), piece.samples.num_rows, value)
+                self._spool.append(message.key.encode(), message.samples, message.value)
 
     def waiting_bytes(self) -> int:
         """Return the bytes that the broker has not acknowledged yet, as they lie on disk."""

@@ -1,5 +1,6 @@
 """The words of the spool: why samples are dropped, how much may wait, and what is in doubt."""
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,4 +45,10 @@ def header_value(identity: str, number: int) -> bytes:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key as Kafka's clients choose it."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+    return _hash(key) % partitions
+
+
+@functools.lru_cache(maxsize=2**16)
+def _hash(key: bytes) -> int:
+    """Return the hash of a key, which takes 8 microseconds, and is of the same host again."""
+    return int(murmur2(key)) & 0x7FFFFFFF

@@ -66,3 +66,15 @@ def test_loading_lean_twice_is_no_error():
     script = "from gigawatt.memory import load_lean; load_lean(); load_lean()"
 
     assert subprocess.run([sys.executable, "-c", script], check=True).returncode == 0
+
+
+def test_what_was_loaded_before_is_no_work_for_the_garbage_collector():
+    """What comes after it is."""
+    script = (
+        "import gc; from gigawatt.memory import pass_over_loaded; pass_over_loaded();"
+        " print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    frozen, watched = map(int, ran.stdout.split())
+
+    assert frozen > 10 * watched

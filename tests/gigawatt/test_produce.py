@@ -349,3 +349,50 @@ def test_a_wrong_value_in_the_environment_names_its_variable():
 
     assert done.returncode == 2
     assert "GIGAWATT_METER_PLATFORM" in done.stderr
+
+
+def producing(exporter, *arguments):
+    command = [sys.executable, "-m", "gigawatt", "produce", "dcgm", "--url", exporter.url, "--host", "here", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_what_was_gathered_is_sent_when_it_is_told_to_stop(exporter):
+    """With the time of each read; nothing is sent before it is due."""
+    with producing(exporter, "--period", "0.1", "--publish-every", "5", "--to", "-") as process:
+        until = time.monotonic() + 60
+        while (asked := exporter.requests) < 12:
+            assert time.monotonic() < until
+            exporter.body = page(power=30, energy_mj=9_022_652 + 1000 * asked)
+            time.sleep(0.01)
+        process.terminate()
+        lines, said = process.communicate(timeout=60)
+    times = [json.loads(line)["ts"] for line in lines.splitlines()]
+
+    assert process.returncode == 0
+    assert len(times) >= 10
+    assert times == sorted(set(times))
+    assert f"samples={len(times)}" in said.splitlines()[-1]
+
+
+def test_a_single_read_does_not_wait_for_others(exporter):
+    read = gigawatt("dcgm", "--url", exporter.url, "--once", "--publish-every", "5", "--to", "-")
+
+    assert (read.returncode, len(read.stdout.splitlines()), read.stderr) == (0, 1, "")
+
+
+def test_a_reader_of_gathered_samples_that_has_enough_ends_it():
+    """Whatever is still gathered has nowhere to go, and no traceback follows."""
+    command = f"{sys.executable} -m gigawatt produce simulated --period 0.1 --publish-every 0.3 --to - | head -1"
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
+
+    assert json.loads(shown.stdout)["chip"]
+    assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "nan", "5.1", "3600"])
+def test_for_longer_than_a_second_takes_to_be_complete_nothing_is_gathered(wrong):
+    """Boards would show a second before its samples are there, and a rule would fire for those that are missing."""
+    done = gigawatt("simulated", "--publish-every", wrong, "--once", "--to", "-")
+
+    assert done.returncode == 2
+    assert "Invalid value for '--publish-every'" in done.stderr

@@ -2,13 +2,19 @@ import threading
 import time
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kafka import KafkaConsumer, TopicPartition
+from kafka.partitioner import DefaultPartitioner
 from structlog.testing import capture_logs
 
-from producers.connection import Connection, connect
-from producers.publisher import KafkaPublisher, fitting
+from producers.connection import ByKey, Connection, connect
+from producers.envelopes import Envelopes
+from producers.publisher import KafkaPublisher, fitting, messages
 from producers.source import Batch
+from producers.stack import Stack
 from schema import wire
 from tests.batches import batch
 
@@ -157,7 +163,7 @@ def test_a_batch_that_is_too_large_is_sent_in_pieces(broker, publisher):
     messages, chips = received(broker, {"large"})
 
     assert chips == [f"large/{number}" for number in range(1000)]
-    assert len(messages) > 4
+    assert len(messages) == 4
     assert max(len(message.value) for message in messages) <= limit
     assert asked == [limit]
 
@@ -218,3 +224,62 @@ def test_a_loss_that_is_over_is_said_and_the_same_one_later_again(publisher):
 
     assert [line["event"] for line in publisher.lines] == ["samples are lost", "no samples are lost any more"] * 2
     assert sink.sent.lost == 6
+
+
+def stack_of(hosts, rows=4):
+    """Return a message of so many rows for each of these hosts, in one stack."""
+    whole = batch(
+        host=[host for host in hosts for _ in range(rows)],
+        chip=[f"{host}/{number}" for host in hosts for number in range(rows)],
+        power_w=1.0,
+    )
+    return Stack(whole, hosts, np.full(len(hosts), rows))
+
+
+def test_a_stack_arrives_message_by_message(broker, publisher):
+    """Each under its key and in its partition, as if they had come one by one."""
+    hosts = [f"stacked-{number}" for number in range(40)]
+    sink = publisher()
+    sink.publish(stack_of(hosts))
+    for host in hosts:
+        sink.publish(of(host, 1))
+    settle(sink)
+    found, chips = received(broker, set(hosts))
+    places = {}
+    for message in found:
+        places.setdefault(message.key.decode(), set()).add(message.partition)
+
+    assert sorted(chips) == sorted(
+        [f"{host}/{number}" for host in hosts for number in range(4)] + [f"{host}/0" for host in hosts]
+    )
+    assert {len(partitions) for partitions in places.values()} == {1}
+    assert (sink.sent.messages, sink.sent.samples, sink.sent.lost) == (80, 200, 0)
+
+
+def test_a_message_of_a_stack_that_is_too_large_is_sent_in_pieces():
+    """The others go as they are."""
+    small, large = "s" * 10, "l" * 100
+    stack = Stack(batch(host=[small] * 2 + [large] * 4, chip=list("abcdef")), [small, large], np.array([2, 4]))
+    sizes = [len(message.value) for message in messages(stack, lambda _: True, Envelopes())]
+    sent = list(messages(stack, lambda size: size < sizes[1], Envelopes()))
+
+    assert [(message.key, message.samples) for message in sent] == [(small, 2), (large, 2), (large, 2)]
+    assert [wire.decode(message.value)["chip"].to_pylist() for message in sent] == [["a", "b"], ["c", "d"], ["e", "f"]]
+
+
+@given(st.binary(min_size=1, max_size=40), st.integers(1, 40))
+def test_partitions_are_those_of_kafkas_own_clients(key, count):
+    """Else a host's samples would change their place, and their order, with our version."""
+
+    class Cluster:
+        def partitions_for_topic(self, topic):
+            return set(range(count))
+
+        available_partitions_for_topic = partitions_for_topic
+
+        def topics(self):
+            return {TOPIC}
+
+    arguments = (TOPIC, None, key, None, b"", Cluster())
+    for _ in range(2):
+        assert ByKey().partition(*arguments) == DefaultPartitioner().partition(*arguments)

@@ -1,11 +1,14 @@
 import threading
 
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
 from producers.batches import build
 from producers.sampler import Clock, Outcome, Sampler
 from producers.source import Batch, SourceDoneError, SourceError
+from producers.stack import Stack, Stacks
+from tests.batches import batch as full
 
 START_S = 1_790_000_000.4
 
@@ -197,3 +200,32 @@ def test_the_time_of_each_read_is_measured():
 
     assert sampler.counts.read_s == pytest.approx(0.75)
     assert sampler.counts.last_read_s == pytest.approx(0.5)
+
+
+def test_a_stack_is_passed_on_as_it_is_where_all_of_it_is_sound():
+    """Else its messages are, one by one, each without what is wrong in it."""
+    sound = Stack(full(chip=["a", "b", "c"]), ["h", "i"], np.array([1, 2]))
+    odd = Stack(full(chip=["a", "b\x1b", "c"], utilization=[0.5, 0.5, 7.0]), ["h", "i"], np.array([1, 2]))
+
+    class Source:
+        default_period_s = 0.0
+        left = [Stacks([sound, odd])]  # noqa: RUF012  of this test alone
+
+        def read(self, tick):
+            if not self.left:
+                raise SourceDoneError
+            return self.left.pop()
+
+        def close(self):
+            """Nothing is open."""
+
+    published = []
+    sampler = Sampler(Source(), published.append, period_s=0.0, stop=threading.Event())
+    with capture_logs() as lines:
+        sampler.run()
+
+    assert published[0] is sound
+    assert [(one.key, one.samples["chip"].to_pylist()) for one in published[1:]] == [("h", ["a"]), ("i", ["c"])]
+    assert published[2].samples["utilization"].to_pylist() == [None]
+    assert (sampler.counts.samples, sampler.counts.rejected, sampler.counts.left_out) == (5, 1, {"utilization": 1})
+    assert [line["event"] for line in lines] == ["samples are rejected here", "values are left out"]
