@@ -11,11 +11,12 @@ from collections.abc import Sequence
 import click
 import pyarrow as pa
 
+from producers.batches import compact
 from producers.connection import connect
 from producers.publisher import KafkaPublisher
 from producers.sampler import Sampler
 from producers.sink import Sink
-from producers.source import Batch
+from producers.source import Batch, Source, Tick
 from producers.sources.simulated import Simulated
 from schema import fleet as fleets
 from schema.errors import GigawattError
@@ -53,6 +54,23 @@ class Dealer:
             sink.watch()
 
 
+class Alone:
+    """A fleet whose messages are made as each host makes its own: with no labels but those of its chips."""
+
+    default_period_s = 1.0
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def read(self, tick: Tick) -> Sequence[Batch]:
+        """Return what is due at this tick."""
+        return [Batch(one.key, compact(one.samples)) for one in self._source.read(tick)]
+
+    def close(self) -> None:
+        """Close the fleet."""
+        self._source.close()
+
+
 def joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Return batches of one schema as one, with one dictionary a column."""
     if len(batches) == 1:
@@ -74,7 +92,7 @@ def main(to: str, chips: int, batch: int, connections: int, publish_every: int) 
         signal.signal(number, lambda *_: stop.set())
     publishers = [_publisher(to, stop) for _ in range(connections)]
     dealer = Dealer(publishers, publish_every)
-    source = Simulated(fleets.scaled(fleets.load(None), chips), batch=batch, cadence_s=1)
+    source = Alone(Simulated(fleets.scaled(fleets.load(None), chips), batch=batch, cadence_s=1))
     Sampler(source, dealer.publish, period_s=1.0, stop=stop, watch=dealer.watch).run()
     for publisher in publishers:
         publisher.close(_DELIVERS_WITHIN_S)

@@ -5,9 +5,11 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from bench.connections import Dealer, joined
+from bench.connections import Alone, Dealer, joined
 from producers.sink import Sent
-from producers.source import Batch
+from producers.source import Batch, Tick
+from producers.sources.simulated import Simulated
+from schema import fleet as fleets
 from tests.batches import NOW_MS, batch
 
 
@@ -79,3 +81,18 @@ def test_every_connection_is_looked_after():
     Dealer(sinks).watch()
 
     assert [sink.watched for sink in sinks] == [1, 1]
+
+
+def test_a_message_has_the_labels_of_its_own_chips_alone():
+    fleet, tick = fleets.scaled(fleets.load(None), 400), Tick(NOW_MS, 1_000)
+    alone = Alone(Simulated(fleet, batch=8, cadence_s=1))
+
+    alike = [(one.key, pa.Table.from_batches([one.samples]).to_pylist()) for one in alone.read(tick)]
+    assert alike == [
+        (one.key, pa.Table.from_batches([one.samples]).to_pylist())
+        for one in Simulated(fleet, batch=8, cadence_s=1).read(tick)
+    ]
+    for one in alone.read(tick):
+        assert len(one.samples.column("chip").dictionary) == one.samples.num_rows
+        assert len(one.samples.column("site").dictionary) == 1
+    alone.close()

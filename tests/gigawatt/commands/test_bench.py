@@ -1,9 +1,11 @@
 """`gigawatt bench`: what is wrong is told before anything is measured."""
 
 import pytest
+from click.testing import CliRunner
 
 from bench.report.figures import MEASURED
 from bench.report.page import BEGIN, END
+from gigawatt.commands.bench import command
 from tests.gigawatt.running import gigawatt
 
 
@@ -44,9 +46,9 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(tmp_p
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_measured(flags, said):
-    done = gigawatt("bench", *flags)
+    done = CliRunner().invoke(command, flags)
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert said in done.stderr.splitlines()[-1]
 
 
