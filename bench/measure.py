@@ -13,17 +13,21 @@ from clickhouse_connect.driver.client import Client
 from bench.interval import between, look
 from bench.load import Load
 from bench.processes import ROLES
-from bench.stack import Stack, stack, stored_samples, wait_for_samples
+from bench.stack import Stack, stack, wait_for_samples
 from schema.clickhouse import connect
+from schema.kafka import KafkaAdmin
+from schema.topics import SAMPLES
 
 _NAMES: Final = {"workers": "workers", "producers": "connections", "publish_every_s": "seconds a message"}
+_BEHIND: Final = 0.05
 
 
 @dataclass(frozen=True)
 class Result:
     """What was measured; costs are CPU-microseconds per stored sample, `cores` the same as a number of cores.
 
-    `batch` is what was asked for, `samples_per_message` what came: the last message of a pool is smaller.
+    `batch` is what was asked for, `samples_per_message` what came: the last message of a pool is smaller. `other_cores`
+    is what else the machine did meanwhile: where that is much, all costs are larger.
     """
 
     chips: int
@@ -40,6 +44,12 @@ class Result:
     producers: int = 1
     publish_every_s: int = 1
     messages_per_second: float = 0.0
+    other_cores: float = 0.0
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether nearly all that came was stored: what a stack that falls behind costs is not what it has to do."""
+        return self.behind_samples <= _BEHIND * self.chips * self.seconds
 
     @property
     def samples_per_message(self) -> float:
@@ -71,13 +81,14 @@ def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
             behind_samples=max(0, round(load.chips * done.seconds) - done.samples),
             cpu_us_per_sample=done.cpu_us_per_sample,
             freshness_s=_freshness(client, since),
-            bytes_per_sample={**_wire_bytes(running.folder, stored_samples(client)), **_disk_bytes(client)},
+            bytes_per_sample={**_wire_bytes(running, done.samples / done.messages), **_disk_bytes(client)},
             memory_mb=done.memory_mb,
             cores=done.cores,
             workers=load.workers,
             producers=load.producers,
             publish_every_s=load.publish_every_s,
             messages_per_second=done.messages / done.seconds,
+            other_cores=done.other_cores,
         )
 
 
@@ -108,15 +119,20 @@ def _freshness(client: Client, since: float) -> dict[str, float]:
     return {"p50": float(p50), "p99": float(p99)}
 
 
-def _wire_bytes(folder: Path, samples: int) -> dict[str, float]:
-    """Return the size of the log's segments per sample: messages as the producer compressed them."""
+def _wire_bytes(running: Stack, samples_per_message: float) -> dict[str, float]:
+    """Return the size of the topic's segments per sample: messages as the producer compressed them.
+
+    By the messages that it has, not by those that are stored: of a stack that falls behind these are fewer.
+    """
+    with KafkaAdmin(running.kafka) as admin:
+        messages = sum(end - first for first, end in admin.log_ends(SAMPLES).values())
     kept = 0
-    for path, _, files in os.walk(folder / "state"):  # which passes over what goes away meanwhile
+    for path, _, files in os.walk(running.folder / "state"):  # which passes over what goes away meanwhile
         if Path(path).name.startswith("chip.samples-"):
             for name in files:
                 with suppress(FileNotFoundError):
                     kept += (Path(path) / name).stat().st_size if name.endswith(".log") else 0
-    return {"wire": kept / samples} if kept else {}
+    return {"wire": kept / messages / samples_per_message} if kept and messages else {}
 
 
 def _disk_bytes(client: Client) -> dict[str, float]:
@@ -136,6 +152,7 @@ def table(results: Sequence[Result]) -> list[list[str]]:
         ["samples per message", *(f"{result.samples_per_message:,.1f}" for result in results)],
         ["messages/s stored", *(f"{result.messages_per_second:,.0f}" for result in results)],
         ["samples/s stored", *(f"{result.samples_per_second:,.0f}" for result in results)],
+        ["keeps up", *("yes" if result.keeps_up else f"{result.behind_samples:,} behind" for result in results)],
     ]
     for name in ("workers", "producers", "publish_every_s"):
         values = [getattr(result, name) for result in results]
@@ -145,10 +162,11 @@ def table(results: Sequence[Result]) -> list[list[str]]:
         *((f"CPU us/sample, {role}", f"cpu_us_per_sample.{role}", 3) for role in (*ROLES, "total")),
         *((f"freshness {name}, s", f"freshness_s.{name}", 2) for name in ("p50", "p99")),
         *((f"bytes/sample, {name}", f"bytes_per_sample.{name}", 2) for name in ("wire", "disk")),
+        ("other work, cores", "other_cores", 2),
         *((f"memory {role}, MB", f"memory_mb.{role}", 0) for role in ROLES),
     ]
     for name, path, digits in figures:
         group, _, key = path.partition(".")
-        values = [getattr(result, group).get(key) for result in results]
+        values = [getattr(result, group).get(key) if key else getattr(result, group) for result in results]
         rows.append([name, *("-" if value is None else f"{value:,.{digits}f}" for value in values)])
     return rows

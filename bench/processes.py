@@ -58,6 +58,12 @@ def costs(roots: list[int], *, others: str | None = None) -> dict[str, Cost]:
     return found
 
 
+def busy_s() -> float:
+    """Return the CPU seconds of everything on this machine so far."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
+
+
 def of_role(roots: list[int], role: str) -> list[psutil.Process]:
     """Return the processes of one role among these and all their descendants."""
     found = []

@@ -45,14 +45,18 @@ class Terms(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Bytes of a sample: its own, and its share of those of its message."""
+    """Bytes of a sample: its own, and its shares of those of its message, and of the request that this comes with.
+
+    Messages of one request are compressed together: a message that comes alone is several times as large.
+    """
 
     sample: float
     message: float
+    request: float
 
     def bytes(self, samples_per_message: float) -> float:
-        """Return the bytes of a sample in messages of so many."""
-        return self.sample + self.message / samples_per_message
+        """Return the bytes of a sample in messages of so many that come alone, as those of hosts do."""
+        return self.sample + (self.message + self.request) / samples_per_message
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,14 @@ def rates_of(run: Result) -> Rates:
 
 
 def costs_of(runs: Sequence[Result]) -> Costs:
-    """Fit the terms to runs. Raises `GigawattError` when these are too few or too much alike."""
+    """Fit the terms to those runs that kept up. Raises `GigawattError` when these are too few or too much alike."""
+    runs = [run for run in runs if run.keeps_up]
     shapes = {round(run.samples_per_message) for run in runs}
     if len(runs) < len(ROLES) or len(shapes) < 2:  # noqa: PLR2004  a line takes two points
-        raise GigawattError("the measured runs are of one shape or fewer than three: make them with gigawatt bench")
+        raise GigawattError("the runs that kept up are of one shape or fewer than three: measure on a quiet machine")
     rates = np.array([rates_of(run) for run in runs])
     known = np.column_stack([np.ones(len(runs)), rates])
-    few = np.column_stack([np.ones(len(runs)), [1 / run.samples_per_message for run in runs]])
+    few = np.column_stack([rates[:, 3], rates[:, 2], rates[:, 1]]) / rates[:, 3:]
     sizes = [Size(*fitted(few, np.array([run.bytes_per_sample[name] for run in runs]))) for name in ("wire", "disk")]
     return Costs({role: Terms(*fitted(known, np.array([run.cores[role] for run in runs]))) for role in ROLES}, *sizes)
 

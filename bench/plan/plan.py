@@ -177,7 +177,7 @@ def _clickhouse(fleet: Fleet, rates: Rates, costs: Costs) -> list[Need]:
         ),
         Need(
             "clickhouse servers", shards * COPIES, f"of {fleet.cores} cores",
-            f"{shards} shards x {COPIES} replicas, each of which merges for itself",
+            f"{shards} x {COPIES} replicas, each of which merges for itself",
         ),
     ]  # fmt: skip
 
@@ -191,7 +191,7 @@ def _disks(fleet: Fleet, rates: Rates, costs: Costs) -> list[Need]:
     return [
         Need(
             "disk of samples", rates.samples * raw * raw_s * kept / 1e12, "TB in ClickHouse",
-            f"{rates.samples:,.4g} samples/s x {raw:.1f} bytes x {raw_s / _DAY_S:g} days {times}",
+            f"{_said(rates.samples)} samples/s x {raw:.1f} bytes x {raw_s / _DAY_S:g} days {times}",
         ),
         Need(
             "disk of sums", fleets * SUMS_BYTES_A_DAY * SUMS_DAYS * kept / 1e12, "TB in ClickHouse",
@@ -199,7 +199,7 @@ def _disks(fleet: Fleet, rates: Rates, costs: Costs) -> list[Need]:
         ),
         Need(
             "disk of brokers", rates.samples * wire * _LOG_S * kept / 1e12, "TB",
-            f"{rates.samples:,.4g} samples/s x {wire:.1f} bytes x {_LOG_S / 3600:g} h {times}",
+            f"{_said(rates.samples)} samples/s x {wire:.1f} bytes x {_LOG_S / 3600:g} h {times}",
         ),
     ]  # fmt: skip
 
@@ -210,12 +210,12 @@ def _network(fleet: Fleet, rates: Rates, costs: Costs) -> list[Need]:
     return [
         Need(
             "network of a site", comes * 8 / fleet.sites / USED / 1e6, "Mbit/s to the brokers",
-            f"({rates.samples:,.4g} samples/s x {wire:.1f} bytes + {rates.requests:,.4g} requests/s x {REQUEST_BYTES})"
+            f"({_said(rates.samples)} samples/s x {wire:.1f} bytes + {_said(rates.requests)} requests/s x {REQUEST_BYTES})"
             f" / {fleet.sites:,} sites / {USED:.2f}",
         ),
         Need(
             "network of brokers", rates.samples * wire * (COPIES + 1) * 8 / USED / 1e6, "Mbit/s in all",
-            f"in once, to {COPIES - 1} copies, out to workers: {COPIES + 1} x {rates.samples * wire / 1e6:,.4g} MB/s"
+            f"in once, to {COPIES - 1} copies, out to workers: {COPIES + 1} x {_said(rates.samples * wire / 1e6)} MB/s"
             f" / {USED:.2f}",
         ),
     ]  # fmt: skip
@@ -227,4 +227,5 @@ def plan_table(made: Plan) -> list[list[str]]:
 
 
 def _said(amount: float) -> str:
+    """Write a number with three digits, or all of a whole or large one."""
     return f"{amount:,.0f}" if amount == round(amount) or amount >= 1000 else f"{amount:,.3g}"  # noqa: PLR2004

@@ -63,8 +63,8 @@ def drawn(figures: Figures) -> str:
 
 
 def checked(runs: Sequence[Result]) -> list[list[str]]:
-    """Return for each run the cores that were measured, and those that the plan's terms say, as rows of text."""
-    costs = costs_of(runs)
+    """Return for each run that kept up its cores, and those that the plan's terms say, as rows of text."""
+    costs, runs = costs_of(runs), [run for run in runs if run.keeps_up]
     rows = [["run", *(f"{role}: measured, by terms" for role in ROLES)]]
     for run in runs:
         said = [f"{run.cores[role]:.3f}, {costs.cores[role].cores(rates_of(run)):.3f}" for role in ROLES]

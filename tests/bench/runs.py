@@ -29,7 +29,7 @@ def run(chips: int, batch: int, workers: int, producers: int, every_s: int, **ot
         "behind_samples": 0,
         "cpu_us_per_sample": {},
         "freshness_s": {"p50": 1.2, "p99": 1.4},
-        "bytes_per_sample": {"wire": 28.0 + 368 / batch / every_s, "disk": 4.3},
+        "bytes_per_sample": {"wire": 0.0, "disk": 4.3},
         "memory_mb": dict.fromkeys(("producer", "broker", "worker", "store"), 200.0),
         "workers": workers,
         "producers": producers,
@@ -40,7 +40,9 @@ def run(chips: int, batch: int, workers: int, producers: int, every_s: int, **ot
     cores = {role: terms.cores(rates) for role, terms in TERMS.items()} | {"producer": 0.1}
     cost = {role: used / made.samples_per_second * 1e6 for role, used in cores.items()}
     cost["total"] = sum(cost[role] for role in TERMS)
-    return Result(**(figures | {"cores": cores, "cpu_us_per_sample": cost} | others))
+    wire = 28.0 + (100 * rates.messages + 268 * rates.requests) / rates.samples
+    sizes = {"bytes_per_sample": {"wire": wire, "disk": 4.3}}
+    return Result(**(figures | sizes | {"cores": cores, "cpu_us_per_sample": cost} | others))
 
 
 def runs() -> list[Result]:

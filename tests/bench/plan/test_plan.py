@@ -12,7 +12,7 @@ from bench.plan.plan import COPIES, RESERVE, USED, Fleet, plan, plan_table
 from schema.errors import GigawattError
 from tests.bench.runs import TERMS
 
-COSTS = Costs(TERMS, Size(28.0, 368.0), Size(4.3, 0.0))
+COSTS = Costs(TERMS, Size(28.0, 100.0, 268.0), Size(4.3, 0.0, 0.0))
 
 
 @st.composite
