@@ -89,4 +89,4 @@ def said_version(path: str, flag: str) -> str:
     """Return the first line that a program says of its version."""
     done = subprocess.run([path, flag], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
     lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0][:200] if lines else "unknown"
+    return lines[0].partition(" (")[0][:200] if lines else "it does not say its version"

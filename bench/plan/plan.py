@@ -210,12 +210,12 @@ def _network(fleet: Fleet, rates: Rates, costs: Costs) -> list[Need]:
     return [
         Need(
             "network of a site", comes * 8 / fleet.sites / USED / 1e6, "Mbit/s to the brokers",
-            f"({_said(rates.samples)} samples/s x {wire:.1f} bytes + {_said(rates.requests)} requests/s x {REQUEST_BYTES})"
-            f" / {fleet.sites:,} sites / {USED:.2f}",
+            f"({_said(rates.samples)} samples/s x {wire:.1f} bytes + {_said(rates.requests)} requests/s x"
+            f" {REQUEST_BYTES}) / {fleet.sites:,} sites / {USED:.2f}",
         ),
         Need(
             "network of brokers", rates.samples * wire * (COPIES + 1) * 8 / USED / 1e6, "Mbit/s in all",
-            f"in once, to {COPIES - 1} copies, out to workers: {COPIES + 1} x {_said(rates.samples * wire / 1e6)} MB/s"
+            f"in, to {COPIES - 1} copies, out to workers: {COPIES + 1} x {_said(rates.samples * wire / 1e6)} MB/s"
             f" / {USED:.2f}",
         ),
     ]  # fmt: skip

@@ -1,11 +1,12 @@
 """The measured part of docs/performance.md: tables and a plot between two marks. All else there is written by hand."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
 from bench.load import HOST, POD
 from bench.measure import Result, table
-from bench.peers.measure import peer_table
+from bench.peers.measure import PeerResult, peer_table
 from bench.plan.costs import ROLES, costs_of, rates_of
 from bench.report.figures import Figures
 from bench.report.plot import Points, plot
@@ -13,6 +14,7 @@ from schema.errors import GigawattError
 
 BEGIN: Final = "<!-- measured: gigawatt bench --report writes what stands from here -->"
 END: Final = "<!-- to here -->"
+_WIDTH: Final = 120
 
 
 def put(page: str, figures: Figures, picture: str) -> str:
@@ -42,16 +44,15 @@ def measured(figures: Figures, picture: str) -> str:
         if runs := _compared(figures.runs, name):
             parts.append(f"### {title}\n\n{_markdown(table(runs))}")
     for ours, peers in figures.peers:
-        ran = "".join(f"- {one.name}: {one.what} ({one.version or 'not run: ' + one.skipped}).\n" for one in peers)
-        parts.append(f"### Others, at {ours.chips:,} chips\n\n{_markdown(peer_table(ours, peers))}\n{ran}")
+        parts.append(f"### Others, at {ours.chips:,} chips\n\n{_markdown(peer_table(ours, peers))}\n{_ran(peers)}")
     parts.append(f"### What the terms of the plan say of these runs\n\n{_markdown(checked(figures.runs))}")
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
 def drawn(figures: Figures) -> str:
-    """Return the plot of cost against fleet size, a line for each shape and peer."""
+    """Return the plot of cost against fleet size, a line for each shape and peer; of runs of ours that kept up."""
     lines: dict[str, Points] = {}
-    plain = [run for run in figures.runs if _is_plain(run)]
+    plain = [run for run in figures.runs if _is_plain(run) and run.keeps_up]
     for batch in _shapes(plain):
         lines[_shape(batch)] = [(run.chips, run.cpu_us_per_sample["total"]) for run in _of(plain, batch)]
     for _, peers in figures.peers:
@@ -102,10 +103,19 @@ def _shape(batch: int) -> str:
 
 def _where(figures: Figures) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in figures.machine.items())
-    return (
-        f"Measured on {figures.date}: {machine}. Versions: "
-        + ", ".join(f"{name} {value}" for name, value in figures.versions.items())
-        + "."
+    with_what = ", ".join(f"{name} {value}" for name, value in figures.versions.items())
+    return _wrapped(f"Measured on {figures.date}: {machine}. Versions: {with_what}.")
+
+
+def _ran(peers: Sequence[PeerResult]) -> str:
+    """Say what each peer is, as a list."""
+    said = (f"{one.name}: {one.what} ({one.version or 'not run: ' + one.skipped})." for one in peers)
+    return "\n".join(_wrapped(line, "- ", "  ") for line in said)
+
+
+def _wrapped(text: str, first: str = "", others: str = "") -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
     )
 
 

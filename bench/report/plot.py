@@ -9,7 +9,7 @@ Points = Sequence[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 860, 480
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 650, 40, 420
-_COLORS: Final = ("#0b6e4f", "#1f5fbf", "#8a3ffc", "#c2410c", "#b3123f", "#57534e", "#7a5c00")
+_COLORS: Final = ("#0b6e4f", "#1f5fbf", "#8a3ffc", "#c2410c", "#0e7490", "#57534e", "#7a5c00")
 _APART: Final = 18
 """Names are at least so many pixels apart."""
 
