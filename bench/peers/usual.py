@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -17,37 +17,41 @@ from bench.load import Load
 from bench.peers.peer import Peer, Running, of_its_own
 from bench.peers.usual_rows import PARTITIONS, TABLE, TOPIC
 from local.broker.kafka import free_port
-from local.broker.running import describes_itself
+from local.broker.running import accepts, describes_itself
 from schema.clickhouse import connect
+
+_HOST: Final = "127.0.0.1"
 
 
 @contextmanager
 def _run(load: Load) -> Iterator[Running]:
     with engine() as store, of_its_own() as running:
-        kafka = f"127.0.0.1:{free_port('127.0.0.1')}"
-        port = kafka.partition(":")[2]
-        running.start("broker", [sys.executable, "-m", "local.broker", "--state", str(running.folder), "--port", port])
-        running.wait_for("the broker", lambda: describes_itself(kafka))
-        with connect(store.url, database=None) as client:
+        port = free_port(_HOST)
+        kafka = f"{_HOST}:{port}"
+        broker = ("local.broker", "--state", str(running.folder), "--port", str(port))
+        running.start("broker", [sys.executable, "-m", *broker])
+        running.wait_for("the broker", lambda: accepts(_HOST, port) and describes_itself(kafka))
+        with (
+            connect(store.url, database=None) as client,
+            closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin,
+        ):
             client.command("CREATE DATABASE IF NOT EXISTS usual")
             client.command(TABLE)
-        admin = KafkaAdminClient(bootstrap_servers=kafka)
-        admin.create_topics({TOPIC: {"num_partitions": PARTITIONS, "replication_factor": 1}}, wait_for_metadata=True)
-        fleet = ("--chips", str(load.chips), "--batch", str(load.batch))
-        app = ("bench.peers.usual_app", "--kafka", kafka, "--clickhouse", store.url)
-        running.start("worker", [sys.executable, "-m", *app])
-        events = ("bench.peers.usual_events", "--kafka", kafka, *fleet)
-        running.start("events", [sys.executable, "-m", *events], counts=False)
-        running.pids["store"] = store.process.pid
-        with connect(store.url, database="usual") as client:
+            topic = {"num_partitions": PARTITIONS, "replication_factor": 1}
+            admin.create_topics({TOPIC: topic}, wait_for_metadata=True)
+            app = ("bench.peers.usual_app", "--kafka", kafka, "--clickhouse", store.url)
+            running.start("worker", [sys.executable, "-m", *app])
+            fleet = ("--chips", str(load.chips), "--batch", str(load.batch))
+            events = ("bench.peers.usual_events", "--kafka", kafka, *fleet)
+            running.start("events", [sys.executable, "-m", *events], counts=False)
+            running.pids["store"] = store.process.pid
             running.samples = partial(_samples, client, admin)
             running.wait_for("the app's first rows", lambda: _rows(client))
             yield running
-        admin.close()
 
 
 def _rows(client: Client) -> int:
-    ((rows,),) = client.query("SELECT count() FROM chip_rows").result_rows
+    ((rows,),) = client.query("SELECT count() FROM usual.chip_rows").result_rows
     return int(rows)
 
 

@@ -20,7 +20,7 @@ LOADS: Final = (
     Load(_CONNECTED, HOST),
     Load(_CONNECTED, HOST, producers=CONNECTIONS),
     Load(_CONNECTED, HOST, producers=CONNECTIONS, publish_every_s=5),
-    *(Load(20_000, HOST, workers=workers) for workers in (1, 2, 4)),
+    *(Load(10_000, HOST, workers=workers) for workers in (2, 4)),
 )
 """Both shapes over all sizes, connections with and without waiting, and one fleet with more and more workers."""
 COMPARED: Final = (1_000, 10_000)
