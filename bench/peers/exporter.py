@@ -24,6 +24,7 @@ class Pages:
 
     def __init__(self, served: list[Page]) -> None:
         self.read = {"samples": 0, "values": 0, "pages": 0}
+        self._values = sum(page.values for page in served) / sum(page.chips for page in served)
         self._pages = served
         self._by_path = {f"/{number}".encode(): number for number in range(len(served))}
         self._answers = [[_answer(text) for text in page.texts] for page in served]
@@ -32,7 +33,7 @@ class Pages:
         """Return the answer to a request of this path, which is the second's."""
         number = self._by_path.get(path)
         if number is None:
-            return _answer(json.dumps(self.read).encode())
+            return _answer(json.dumps({**self.read, "values_per_sample": self._values}).encode())
         self.read["samples"] += self._pages[number].chips
         self.read["values"] += self._pages[number].values
         self.read["pages"] += 1

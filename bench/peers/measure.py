@@ -9,7 +9,7 @@ from typing import Any, Final
 import psutil
 
 from bench.load import Load
-from bench.measure import Result, measure
+from bench.measure import BEHIND, Result, measure
 from bench.peers.peer import Peer, Running
 from bench.peers.scraped import PROMETHEUS, VICTORIAMETRICS
 from bench.peers.usual import USUAL
@@ -40,6 +40,11 @@ class PeerResult:
     cpu_us_per_sample: dict[str, float] = field(default_factory=dict)
     memory_mb: dict[str, float] = field(default_factory=dict)
     power_w: float | None = None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether nearly all that came was read or stored."""
+        return self.behind_samples <= BEHIND * self.chips * self.seconds
 
     def ratio(self, ours: Result) -> float | None:
         """Return how many times as dear a sample is as in our own run; None where it did not run."""
@@ -117,21 +122,25 @@ def peer_table(ours: Result, peers: Sequence[PeerResult]) -> list[list[str]]:
     """Return the figures as rows of text, a row each, ours first."""
     rows = [["", "samples/s", "CPU us/sample", "times ours", "memory, MB", "of which"]]
     parts = {role: ours.cpu_us_per_sample[role] for role in ("broker", "worker", "store")}
-    memory_mb = sum(ours.memory_mb[role] for role in parts)
-    rows.append(
-        ["Gigawatt", *_figures(ours.samples_per_second, ours.cpu_us_per_sample["total"], 1.0, memory_mb, parts)]
-    )
+    total, memory_mb = ours.cpu_us_per_sample["total"], sum(ours.memory_mb[role] for role in parts)
+    figures = _figures(ours.samples_per_second, total, 1.0, memory_mb)
+    rows.append(["Gigawatt", *figures, _of_which(parts, keeps_up=ours.keeps_up)])
     for one in peers:
         ratio = one.ratio(ours)
         if ratio is None:
             rows.append([one.name, "", "", "", "", f"skipped: {one.skipped}"])
             continue
         parts = {role: cost for role, cost in one.cpu_us_per_sample.items() if role != "total"}
-        memory_mb, total = sum(one.memory_mb.values()), one.cpu_us_per_sample["total"]
-        rows.append([one.name, *_figures(one.samples_per_second, total, ratio, memory_mb, parts)])
+        total, memory_mb = one.cpu_us_per_sample["total"], sum(one.memory_mb.values())
+        figures = _figures(one.samples_per_second, total, ratio, memory_mb)
+        rows.append([one.name, *figures, _of_which(parts, keeps_up=one.keeps_up)])
     return rows
 
 
-def _figures(samples: float, total: float, ratio: float, memory_mb: float, parts: dict[str, float]) -> list[str]:
-    told = ", ".join(f"{role} {cost:,.1f}" for role, cost in parts.items()) if len(parts) > 1 else ""
-    return [f"{samples:,.0f}", f"{total:,.1f}", f"{ratio:,.1f}", f"{memory_mb:,.0f}", told]
+def _figures(samples: float, total: float, ratio: float, memory_mb: float) -> list[str]:
+    return [f"{samples:,.0f}", f"{total:,.1f}", f"{ratio:,.1f}", f"{memory_mb:,.0f}"]
+
+
+def _of_which(parts: dict[str, float], *, keeps_up: bool) -> str:
+    said = [f"{role} {cost:,.1f}" for role, cost in parts.items()] if len(parts) > 1 else []
+    return ", ".join(said if keeps_up else [*said, "falls behind"])

@@ -112,10 +112,9 @@ def _ready(running: Running, what: str, address: str, path: str, load: Load) -> 
     (first, *_) = json.loads((running.folder / "targets.json").read_text())
     counter = f"http://{first['targets'][0]}{COUNT}"
     running.wait_for(f"{what}'s first reading", lambda: _read(counter)["samples"] >= load.chips)
-    running.samples = lambda: {"server": _read(counter)["samples"]}
+    running.samples = lambda: {"server": int(_read(counter)["samples"])}
     running.power_w = partial(_power_w, address)
-    read = _read(counter)
-    running.values_per_sample = read["values"] / read["samples"]
+    running.values_per_sample = _read(counter)["values_per_sample"]
 
 
 def _by_role(samples: Any, roles: tuple[str, ...]) -> dict[str, int]:
@@ -129,8 +128,8 @@ def _answered(url: str) -> bool:
     return False
 
 
-def _read(counter: str) -> dict[str, int]:
-    found: dict[str, int] = json.loads(_get(counter))
+def _read(counter: str) -> dict[str, float]:
+    found: dict[str, float] = json.loads(_get(counter))
     return found
 
 

@@ -1,5 +1,6 @@
 """Peers are run for real where they are, and skipped with the reason where they are not."""
 
+import dataclasses
 import json
 
 import pytest
@@ -63,10 +64,12 @@ def test_ratios_are_to_our_run_of_the_same_call():
     cost = {"server": 30.0, "rules": 10.0, "total": 40.0}
     memory = {"server": 300.0, "rules": 50.0}
     peer = PeerResult("One", "", "1", 400, 8, samples_per_second=400, cpu_us_per_sample=cost, memory_mb=memory)
+    slow = dataclasses.replace(peer, seconds=10.0, behind_samples=2_000)
 
-    head, ours, one = peer_table(OURS, [peer])
+    head, ours, one, other = peer_table(OURS, [peer, slow])
 
     assert head[3] == "times ours"
     assert ours[:4] == ["Gigawatt", "400", "10.0", "1.0"]
     assert one == ["One", "400", "40.0", "4.0", "350", "server 30.0, rules 10.0"]
+    assert other[-1] == "server 30.0, rules 10.0, falls behind"
     assert json.dumps(peer.as_json())
