@@ -65,7 +65,7 @@ format: dev ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure cost, freshness and size from a thousand to a million chips
+bench: setup ## measure cost, freshness and size of a thousand to fifty thousand chips in hosts of eight
 	$(BIN)/gigawatt bench
 
 lock: dev ## lock the newest versions that pyproject.toml allows; pandas, which chDB asks for, only for tests

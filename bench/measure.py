@@ -2,37 +2,34 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from bench.processes import ROLES, costs
-from bench.stack import stack, stored_samples, wait_for_samples
+from bench.interval import between, look
+from bench.load import Load
+from bench.processes import ROLES
+from bench.stack import Stack, stack, wait_for_samples
 from schema.clickhouse import connect
-from schema.errors import GigawattError
+from schema.kafka import KafkaAdmin
+from schema.topics import SAMPLES
 
-_PATH: Final = ("broker", "worker", "store")
-"""Whose cost makes the total: what a sample passes after its producer."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """What is measured: so many chips, each every second, in batches of so many samples."""
-
-    chips: int
-    batch: int
-    seconds: float
-    warm_up_s: float = 12.0
-    workers: int = 1
+_NAMES: Final = {"workers": "workers", "producers": "connections", "publish_every_s": "seconds a message"}
+BEHIND: Final = 0.05
+"""A run keeps up when no larger share of what came waits at its end, or is of hosts that are silent."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured; costs are CPU-microseconds per stored sample."""
+    """What was measured; costs are CPU-microseconds per stored sample, `cores` the same as a number of cores.
+
+    `batch` is what was asked for, `samples_per_message` what came: the last message of a pool is smaller. `other_cores`
+    is what else the machine did meanwhile: where that is much, all costs are larger.
+    """
 
     chips: int
     batch: int
@@ -44,43 +41,67 @@ class Result:
     bytes_per_sample: dict[str, float]
     memory_mb: dict[str, float]
     cores: dict[str, float] = field(default_factory=dict)
+    workers: int = 1
+    producers: int = 1
+    publish_every_s: int = 1
+    messages_per_second: float = 0.0
+    other_cores: float = 0.0
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether nearly all that came was stored: what a stack that falls behind costs is not what it has to do."""
+        return self.behind_samples <= BEHIND * self.chips * self.seconds
+
+    @property
+    def samples_per_message(self) -> float:
+        """How many samples a message had, on average."""
+        return self.samples_per_second / self.messages_per_second if self.messages_per_second else float(self.batch)
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures under the contract's names."""
-        return asdict(self)
+        return asdict(self) | {"samples_per_message": self.samples_per_message}
+
+    @classmethod
+    def from_json(cls, figures: Mapping[str, Any]) -> "Result":
+        """Read back what `as_json` gave. Raises `TypeError` for what lacks a figure."""
+        return cls(**{one.name: figures[one.name] for one in fields(cls) if one.name in figures})
 
 
 def measure(load: Load, said: Callable[[str], None] = lambda _: None) -> Result:
     """Run a stack and a fleet of their own and measure for `load.seconds` after the warm-up."""
-    with stack(load.workers, said) as running:
-        client = connect(running.clickhouse)
-        running.produce("simulated", "--chips", str(load.chips), "--batch", str(load.batch), "--cadence", "1")
-        wait_for_samples(client)
-        said(f"{load.chips:,} chips: warming up for {load.warm_up_s:.0f} s")
-        time.sleep(load.warm_up_s)
-        before, began, already = costs(running.pids), time.monotonic(), stored_samples(client)
-        said(f"{load.chips:,} chips: measuring for {load.seconds:.0f} s")
-        since = time.time()
+    with under_load(load, said) as (running, client):
+        before, since = look(running, client), time.time()
+        said(f"{load.title}: measuring for {load.seconds:.0f} s")
         time.sleep(load.seconds)
-        after, took_s, by_then = costs(running.pids), time.monotonic() - began, stored_samples(client)
-        samples = by_then - already
-        if not samples:
-            raise GigawattError("no sample was stored while measuring; run `gigawatt up` to see why")
-        cpu_s = {role: after[role].cpu_s - before[role].cpu_s for role in ROLES}
-        per_sample = {role: cpu_s[role] / samples * 1e6 for role in ROLES}
-        per_sample["total"] = sum(per_sample[role] for role in _PATH)
+        done = between(before, look(running, client))
         return Result(
             chips=load.chips,
             batch=load.batch,
-            seconds=round(took_s, 3),
-            samples_per_second=samples / took_s,
-            behind_samples=max(0, round(load.chips * took_s) - samples),
-            cpu_us_per_sample=per_sample,
+            seconds=round(done.seconds, 3),
+            samples_per_second=done.samples / done.seconds,
+            behind_samples=max(0, round(load.chips * done.seconds) - done.samples),
+            cpu_us_per_sample=done.cpu_us_per_sample,
             freshness_s=_freshness(client, since),
-            bytes_per_sample={**_wire_bytes(running.folder, by_then), **_disk_bytes(client)},
-            memory_mb={role: cost.memory_mb for role, cost in after.items()},
-            cores={role: used / took_s for role, used in cpu_s.items()},
+            bytes_per_sample={**_wire_bytes(running, done.samples / done.messages), **_disk_bytes(client)},
+            memory_mb=done.memory_mb,
+            cores=done.cores,
+            workers=load.workers,
+            producers=load.producers,
+            publish_every_s=load.publish_every_s,
+            messages_per_second=done.messages / done.seconds,
+            other_cores=done.other_cores,
         )
+
+
+@contextmanager
+def under_load(load: Load, said: Callable[[str], None]) -> Iterator[tuple[Stack, Client]]:
+    """Run a stack that this load has warmed up, with a client of its store, until the end of the block."""
+    with stack(load.workers, said) as running, connect(running.clickhouse) as client:
+        load.start(running)
+        wait_for_samples(client)
+        said(f"{load.title}: warming up for {load.warm_up_s:.0f} s")
+        time.sleep(load.warm_up_s)
+        yield running, client
 
 
 def _row(client: Client, sql: str, **parameters: Any) -> Sequence[Any]:
@@ -99,15 +120,20 @@ def _freshness(client: Client, since: float) -> dict[str, float]:
     return {"p50": float(p50), "p99": float(p99)}
 
 
-def _wire_bytes(folder: Path, samples: int) -> dict[str, float]:
-    """Return the size of the log's segments per sample: messages as the producer compressed them."""
+def _wire_bytes(running: Stack, samples_per_message: float) -> dict[str, float]:
+    """Return the size of the topic's segments per sample: messages as the producer compressed them.
+
+    By the messages that it has, not by those that are stored: of a stack that falls behind these are fewer.
+    """
+    with KafkaAdmin(running.kafka) as admin:
+        messages = sum(end - first for first, end in admin.log_ends(SAMPLES).values())
     kept = 0
-    for path, _, files in os.walk(folder / "state"):  # which passes over what goes away meanwhile
+    for path, _, files in os.walk(running.folder / "state"):  # which passes over what goes away meanwhile
         if Path(path).name.startswith("chip.samples-"):
             for name in files:
                 with suppress(FileNotFoundError):
                     kept += (Path(path) / name).stat().st_size if name.endswith(".log") else 0
-    return {"wire": kept / samples} if kept else {}
+    return {"wire": kept / messages / samples_per_message} if kept and messages else {}
 
 
 def _disk_bytes(client: Client) -> dict[str, float]:
@@ -122,17 +148,26 @@ def _disk_bytes(client: Client) -> dict[str, float]:
 
 def table(results: Sequence[Result]) -> list[list[str]]:
     """Return the figures as rows of text, a column per result and a row per figure."""
-    rows = [["chips", *(f"{result.chips:,}" for result in results)]]
-    rows.append(["samples per message", *(f"{result.batch:,}" for result in results)])
-    rows.append(["samples/s stored", *(f"{result.samples_per_second:,.0f}" for result in results)])
+    rows = [
+        ["chips", *(f"{result.chips:,}" for result in results)],
+        ["samples per message", *(f"{result.samples_per_message:,.1f}" for result in results)],
+        ["messages/s stored", *(f"{result.messages_per_second:,.0f}" for result in results)],
+        ["samples/s stored", *(f"{result.samples_per_second:,.0f}" for result in results)],
+        ["keeps up", *("yes" if result.keeps_up else f"{result.behind_samples:,} behind" for result in results)],
+    ]
+    for name in ("workers", "producers", "publish_every_s"):
+        values = [getattr(result, name) for result in results]
+        if any(value != 1 for value in values):
+            rows.append([_NAMES[name], *(f"{value:,}" for value in values)])
     figures = [
         *((f"CPU us/sample, {role}", f"cpu_us_per_sample.{role}", 3) for role in (*ROLES, "total")),
         *((f"freshness {name}, s", f"freshness_s.{name}", 2) for name in ("p50", "p99")),
         *((f"bytes/sample, {name}", f"bytes_per_sample.{name}", 2) for name in ("wire", "disk")),
+        ("other work, cores", "other_cores", 2),
         *((f"memory {role}, MB", f"memory_mb.{role}", 0) for role in ROLES),
     ]
     for name, path, digits in figures:
         group, _, key = path.partition(".")
-        values = [getattr(result, group).get(key) for result in results]
+        values = [getattr(result, group).get(key) if key else getattr(result, group) for result in results]
         rows.append([name, *("-" if value is None else f"{value:,.{digits}f}" for value in values)])
     return rows

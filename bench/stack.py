@@ -36,7 +36,11 @@ class Stack:
 
     def produce(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a producer that publishes to this stack."""
-        process = gigawatt(self.folder / "produce.log", "produce", *arguments, "--to", self.kafka)
+        return self.start("produce", [sys.executable, "-m", "gigawatt", "produce", *arguments])
+
+    def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start a command of ours that publishes to this stack, and logs to the file of that name."""
+        process = logged(self.folder / f"{name}.log", [*command, "--to", self.kafka])
         self._started.append(process)
         self.pids.append(process.pid)
         return process
@@ -47,7 +51,7 @@ class Stack:
 
     def stop_producers(self) -> None:
         """End what `produce` started."""
-        _end(self._started)
+        end(self._started)
 
 
 @contextmanager
@@ -58,11 +62,12 @@ def stack(workers: int, said: Callable[[str], None]) -> Iterator[Stack]:
         ready = folder / "ready.json"
         ports = [str(free_port("127.0.0.1")) for _ in range(3)]
         said("starting a stack of its own")
-        up = gigawatt(
-            folder / "up.log",
-            "up", "--chips", "0", "--state", str(folder / "state"), "--ready-file", str(ready),
-            "--workers", str(workers), "--kafka-port", ports[0], "--clickhouse-port", ports[1], "--page-port", ports[2],
+        command = (
+            sys.executable, "-m", "gigawatt", "up", "--chips", "0", "--state", str(folder / "state"),
+            "--ready-file", str(ready), "--workers", str(workers),
+            "--kafka-port", ports[0], "--clickhouse-port", ports[1], "--page-port", ports[2],
         )  # fmt: skip
+        up = logged(folder / "up.log", command)
         try:
             parts = _wait_for(ready, up, folder / "up.log")
             running = Stack(folder, parts["kafka"], parts["clickhouse"], parts["page"], [up.pid])
@@ -71,7 +76,7 @@ def stack(workers: int, said: Callable[[str], None]) -> Iterator[Stack]:
             finally:
                 running.stop_producers()
         finally:
-            _end([up])
+            end([up])
 
 
 def stored_samples(client: Client) -> int:
@@ -89,11 +94,15 @@ def wait_for_samples(client: Client) -> None:
         time.sleep(0.2)
 
 
-def gigawatt(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a command of ours whose output goes to a file."""
+def logged(log: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a command whose output goes to a file, without the settings of this one."""
     with log.open("wb") as file:
-        command = [sys.executable, "-m", "gigawatt", *arguments]
-        return subprocess.Popen(command, stdout=file, stderr=file, env=without_settings(os.environ))  # noqa: S603  our own
+        return subprocess.Popen(command, stdout=file, stderr=file, env=environment())  # noqa: S603  our own
+
+
+def environment() -> dict[str, str]:
+    """Return what a command on a stack of its own is started with: none of the settings for another."""
+    return without_settings(os.environ)
 
 
 def last_line(log: Path) -> str:
@@ -101,7 +110,8 @@ def last_line(log: Path) -> str:
     return (log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End processes that were started here, and wait for them."""
     for process in processes:
         process.terminate()
     for process in processes:

@@ -32,6 +32,7 @@ LONGEST = (
     *("oldest/test_oldest", "dashboards/rules/test_starts", "dashboards/check/test_checked_in", "test_exactly_once"),
     *("schema/test_reconciled", "dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day"),
     *("dashboards/page/test_browser", "deploy/test_image", "bench/test_measure", "bench/test_attacks"),
+    *("bench/peers/test_measure", "bench/test_soak", "bench/test_backlog"),
     *("test_four_platforms", "local/test_up_listen", "secured/test_whole", "schema/test_rights"),
     *("producers/spool/test_kill", "secured/test_stack", "test_metrics"),
 )

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import psutil
-
 from bench.attacks.attack import Attack, Target
 from bench.attacks.running import under_way
 from bench.attacks.watching import EVERY_S, Watch, watching
+from bench.processes import busy_s
 from bench.stack import stack, wait_for_samples
 from schema.clickhouse import connect
 
@@ -121,9 +120,9 @@ def _measured(
 ) -> AttackResult:
     usual_mb, usual_s = usual
     with under_way(attack, target) as attacker:
-        began, busy = time.monotonic(), _busy_s()
+        began, busy = time.monotonic(), busy_s()
         time.sleep(seconds)
-        ended, attackers, busy = time.monotonic(), sum(attacker.cpu_times()[:2]), _busy_s() - busy
+        ended, attackers, busy = time.monotonic(), sum(attacker.cpu_times()[:2]), busy_s() - busy
     normal_after_s, looks_after_s = after
     time.sleep(normal_after_s)
     normal = time.monotonic()
@@ -144,12 +143,6 @@ def _measured(
         usual_mb=usual_mb,
         cores={**cores, "other work": max(0.0, busy / (ended - began) - sum(cores.values()))},
     )
-
-
-def _busy_s() -> float:
-    """Return the CPU seconds of everything on this machine."""
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 def _wait_for_calm(watch: Watch, usual_s: float) -> None:

@@ -36,6 +36,22 @@ def test_every_figure_of_the_contract_is_measured(tmp_path):
     assert figures["bytes_per_sample"]["disk"] > 0
     assert all(figures["memory_mb"][role] > 0 for role in ("producer", "broker", "worker", "store"))
     assert "2,000" in shown
+    assert figures["samples_per_message"] == pytest.approx(
+        figures["samples_per_second"] / figures["messages_per_second"]
+    )
+    assert 0 < figures["samples_per_message"] <= 500
+
+
+def test_many_connections_send_what_one_would_and_waiting_saves_messages(tmp_path):
+    """Twenty-five hosts of eight: each waits for two reads."""
+    arguments = ("--chips", "200", "--producers", "25", "--publish-every", "2", "--workers", "2")
+    (one,), shown = bench(tmp_path, *arguments)
+
+    assert (one["workers"], one["producers"], one["publish_every_s"], one["batch"]) == (2, 25, 2, 8)
+    assert 10 < one["samples_per_message"] <= 16
+    assert one["cpu_us_per_sample"]["producer"] > 0
+    assert "connections" in shown
+    assert "seconds a message" in shown
 
 
 def test_what_a_host_pays_for_being_sampled_is_measured(tmp_path):

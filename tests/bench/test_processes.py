@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench.processes import costs, role_of
+from bench.processes import costs, of_role, role_of
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from bench.processes import costs, role_of
         (["python", "-m", "local.clickhouse", "--port", "1"], "store"),
         (["java", "-Xmx256m", "kafka.Kafka", "server.properties"], "broker"),
         (["/x/bin/tansu", "broker"], "broker"),
+        (["python", "-m", "bench.connections", "--to", "127.0.0.1:1"], "producer"),
         (["python", "-I", "-S", "/x/producers/child.py", "7", "python", "-m", "gigawatt", "worker"], None),
         (["python", "-m", "gigawatt", "up"], None),
         (["python", "-m", "gigawatt", "up", "--workers", "1"], None),
@@ -40,3 +41,13 @@ def test_what_is_no_part_of_the_path_may_have_a_role_of_its_own():
 
     assert found["other"].memory_mb > 0
     assert found["worker"].memory_mb == 0
+
+
+def test_processes_of_a_role_are_found():
+    command = [sys.executable, "-c", "input()", "gigawatt", "worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as worker:
+        found = of_role([worker.pid], "worker"), of_role([worker.pid], "store")
+        worker.communicate(b"\n")
+
+    assert [process.pid for process in found[0]] == [worker.pid]
+    assert found[1] == []

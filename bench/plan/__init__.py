@@ -1,0 +1,1 @@
+"""From measured costs to what a fleet needs: brokers, partitions, workers, ClickHouse servers, disks and network."""
