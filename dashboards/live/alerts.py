@@ -21,8 +21,9 @@ WATCHED_FOR_S: Final = 60.0
 class AlertReader:
     """Evaluates the rules whenever it is read, no more often than each is due; may be shared by threads.
 
-    Rules that must hold for minutes are known only by who has looked for so long: read it every ten seconds, and `seldom`
-    while nobody sees what is found, which evaluates them less often. `connect` is called again after a failure.
+    Rules that must hold for minutes are known only by who has looked for so long: read it every ten seconds, and
+    `seldom` while nobody sees what is found, which evaluates them less often. `connect` is called again after a
+    failure.
     """
 
     def __init__(self, connect: Callable[[], Client], *, clock: Callable[[], float] = time.time) -> None:
@@ -64,8 +65,8 @@ class AlertReader:
 class AlertWatch:
     """Reads alerts again and again in a thread of its own: who draws them never waits for the rules' queries.
 
-    Use as a context manager. `newest` is None until all rules were evaluated once. With `seldom`, that is how they are read
-    while nobody has `looked` for a minute.
+    Use as a context manager. `newest` is None until all rules were evaluated once. With `seldom`, that is how they are
+    read while nobody has `looked` for a minute.
     """
 
     def __init__(
