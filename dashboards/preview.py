@@ -68,13 +68,14 @@ class Preview:
         self._shown: dict[str, Mapping[Labels, float]] = {}
         self._values: dict[str, Mapping[Labels, float]] = {}
 
-    def evaluate(self, now_ms: int) -> list[Alert]:
+    def evaluate(self, now_ms: int, *, watched: bool = True) -> list[Alert]:
         """Evaluate what is due, as Grafana does at multiples of each group's interval, and return what is not normal.
 
-        The worst come first. Time does not go back: an earlier `now_ms` evaluates nothing.
+        The worst come first. Time does not go back: an earlier `now_ms` evaluates nothing. While nobody watches, a rule
+        is due as seldom as its group says.
         """
         for rule in self._rules:
-            interval_ms = rule.group.interval_s * 1000
+            interval_ms = 1000 * (rule.group.interval_s if watched else rule.group.seldom_s)
             tick_ms = now_ms // interval_ms * interval_ms
             if tick_ms > self._ticks.get(rule.name, -1):
                 self._ticks[rule.name] = tick_ms
@@ -103,7 +104,7 @@ class Preview:
         before = self.instances(rule)
         shown: Mapping[Labels, float] = {}
         try:
-            frame = self._query(statement(rule, now_ms))
+            frame = self._frame(rule, now_ms)
             found, shown = results(rule, numbers(frame.without("shown")), before), numbers(frame.without("value"))
         except Exception as error:  # noqa: BLE001  as in Grafana, whatever goes wrong is a state of the rule
             found = failed(str(error))
@@ -112,6 +113,11 @@ class Preview:
         self._shown[rule.name] = {**kept, **shown}
         if values := {one.labels: one.value for one in found if one.value is not None}:
             self._values[rule.name] = values
+
+    def _frame(self, rule: Rule, now_ms: int) -> Frame:
+        if rule.none_unless and not self._query(_asked(rule, rule.none_unless, now_ms)).rows:
+            return Frame(("value", "shown"), ())
+        return self._query(statement(rule, now_ms))
 
     def _alerts(self) -> Iterator[Alert]:
         for rule in self._rules:
@@ -131,7 +137,11 @@ def told(alerts: Sequence[Alert]) -> dict[str, Any]:
 
 def statement(rule: Rule, now_ms: int, columns: Sequence[Column] = ("value", "shown")) -> str:
     """Return the statement that reaches ClickHouse when the rule is evaluated at a moment."""
-    return expand(rule.query(*columns), View(now_ms - rule.back_s * 1000, now_ms - rule.until_s * 1000))
+    return _asked(rule, rule.query(*columns), now_ms)
+
+
+def _asked(rule: Rule, sql: str, now_ms: int) -> str:
+    return expand(sql, View(now_ms - rule.back_s * 1000, now_ms - rule.until_s * 1000))
 
 
 def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:

@@ -34,15 +34,19 @@ FLEET: Final = ("site", "fleet", "platform")
 
 
 class Group(NamedTuple):
-    """Rules that Grafana evaluates one after the other, every `interval_s` (a multiple of ten seconds)."""
+    """Rules that Grafana evaluates one after the other, every `interval_s` (a multiple of ten seconds).
+
+    The preview evaluates them every `seldom_s` while nobody watches it.
+    """
 
     name: str
     interval_s: int
+    seldom_s: int
 
 
-FAST: Final = Group("Gigawatt: changes", 10)
-STEADY: Final = Group("Gigawatt: levels", 30)
-SLOW: Final = Group("Gigawatt: trust and waste", 60)
+FAST: Final = Group("Gigawatt: changes", 10, 40)  # of the minute that they look at, the first 14 s show no change
+STEADY: Final = Group("Gigawatt: levels", 30, 120)
+SLOW: Final = Group("Gigawatt: trust and waste", 60, 120)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,8 @@ class Rule:
     keep_firing_s: int = 0
     no_data: NoData
     on_error: OnError
+    none_unless: str = ""
+    """A query that is far cheaper: where it has no row, the rule has none, and need not be worked out."""
 
     @property
     def uid(self) -> str:

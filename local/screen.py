@@ -15,7 +15,7 @@ from dashboards.live.terminal import one_line, show
 from dashboards.preview import Alert
 from schema.printable import told
 
-LINE_EVERY_S = 10.0
+LINE_EVERY_S = 30.0
 
 
 class Screen:
@@ -41,6 +41,11 @@ class Screen:
         self.console.print(f"{time.strftime('%H:%M:%S')} {told(line)}", soft_wrap=True)
 
     @property
+    def draws(self) -> bool:
+        """Whether there is a terminal to draw on."""
+        return self.console.is_terminal and self._log is None
+
+    @property
     def look_every_s(self) -> float:
         """How often it is worth to look: nobody sees more than the status line where there is no terminal."""
         return 1.0 if self._live else self._line_every_s
@@ -48,7 +53,7 @@ class Screen:
     @contextmanager
     def live(self) -> Iterator[None]:
         """Show the summary in place until the block ends, where there is a terminal."""
-        if not self.console.is_terminal or self._log is not None:
+        if not self.draws:
             yield
             return
         with Live(console=self.console, auto_refresh=False) as self._live:

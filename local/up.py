@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from dashboards.live.reader import SummaryReader
 from dashboards.live.summary import Summary
 from dashboards.metrics.figures import Figures
 from dashboards.page import server as page
+from dashboards.preview import Measured
 from local import stack
 from local.broker.progress import download_shown
 from local.clickhouse.place import listening
@@ -183,9 +184,9 @@ class _Run:
         self._reader = SummaryReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         self._alerts = AlertReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
         by_method = MethodReader(lambda: connect(plan.clickhouse_to_read(), timeout_s=10))
-        self._figures = Figures(self._reader.read, by_method.read, self._alerts.measured)
+        self._figures = Figures(self._reader.read, by_method.read, self._measured)
         # One that must hold for minutes has done so when the page is opened.
-        self._watch = AlertWatch(self._alerts.read)
+        self._watch = AlertWatch(self._alerts.read, seldom=None if screen.draws else self._alerts.seldom)
 
     async def run(self, seconds: float | None) -> None:
         """Start all, then show what there is; raises what ends it."""
@@ -211,6 +212,10 @@ class _Run:
                 with self._watch, self.screen.live(), suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._show(supervisor, waiting=chips > 0)
+
+    def _measured(self) -> Sequence[Measured]:
+        self._watch.looked()
+        return self._alerts.measured()
 
     def _page_outside(self) -> page.Outside | None:
         """Return how the page is served to other machines. It asks for what Grafana asks with, which only reads."""

@@ -1,6 +1,6 @@
 """What Gigawatt asks of a Kafka cluster besides messages: administration."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -130,7 +130,7 @@ class KafkaAdmin:
         The rest stays as it is: whoever runs the broker may have set it for now.
         """
         topic = next(topic for topic in wanted(1) if topic.name == name)
-        found = self.config(name)
+        found = self.config(name, _KEPT[name])
         was = {key: found[key] for key in _KEPT[name] if found.get(key, topic.config[key]) != topic.config[key]}
         if was:
             self._set(topic, {key: topic.config[key] for key in was}, _say_nothing)
@@ -148,9 +148,9 @@ class KafkaAdmin:
                 raise MissingRightError(missing_right(self._access, "AlterConfigs", f"topic {topic.name}"))
             raise GigawattError(f"cannot configure topic {topic.name}: {answer}")
 
-    def config(self, topic: str) -> dict[str, str]:
-        """Return the configuration of a topic; empty where the broker does not tell."""
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+    def config(self, topic: str, keys: Sequence[str] = ()) -> dict[str, str]:
+        """Return the configuration of a topic, or these keys of it; empty where the broker does not tell."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict.fromkeys(keys) or None)
         try:
             answer = self._client.describe_configs([resource], config_filter="all")
         except (KafkaError, NotImplementedError):

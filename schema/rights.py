@@ -55,7 +55,7 @@ MIGRATION: Final = Role(
     {
         f"{DATABASE}.*": (
             *("SELECT", "INSERT", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP VIEW"),
-            *("ALTER ADD COLUMN", "ALTER TTL", "ALTER UPDATE"),
+            *("ALTER ADD COLUMN", "ALTER MODIFY COLUMN", "ALTER TTL", "ALTER UPDATE"),
         ),
         # ClickHouse 25.8 replaces a view by way of another one, which it asks for as a table.
         f"{DATABASE}._tmp_replace_*": ("DROP TABLE",),

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schema.samples import Bools, Ints, Label, Numbers, Rows
 from streams.accepted import Accepted
@@ -63,7 +64,10 @@ def rows(accepted: Accepted) -> pa.Table:
 
 
 def _in_rows(accepted: Accepted) -> tuple[Accepted, Rows]:
-    """Order samples by group, host and offset, and return where each row begins.
+    """Order samples by group, partition, host and offset, and return where each row begins.
+
+    The same hosts then come in the same order every second, which the store finds to be repeated, and offsets beside
+    each other are near each other.
 
     What is ordered are segments, stretches of one message, group and ten seconds. Those of one group and ten seconds
     that come to lie side by side share a row until it is full.
@@ -77,7 +81,15 @@ def _in_rows(accepted: Accepted) -> tuple[Accepted, Rows]:
     # The engine sorts rows anyway. Order matters only where small segments are to share rows with their neighbours, and
     # putting everything in order for a few of them would cost more than the rows they save.
     if sizes[sizes * 2 <= ROW_SAMPLES].sum() * 4 > len(accepted):
-        order = np.lexsort((accepted.offset[begins], accepted.host_key[begins], span[begins], accepted.group[begins]))
+        order = np.lexsort(
+            (
+                accepted.offset[begins],
+                accepted.host_key[begins],
+                accepted.partition[begins],
+                span[begins],
+                accepted.group[begins],
+            )
+        )
         accepted = accepted.take(_ranges(begins[order], sizes[order]))
         sizes = sizes[order]
         begins = np.cumsum(sizes) - sizes
@@ -117,15 +129,21 @@ def _integers(values: Numbers, given: Bools, kind: type[np.integer], scale: floa
 
 
 def _jobs(label: Label, starts: Ints, counts: Ints) -> tuple[pa.Array, npt.NDArray[np.uint32]]:
-    """Return each row's distinct jobs as lists, and for each sample the place of its job in its row's, from 1."""
+    """Return each row's distinct jobs as lists, and for each sample the place of its job in its row's, from 1.
+
+    They are in order of their names: as they come, the same jobs would have other places every second.
+    """
     width = len(label.values) + 1
-    pair_of = np.repeat(np.arange(len(starts)), counts) * width + label.codes + 1  # row and job, or no job
+    order = pc.array_sort_indices(label.values).to_numpy()
+    place_of = np.empty(width, np.int64)
+    place_of[order], place_of[-1] = np.arange(1, width), 0  # code -1 takes the last
+    pair_of = np.repeat(np.arange(len(starts)), counts) * width + place_of[label.codes]  # row and job, or no job
     pairs, index = _distinct(pair_of, len(starts) * width)
     named = pairs % width > 0
     per_row = np.bincount(pairs[named] // width, minlength=len(starts))
     first = np.cumsum(per_row) - per_row
     place = np.cumsum(named) - first[pairs // width]
-    values = label.values.take(pa.array(pairs[named] % width - 1))
+    values = label.values.take(pa.array(order[pairs[named] % width - 1]))
     offsets = pa.array(np.append(first, per_row.sum()).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, values), np.where(named, place, 0).astype(np.uint32)[index]
 

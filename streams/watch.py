@@ -10,7 +10,8 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import structlog
@@ -35,27 +36,42 @@ class OtherLogError(GigawattError):
     """The topic was made anew: its offsets mean something else now."""
 
 
-class SameLog:
-    """Asks whether the topic is still the same, for each commit: over one connection, by whichever thread."""
+class Connection:
+    """One connection for administration, used by one thread at a time, and made anew after a failure.
 
-    def __init__(self, kafka: str, log_id: str, access: KafkaAccess = OPEN) -> None:
+    Making one costs the broker and us more than what is asked over it: a handshake, versions, a thread.
+    """
+
+    def __init__(self, kafka: str, access: KafkaAccess = OPEN) -> None:
         self._kafka = kafka
         self._access = access
-        self._log_id = log_id
         self._one_at_a_time = threading.Lock()
         self._admin: KafkaAdmin | None = None
 
-    def ask(self) -> bool:
-        """Say whether it is. Raises `GigawattError` or the client's error while that cannot be known."""
+    @contextmanager
+    def using(self) -> Iterator[KafkaAdmin]:
+        """Give it until the block ends. Raises `KafkaAwayError`."""
         with self._one_at_a_time:
             admin, self._admin = self._admin or KafkaAdmin(self._kafka, access=self._access), None
             try:
-                found = admin.log_id(SAMPLES)
+                yield admin
             except BaseException:
                 admin.close()
                 raise
             self._admin = admin
-            return found == self._log_id
+
+
+class SameLog:
+    """Asks whether the topic is still the same, for each commit, by whichever thread."""
+
+    def __init__(self, kafka: str, log_id: str, access: KafkaAccess = OPEN) -> None:
+        self._connection = Connection(kafka, access)
+        self._log_id = log_id
+
+    def ask(self) -> bool:
+        """Say whether it is. Raises `GigawattError` or the client's error while that cannot be known."""
+        with self._connection.using() as admin:
+            return admin.log_id(SAMPLES) == self._log_id
 
 
 class Keeper(Protocol):
@@ -105,8 +121,8 @@ class Watch:
         access: KafkaAccess = OPEN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._kafka = kafka
-        self._access = access
+        # Another than that of `SameLog`: no commit is to wait for what is asked here.
+        self._connection = Connection(kafka, access)
         self._log_id = log_id
         self._group = group
         self._rejoin = rejoin
@@ -144,7 +160,7 @@ class Watch:
             await self._rejoin()
 
     def _look(self) -> tuple[str, set[int]]:
-        with KafkaAdmin(self._kafka, access=self._access) as admin:
+        with self._connection.using() as admin:
             found = self.look(admin)
             self._watched.answered({number: end for number, (_, end) in admin.log_ends(SAMPLES).items()})
             return found

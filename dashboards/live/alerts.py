@@ -14,13 +14,16 @@ from dashboards.preview import Alert, Measured, Preview
 
 MEASURED_FOR_S: Final = 60.0
 """A value is known for so long after its evaluation: while the store hangs, no new ones come."""
+WATCHED_FOR_S: Final = 60.0
+"""Who has looked so lately is expected to look again."""
 
 
 class AlertReader:
     """Evaluates the rules whenever it is read, no more often than each is due; may be shared by threads.
 
-    Rules that must hold for minutes are known only by who has looked for so long: read it every ten seconds. `connect`
-    is called again after a failure.
+    Rules that must hold for minutes are known only by who has looked for so long: read it every ten seconds, and
+    `seldom` while nobody sees what is found, which evaluates them less often. `connect` is called again after a
+    failure.
     """
 
     def __init__(self, connect: Callable[[], Client], *, clock: Callable[[], float] = time.time) -> None:
@@ -37,6 +40,11 @@ class AlertReader:
             alerts = self._preview.evaluate(int(self._clock() * 1000))
             self._measured = (self._preview.measured(), self._clock())
             return alerts
+
+    def seldom(self) -> list[Alert]:
+        """Return the same, evaluated as seldom as will do while nobody watches; it is `measured` by nobody."""
+        with self._lock:
+            return self._preview.evaluate(int(self._clock() * 1000), watched=False)
 
     def measured(self) -> list[Measured]:
         """Return all values as they were read last, without waiting; none of what is older than a minute."""
@@ -57,21 +65,26 @@ class AlertReader:
 class AlertWatch:
     """Reads alerts again and again in a thread of its own: who draws them never waits for the rules' queries.
 
-    Use as a context manager. `newest` is None until all rules were evaluated once.
+    Use as a context manager. `newest` is None until all rules were evaluated once. With `seldom`, that is how they are
+    read while nobody has `looked` for a minute.
     """
 
     def __init__(
         self,
         read: Callable[[], list[Alert]],
         *,
+        seldom: Callable[[], list[Alert]] | None = None,
         every_s: float = 10.0,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._newest: tuple[list[Alert], float] | None = None
         self._read = read
+        self._seldom = seldom
         self._every_s = every_s
         self._elapsed = elapsed
-        self._stop = threading.Event()
+        self._looked_s = -math.inf
+        self._stopped = False
+        self._wake = threading.Event()
         # What it waits for may take seconds, and there is nothing to lose.
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
 
@@ -82,10 +95,21 @@ class AlertWatch:
 
     def told(self) -> tuple[list[Alert], float] | None:
         """Return the newest alerts and how many seconds ago they were known: while the store hangs, that grows."""
+        self.looked()
         if self._newest is None:
             return None
         alerts, at_s = self._newest
         return alerts, self._elapsed() - at_s
+
+    def looked(self) -> None:
+        """Note that somebody looks; who is the first for a while has all that is due read now."""
+        watched, self._looked_s = self._watched, self._elapsed()
+        if self._seldom is not None and not watched:
+            self._wake.set()
+
+    @property
+    def _watched(self) -> bool:
+        return self._elapsed() - self._looked_s <= WATCHED_FOR_S
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -94,9 +118,14 @@ class AlertWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
+        self._stopped = True
+        self._wake.set()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self._newest = (self._read(), self._elapsed())
-            self._stop.wait(self._every_s)
+        while True:
+            self._wake.clear()
+            if self._stopped:
+                return
+            read = self._read if self._seldom is None or self._watched else self._seldom
+            self._newest = (read(), self._elapsed())
+            self._wake.wait(self._every_s)

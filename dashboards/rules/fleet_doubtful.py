@@ -39,4 +39,9 @@ RULE: Final = Rule(
     for_s=0,
     no_data="OK",
     on_error="KeepLast",
+    # As the view begins.
+    none_unless="""
+    SELECT chip_key FROM chip_claims WHERE last_seen >= $__fromTime - 900
+    GROUP BY chip_key HAVING min(claim) != max(claim) LIMIT 1
+    """,
 )

@@ -8,6 +8,7 @@ fleets.
 from typing import Final
 
 from dashboards.rule import SLOW, Rule
+from schema.samples import METER_MODELS
 
 RULE: Final = Rule(
     name="meter_disagrees",
@@ -45,4 +46,5 @@ RULE: Final = Rule(
     keep_firing_s=300,
     no_data="OK",
     on_error="KeepLast",
+    none_unless=f"SELECT model FROM chip_series WHERE model IN {METER_MODELS} LIMIT 1",  # noqa: S608  a query of ours
 )

@@ -111,3 +111,25 @@ def test_a_statement_is_of_the_rule_s_time_range():
     sql = statement(BY_NAME["meter_disagrees"], 1_000_000)
 
     assert "since = toDateTime(790), until = toDateTime(850)" in sql
+
+
+def test_while_nobody_watches_a_rule_is_evaluated_seldom(store):
+    preview = Preview(store, [EXCEEDED])
+    for now_ms in range(30_000, 270_000, 10_000):
+        preview.evaluate(now_ms, watched=False)
+    assert len(store.asked) == 3  # at 0, 120 and 240 s
+
+    preview.evaluate(271_000)
+    assert len(store.asked) == 4
+
+
+def test_a_rule_that_can_have_no_row_is_not_worked_out(store):
+    rule = replace(at_once(), none_unless="SELECT 1 WHERE $__fromTime > 0")
+    store.rows = []
+
+    assert Preview(store, [rule]).evaluate(200_000) == []
+    assert store.asked == ["SELECT 1 WHERE toDateTime(0) > 0"]
+
+    store.rows = [["iowa", "frontier", "tpu", 1.04, 12_100_000.0]]
+    assert len(Preview(store, [rule]).evaluate(200_000)) == 1
+    assert store.asked[2:] == [statement(rule, 180_000)]

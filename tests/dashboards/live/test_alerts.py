@@ -1,6 +1,6 @@
 import threading
 
-from dashboards.live.alerts import AlertReader, AlertWatch
+from dashboards.live.alerts import WATCHED_FOR_S, AlertReader, AlertWatch
 
 
 def test_a_store_that_does_not_answer_is_told_by_the_rules_that_wake_somebody_for_it():
@@ -55,3 +55,36 @@ def test_a_watch_does_not_keep_its_reader_waiting():
     with AlertWatch(lambda: never.wait() and []) as watch:
         assert watch.newest is None
     never.set()
+
+
+def test_while_nobody_looks_the_rules_are_read_seldom_and_at_once_when_somebody_does():
+    seldom, read, now_s = threading.Event(), threading.Event(), [100.0]
+    watch = AlertWatch(
+        lambda: read.set() or [], seldom=lambda: seldom.set() or [], every_s=60.0, elapsed=lambda: now_s[0]
+    )
+    with watch:
+        assert seldom.wait(60)
+        assert not read.is_set()
+        watch.told()
+        assert read.wait(30)
+
+
+def test_who_has_not_looked_for_a_minute_is_not_expected_to():
+    read, now_s = [], [100.0]
+    again = threading.Semaphore(0)
+
+    def reading(how: str) -> list:
+        read.append(how)
+        again.release()
+        return []
+
+    with AlertWatch(
+        lambda: reading("read"), seldom=lambda: reading("seldom"), every_s=0.01, elapsed=lambda: now_s[0]
+    ) as watch:
+        watch.looked()
+        while "read" not in read:
+            assert again.acquire(timeout=60)
+        now_s[0] += WATCHED_FOR_S + 1
+        read.clear()
+        while "seldom" not in read:
+            assert again.acquire(timeout=60)
