@@ -18,6 +18,7 @@ from producers.sampler import Sampler
 from producers.sink import Sink
 from producers.source import Batch, Source, Tick
 from producers.sources.simulated import Simulated
+from producers.stack import Stack
 from schema import fleet as fleets
 from schema.errors import GigawattError
 from schema.topics import SAMPLES
@@ -38,8 +39,12 @@ class Dealer:
         self._reads: dict[str, int] = {}
         self._held: dict[str, list[pa.RecordBatch]] = {}
 
-    def publish(self, batch: Batch) -> None:
-        """Send a batch, or keep it until its key is due."""
+    def publish(self, read: Batch | Stack) -> None:
+        """Send batches, or keep each until its key is due."""
+        for batch in read if isinstance(read, Stack) else (read,):
+            self._publish(batch)
+
+    def _publish(self, batch: Batch) -> None:
         number = self._number.setdefault(batch.key, len(self._number))
         reads = self._reads[batch.key] = self._reads.get(batch.key, number) + 1
         held = self._held.setdefault(batch.key, [])

@@ -84,7 +84,7 @@ def delete_before(stack: Stack, partition: int, offset: int) -> None:
 def test_messages_that_are_deleted_before_they_are_stored_are_reported(stack: Stack):
     stack.start("one")
     send(stack, 0, 3)
-    wait_for(lambda: stack.stored()[0] == 3, 120)
+    wait_for(stack.everything_is_stored, 120)
     stack.kill("one")
     send(stack, 0, 9)
     delete_before(stack, 0, 10)

@@ -11,6 +11,7 @@ from bench.peers.pages import METRICS, simulated
 from bench.peers.usual_rows import ROWS, TOPIC
 from producers.sampler import Sampler
 from producers.source import Batch
+from producers.stack import Stack
 
 _FIELDS: Final = (*(name for name in ROWS if name != "ts"), *METRICS)
 
@@ -25,7 +26,7 @@ def main(kafka: str, chips: int, batch: int) -> None:
         bootstrap_servers=kafka, acks="all", compression_type="lz4", linger_ms=50, batch_size=256 * 2**10
     )
 
-    def publish(read: Batch) -> None:
+    def publish(read: Batch | Stack) -> None:
         named = [name for name in _FIELDS if name in read.samples.schema.names]
         columns = [read.samples.column(name).to_pylist() for name in named]
         ts_s = read.samples.column("ts")[0].value / 1000

@@ -1,7 +1,5 @@
 """Chips are told to the inventory often enough that no rule calls them silent, however many there are."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -65,7 +63,7 @@ def test_the_budget_of_a_commit_grows_with_its_samples():
 
     def told(at_ms: int) -> int:
         found = block(*rows)
-        moved = [replace(message, appended_ms=NOW_MS + at_ms) for message in found.messages]
+        moved = [message._replace(appended_ms=NOW_MS + at_ms) for message in found.messages]
         series = processor.process(Commit("one", [Block(found.span, moved)])).series
         return 0 if series is None else series.num_rows
 
