@@ -2,6 +2,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -224,7 +225,7 @@ def test_an_exporter_that_comes_back_is_sampled_again(exporter):
 
 def test_a_reader_that_has_enough_ends_it():
     """`| head -1` is a way to look at a source: no traceback follows."""
-    command = f"{sys.executable} -m gigawatt produce simulated --chips 50 --to - | head -1"
+    command = f"{shlex.quote(sys.executable)} -m gigawatt produce simulated --chips 50 --to - | head -1"
     shown = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
 
     assert json.loads(shown.stdout)["chip"]
@@ -243,7 +244,7 @@ def test_an_output_that_takes_nothing_is_one_line():
 
 def test_an_output_that_is_closed_is_one_line():
     """As a supervisor may leave it."""
-    command = f"{sys.executable} -m gigawatt produce simulated --chips 8 --once --to - >&-"
+    command = f"{shlex.quote(sys.executable)} -m gigawatt produce simulated --chips 8 --once --to - >&-"
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S602
 
     assert (done.returncode, done.stderr) == (1, "gigawatt: cannot write the samples: standard output is closed\n")
@@ -382,7 +383,9 @@ def test_a_single_read_does_not_wait_for_others(exporter):
 
 def test_a_reader_of_gathered_samples_that_has_enough_ends_it():
     """Whatever is still gathered has nowhere to go, and no traceback follows."""
-    command = f"{sys.executable} -m gigawatt produce simulated --period 0.1 --publish-every 0.3 --to - | head -1"
+    command = (
+        f"{shlex.quote(sys.executable)} -m gigawatt produce simulated --period 0.1 --publish-every 0.3 --to - | head -1"
+    )
     shown = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
 
     assert json.loads(shown.stdout)["chip"]

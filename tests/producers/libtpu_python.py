@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 SDK = """
 import os, sys, time
@@ -45,6 +46,6 @@ def python_with_libtpu(directory: Path, told=None, *, each_read="pass", name="tp
     text = SDK.format(told=told or {}, each_read=each_read, name=name) if sdk is None else sdk
     (package / "sdk.py").write_text(text)
     python = directory / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={package.parent} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={quote(str(package.parent))} exec {quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     return str(python)

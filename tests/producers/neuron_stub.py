@@ -1,8 +1,9 @@
 """Stand-ins for a machine with Neuron devices, written by us: reports, the driver's directory, the command."""
 
 import json
-import sys
 import textwrap
+
+from tests.scripts import python_script
 
 UTILIZATION = 25.0
 
@@ -75,9 +76,7 @@ def write_command(directory, body, name="neuron-monitor"):
 
     The body has `say(line)`, `period_s` and `here`, the command's directory. The configuration is kept there, too.
     """
-    command = directory / name
-    head = f"""\
-    #!{sys.executable} -IS
+    head = """\
     import json, os, pathlib, re, signal, sys, time
     here = pathlib.Path(__file__).parent
     def say(line):
@@ -92,6 +91,4 @@ def write_command(directory, body, name="neuron-monitor"):
     with (here / "starts").open("a") as starts:
         print(os.getpid(), file=starts)
     """
-    command.write_text(textwrap.dedent(head) + textwrap.dedent(body))
-    command.chmod(0o755)
-    return command
+    return python_script(directory / name, textwrap.dedent(head) + textwrap.dedent(body), "-IS")

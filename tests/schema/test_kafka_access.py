@@ -5,6 +5,7 @@ import json
 import ssl
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 import trustme
@@ -270,7 +271,7 @@ def test_a_command_is_asked_again_before_its_token_expires():
 
 
 def test_a_command_whose_token_does_not_say_when_it_expires_is_asked_each_time():
-    token = token_of("sasl.oauthbearer.token.command", f"{sys.executable} -c 'import os; print(os.getpid())'")
+    token = token_of("sasl.oauthbearer.token.command", f"{quote(sys.executable)} -c 'import os; print(os.getpid())'")
 
     assert token.read() != token.read()
 

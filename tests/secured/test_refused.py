@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from shlex import quote
 
 import pytest
 import trustme
@@ -105,7 +106,7 @@ def test_a_token_lets_in_and_is_read_again(secured, tmp_path):
 def test_a_token_of_a_command_lets_in(secured, tmp_path):
     file = tmp_path / "token"
     file.write_text(token_of("audit"))
-    command = {"sasl_oauthbearer_token_file": "", "sasl_oauthbearer_token_command": f"cat {file}"}
+    command = {"sasl_oauthbearer_token_file": "", "sasl_oauthbearer_token_command": f"cat {quote(str(file))}"}
 
     assert SAMPLES in topics(secured.access("audit", **(bearer(file) | command)), secured.at())
 

@@ -1,5 +1,4 @@
 import json
-import sys
 import textwrap
 
 import pytest
@@ -7,6 +6,7 @@ import pytest
 from producers.amd.command import CommandSource
 from producers.readings import HostMeters
 from producers.source import SourceError, Tick, Where
+from tests.scripts import python_script
 
 START_MS = 1_790_000_000_000
 
@@ -33,9 +33,7 @@ def metric(gpu, joules=1000.0):
 
 def opened(tmp_path, body, *, name="amd-smi", timeout_s=10):
     """Return a source of a real command: a Python script of that name."""
-    script = tmp_path / name
-    script.write_text(f"#!{sys.executable}\nimport json, pathlib, sys, time\n{textwrap.dedent(body)}")
-    script.chmod(0o755)
+    script = python_script(tmp_path / name, f"import json, pathlib, sys, time\n{textwrap.dedent(body)}")
     meters = HostMeters(Where(host="node-7"), "amd", power_error_w=None, doubted=True)
     return CommandSource([str(script)], meters, timeout_s=timeout_s)
 
