@@ -79,3 +79,14 @@ def test_a_damaged_envelope_is_said_to_be_one(data):
         assert unfolding.arrow_stream_bytes(bytes(value)) >= 0
     with suppress(wire.UndecodableError):
         wire.decode(bytes(value), encoding.ARROW_STREAM)
+
+
+def test_a_compressed_message_is_told_by_its_own_lengths_whatever_came_before():
+    """Two of one length and one envelope: the lengths that they unpack to stand in their bodies."""
+    value = encoding.encode(zeros(1_000, 1), compression="zstd")
+    told = unfolding.arrow_stream_bytes(value)
+    at = value.index((8_000).to_bytes(8, "little"))
+
+    other = value[:at] + (2**30).to_bytes(8, "little") + value[at + 8 :]
+
+    assert unfolding.arrow_stream_bytes(other) >= 2**30 > told

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from schema import encoding, wire
 from schema.layout import survey
+from schema.samples import DESCRIPTION, MEASURES, Label, Samples
 from streams.blocks import Block, Commit, LogMessage, Span
+from streams.decoded import decode
 from streams.forms import Forms
 from streams.process import Processor, Stored
 from tests.batches import NOW_MS, batch
@@ -84,7 +86,7 @@ def test_forms_are_kept_in_bounded_memory():
 
 def test_a_message_of_which_nothing_was_accepted_leaves_no_form():
     processor = Processor()
-    processor.process(commit([host(power_w=-1.0)]))
+    processor.process(commit([host(power_w=-1.0), host("other-host")]))
 
     assert processor._forms.find(host(power_w=-1.0), None) is None
     processor.process(commit([host()]))
@@ -138,6 +140,58 @@ def test_damaged_messages_are_stored_alike_whatever_came_before(data):
 @given(st.lists(st.one_of(ROWS, odd_batches(), odd_lines(), damaged(ROWS)), min_size=1, max_size=8))
 def test_any_messages_are_stored_alike_when_they_come_again(values):
     agrees(values, values)
+
+
+def values_of(samples: Samples) -> list[tuple[Any, ...]]:
+    """Return all of each row, labels as texts."""
+    labels = [label_texts(samples.labels[name]) for name in DESCRIPTION]
+    numbers = [
+        [repr(value) if here else None for value, here in zip(samples.measures[name], samples.given[name], strict=True)]
+        for name in MEASURES
+    ]
+    return list(zip(samples.ts_ms.tolist(), samples.interval_ms.tolist(), *labels, *numbers, strict=True))
+
+
+def label_texts(label: Label) -> list[str | None]:
+    values = label.values.to_pylist()
+    return [None if code < 0 else values[code] for code in label.codes.tolist()]
+
+
+def says_what_its_batches_say(values: list[bytes]) -> None:
+    """Check that the columns of messages that are read together are those that each of their batches has alone."""
+    known = Forms()
+    for _ in range(2):  # of forms that are met for the first time, and of known ones
+        decoded, _refused = decode(commit(values).messages, known)
+        rows = values_of(decoded.samples)
+        for index, message in enumerate(decoded.messages):
+            alone = wire.columns([wire.decode(message.value)], DESCRIPTION)
+            found = [rows[row] for row in decoded.rows_of(index).tolist()]
+            assert repr(as_numbers(found)) == repr(as_numbers(values_of(alone)))  # NaN is not equal to itself
+            if (form := decoded.forms[index]) is not None:
+                known.keep(message.value, form)
+
+
+def as_numbers(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows without the width of their numbers: messages of several layouts come together in the widest."""
+    return [
+        tuple(float(one.partition("(")[2].rstrip(")")) if isinstance(one, str) and "(" in one else one for one in row)
+        for row in rows
+    ]
+
+
+@settings(deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=12))
+def test_hosts_messages_say_together_what_each_says_alone(values):
+    says_what_its_batches_say(values)
+
+
+def test_hosts_of_one_layout_keep_their_own_jobs_and_methods():
+    values = [
+        host(f"host-{number}", job=f"job-{number}", power_method=("counter", "sensor")[number % 2])
+        for number in range(8)
+    ]
+
+    says_what_its_batches_say(values)
 
 
 @st.composite
