@@ -53,7 +53,7 @@ class Stack:
 
     def stored(self) -> tuple[int, float]:
         samples, joules = self.client.query("SELECT sum(samples), sum(energy_j) FROM power_by_second").first_row
-        return int(samples), float(joules)
+        return int(samples), round(float(joules), 9)  # a second's joules may be added up in pieces
 
     def everything_is_stored(self) -> bool:
         with KafkaAdmin(self.kafka) as admin:
