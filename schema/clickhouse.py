@@ -138,7 +138,7 @@ def trust_of(parts: SplitResult, environment: Mapping[str, str] = os.environ) ->
         Path(environment[name]) if environment.get(name) else None for name in (FILES.ca, FILES.certificate, FILES.key)
     )
     if key is not None and certificate is None:
-        raise GigawattError(f"{FILES.key} needs the certificate that it is the key of: {FILES.certificate}")
+        raise GigawattError(f"{FILES.key} needs its certificate; set {FILES.certificate}")
     return tls.Renewed(lambda: tls.client_context(ca, certificate, key), ca, certificate, key)
 
 

@@ -66,7 +66,7 @@ class KafkaAdmin:
             if login.refusal:
                 raise KafkaAwayError(f"Kafka at {bootstrap}: {login.refusal}") from error
             raise KafkaAwayError(
-                f"no Kafka broker answers at {bootstrap}; start one, or name another with GIGAWATT_KAFKA"
+                f"no Kafka broker answers at {bootstrap}; start one, or set another address with GIGAWATT_KAFKA"
             ) from error
 
     def __enter__(self) -> Self:

@@ -80,7 +80,9 @@ def load(folder: Traversable | None = None) -> list[Migration]:
     migrations.sort(key=lambda migration: migration.version)
     for before, after in itertools.pairwise(migrations):
         if before.version == after.version:
-            raise MigrationError(f"{before.name} and {after.name} have one number; give the newer the next")
+            raise MigrationError(
+                f"{before.name} and {after.name} have the same number; give the newer one the next number"
+            )
     return migrations
 
 
@@ -92,17 +94,19 @@ def pending(migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]
     known = {migration.version: migration for migration in migrations}
     for version, (name, checksum) in sorted(applied.items()):
         if version not in known:
-            raise MigrationError(f"the database has {name}, which this Gigawatt does not know; use a newer one")
+            raise MigrationError(
+                f"the database has {name}, which this version of Gigawatt does not have; use a newer version"
+            )
         if checksum not in {known[version].checksum, _WRITTEN_ANEW.get(known[version].name)}:
             raise MigrationError(
-                f"the database was made with another {known[version].name}; use the Gigawatt that made it, or an empty"
-                " database (with `gigawatt up`, another --state). Who changed the file: write a new migration instead"
+                f"the database was made with another {known[version].name}; use the Gigawatt version that made it, or"
+                " an empty database (with `gigawatt up`, another --state). To change the schema, write a new migration"
             )
     newest = max(applied, default=0)
     todo = [migration for migration in migrations if migration.version not in applied]
     for migration in todo:
         if migration.version < newest:
-            raise MigrationError(f"{migration.name} is older than what is applied; give it the next free number")
+            raise MigrationError(f"{migration.name} is older than an applied migration; give it the next free number")
     return todo
 
 

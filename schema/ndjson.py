@@ -45,7 +45,7 @@ def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
     if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
         raise ValueError("does not begin with an object")
     if not strict and value.count(b"\n") > max(MAX_SLOW_LINES, len(value) // _SHORT_LINE_BYTES):
-        raise ValueError("its lines are too short to hold samples")
+        raise ValueError("its lines are too short for samples")
     batch = _parsed(value)
     if batch is not None:
         return batch

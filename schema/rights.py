@@ -51,7 +51,7 @@ _EDITOR: Final = ("system.columns", "system.tables", "system.databases")
 
 MIGRATION: Final = Role(
     "gigawatt",
-    "`gigawatt migrate` and `gigawatt forget`: makes and changes the tables, sets budgets",
+    "`gigawatt migrate` and `gigawatt forget`: creates and changes tables, sets budgets",
     {
         f"{DATABASE}.*": (
             *("SELECT", "INSERT", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP VIEW"),
@@ -86,7 +86,7 @@ ROLES: Final = (MIGRATION, WRITING, READING)
 
 def table() -> list[str]:
     """Return the rows of the table in docs/security.md."""
-    head = ["| user | who runs as it | may |", "|---|---|---|"]
+    head = ["| user | used by | rights |", "|---|---|---|"]
     return head + [f"| `{role.user}` | {role.runs} | {_said(role)} |" for role in ROLES]
 
 

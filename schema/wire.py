@@ -84,7 +84,7 @@ def _read_arrow(value: bytes) -> pa.RecordBatch:
 
 def _bounded(reader: pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
     if len(set(reader.schema.names)) != len(reader.schema.names):
-        raise UndecodableError("two columns of one name")
+        raise UndecodableError("two columns have the same name")
     rows = 0
     for batch in reader:
         rows += batch.num_rows

@@ -16,9 +16,9 @@ from schema.terminal import say
 @options.kafka
 @options.clickhouse
 def command(*, kafka: str, access: KafkaAccess, clickhouse: str) -> None:
-    """Say of each part whether it is up, how far behind workers are, and what was refused.
+    """Show whether each component is up, how far workers lag, and which rows were rejected.
 
-    Exit status 1 when a part is down.
+    Exit status 1 if a component is down.
     """
     quiet_clients()
     down = False
@@ -27,6 +27,6 @@ def command(*, kafka: str, access: KafkaAccess, clickhouse: str) -> None:
         lambda: connect(clickhouse, database=None, timeout_s=10),
     ):
         down |= not finding.up
-        say(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<11} {finding.detail}")
+        say(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<12} {finding.detail}")
     if down:
         sys.exit(1)

@@ -59,10 +59,10 @@ def test_grafana_takes_its_name_and_times(rule: Rule):
 
 @every_rule
 def test_it_has_a_runbook(rule: Rule):
-    """A heading, and under it what the alert means, where to look, what to do, and when it is false."""
+    """A heading, and under it what the alert means, how to diagnose and fix it, and when it is a false positive."""
     text = runbooks()[rule.anchor]
 
-    assert re.findall(r"^\*(.+?)\.\* ", text, re.MULTILINE) == ["Means", "Look", "Do", "False when"]
+    assert re.findall(r"^\*(.+?)\.\* ", text, re.MULTILINE) == ["Meaning", "Diagnose", "Fix", "False positives"]
 
 
 def test_every_runbook_is_of_a_rule():
@@ -70,9 +70,11 @@ def test_every_runbook_is_of_a_rule():
 
 
 def test_panels_that_runbooks_name_exist():
-    """Where to look is said by the title of a panel, in quotes."""
+    """Panels are named by their titles, in quotes."""
     titles = {panel["title"] for board in boards() for panel in board["panels"]}
-    named = re.findall(r'"([^"]+)"', " ".join(re.findall(r"^\*Look\.\*.*?\n\n", RUNBOOKS, re.MULTILINE | re.DOTALL)))
+    named = re.findall(
+        r'"([^"]+)"', " ".join(re.findall(r"^\*Diagnose\.\*.*?\n\n", RUNBOOKS, re.MULTILINE | re.DOTALL))
+    )
 
     assert named
     assert {" ".join(name.split()) for name in named} <= titles
