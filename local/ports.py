@@ -20,11 +20,13 @@ def require_free(port: int, *, flag: str, host: str = "127.0.0.1") -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno in _NOT_HERE or isinstance(error, socket.gaierror):
-                raise GigawattError(f"{host} is no address of this machine; choose another with --listen") from error
+                raise GigawattError(
+                    f"{host} is not an address of this machine; choose another with --listen"
+                ) from error
             why = (
                 f"is in use{holder(port)}"
                 if error.errno == errno.EADDRINUSE
-                else f"is refused: {os.strerror(error.errno or 0)}"
+                else f"cannot be used: {os.strerror(error.errno or 0)}"
             )
             raise GigawattError(f"port {port} {why}; choose another with {flag}") from error
 

@@ -25,7 +25,7 @@ CALIBRATION: Final = click.Option(
     ["--calibration"],
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with what you measured of a model, by an XProf capture or a meter: a table [MODEL] with idle_w,"
+    help="TOML file with your measurements of a model (by XProf capture or meter): a table [MODEL] with idle_w,"
     " peak_w, tensor_weight, memory_weight and error_share.  [default: the chip catalogue's guesses]",
 )
 

@@ -87,7 +87,7 @@ class KafkaPublisher:
         """Hand messages to the client, a batch in pieces where it is too large for one."""
         for message in messages(part, self._connection.takes, self._envelopes):
             if message.value is None:
-                self._lose(message.samples, f"one sample of {message.key} is larger than a message may be")
+                self._lose(message.samples, f"one sample of {message.key} exceeds the maximum message size")
             else:
                 self._send(message.key.encode(), message.samples, message.value)
 
@@ -100,7 +100,9 @@ class KafkaPublisher:
                     self._heard_s = self._elapsed()
                 self._waiting_bytes += size
         if full:
-            self._lose(samples, f"the broker is away and {self._buffer_bytes / 2**20:g} MiB already wait for it")
+            self._lose(
+                samples, f"the broker does not answer and the buffer of {self._buffer_bytes / 2**20:g} MiB is full"
+            )
             return
         try:
             future = self._connection.producer.send(self._topic, value, key, _HEADERS)
@@ -146,10 +148,10 @@ class KafkaPublisher:
         why = self._connection.kept_out() if away else ""
         if away and (not self._away or why != self._kept_out):
             known = {"why": why} if why else {}
-            self._log.warning("the broker does not answer: samples are kept in memory and tried again", **known)
+            self._log.warning("the broker does not answer; samples are kept in memory and retried", **known)
         self._kept_out = why
         if self._away and not away:
-            self._log.info("the broker is back", lost_samples=self.sent.lost)
+            self._log.info("the broker answers again", lost_samples=self.sent.lost)
             self._said.clear()
         self._away = away
         self._tell(losses, now_s)
@@ -161,10 +163,10 @@ class KafkaPublisher:
         for reason, samples in losses.items():
             self._lost_s = now_s
             if self._said.is_new(reason):
-                self._log.error("samples are lost", reason=reason, samples=samples)
+                self._log.error("samples are being lost", reason=reason, samples=samples)
         if self._said.any() and self._heard_s > self._lost_s and now_s - self._lost_s > _WELL_AFTER_S:
             self._said.clear()
-            self._log.info("no samples are lost any more", lost_samples=self.sent.lost)
+            self._log.info("samples are no longer lost", lost_samples=self.sent.lost)
 
     def _renew(self) -> None:
         self._tried_s = self._elapsed()

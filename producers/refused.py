@@ -28,7 +28,7 @@ def without_refused(batch: Batch) -> tuple[Batch | None, list[str]]:
         if index >= 0 and (found := _hidden(samples.column(index))) is not None:
             rows, text = found
             refused |= rows
-            lines.append(f"label {name} {printable(text, _SHOWN)} has characters that are not to be seen (bad_label)")
+            lines.append(f"label {name} {printable(text, _SHOWN)} has invisible or control characters (bad_label)")
     if not lines:
         return batch, []
     if refused.all():

@@ -117,7 +117,9 @@ def prepare(
 ) -> Broker:
     """Write the settings and, the first time, format the data directory (1.2 s); the rest is the JVM's."""
     if "," in str(place.state) or any(":" in str(jar) for jar in class_path):
-        raise GigawattError("Kafka takes no comma in its state directory's path and no colon in its cache's")
+        raise GigawattError(
+            "Kafka does not support a comma in the path of its state directory, or a colon in the path of its cache"
+        )
     home = place.state / "kafka"
     home.mkdir(parents=True, exist_ok=True)
     data, properties = home / "data", home / "server.properties"

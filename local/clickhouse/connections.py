@@ -93,7 +93,7 @@ def checked_parameters(params: Mapping[str, str]) -> Mapping[str, str]:
     """Return query parameters whose names may stand in a statement. Raises EngineError."""
     for name in params:
         if not _NAME.match(name):
-            raise refusal(UNKNOWN_SETTING, "UNKNOWN_SETTING", f"{quoted(name)} is no name of a query parameter.")
+            raise refusal(UNKNOWN_SETTING, "UNKNOWN_SETTING", f"{quoted(name)} is not a name of a query parameter.")
     return params
 
 

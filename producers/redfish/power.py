@@ -123,4 +123,4 @@ def _instead(value: Any) -> str | None:
     if value is None:
         return None
     told = "no number" if isinstance(value, (dict, list)) else json.dumps(value)[:_MAX_SHOWN]
-    return f"whose power is {told}, and must be a number above 0"
+    return f"whose power is {told}; it must be a number above 0"

@@ -1,7 +1,8 @@
-"""AMD Instinct GPUs, as AMD's device-metrics-exporter shows them: power, utilization, memory, temperature, throttling.
+"""AMD Instinct GPUs, through AMD's device-metrics-exporter: power, utilization, memory, temperature, throttling.
 
-One sample per GPU and refresh of the exporter, which asks its GPUs again when it is read and its last answer is older
-than 15 s. Power is the socket's sensor. A partitioned GPU is one GPU: its first partition shows the power of all.
+One sample per GPU and refresh of the exporter. The exporter reads its GPUs again when it is scraped and its last
+reading is older than 15 s. Power comes from the socket's sensor. A partitioned GPU is one chip: its first partition
+reports the power of all partitions.
 """
 
 import re
@@ -152,7 +153,7 @@ def dialect(prefix: str = USUAL_PREFIX, model: str | None = None) -> Dialect:
         chip="AMD GPU",
         platform=PLATFORM,
         url="http://127.0.0.1:5000/metrics",
-        got="AMD's GPU operator runs one on every node, or github.com/ROCm/device-metrics-exporter by hand",
+        got="AMD's GPU operator runs one on every node; or install github.com/ROCm/device-metrics-exporter",
         rules={f"{start}{metric}": rule for start in dict.fromkeys((prefix, "")) for metric, rule in TABLE.items()},
         chip_of=chip_of,
         number_of=number_of,
@@ -171,11 +172,9 @@ OPTIONS: Final = (
         ["--prefix"],
         default=USUAL_PREFIX,
         show_default=True,
-        help="What the exporter was told to put before its metrics' names. Names without it are understood, too.",
+        help="Prefix of the exporter's metric names. Names without it are also read.",
     ),
-    click.Option(
-        ["--model"], help="Model of these GPUs, such as mi300x.  [default: what the exporter's labels make of it]"
-    ),
+    click.Option(["--model"], help="Model of these GPUs, such as mi300x.  [default: from the exporter's labels]"),
 )
 
 

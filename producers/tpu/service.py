@@ -87,7 +87,9 @@ class Runtime:
         if not told:
             self._names = None  # another libtpu may be there next time
             self._check(failure)
-            raise SourceError(f"{self.address} answers {failure.code().name}: is it a TPU runtime's metric service?")
+            raise SourceError(
+                f"{self.address} answers {failure.code().name}; check whether it is the metric service of a TPU runtime"
+            )
         return told
 
     def close(self) -> None:
@@ -99,7 +101,7 @@ class Runtime:
         if code is self._grpc.StatusCode.UNAVAILABLE:
             if is_something_else(self.address):
                 raise SourceError(
-                    f"something listens at {self.address}, and is no TPU runtime's metric service"
+                    f"the service at {self.address} is not the metric service of a TPU runtime"
                 ) from error
             raise UnavailableError(f"nothing serves TPU metrics at {self.address}") from error
         if code in (self._grpc.StatusCode.DEADLINE_EXCEEDED, self._grpc.StatusCode.CANCELLED):
