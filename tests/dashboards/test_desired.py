@@ -65,7 +65,7 @@ def test_whom_to_believe_over_https_is_handed_on(tmp_path):
     assert item.body["secureJsonData"] == {"tlsCACert": "-----BEGIN CERTIFICATE-----\n"}
     assert desired.compare(item, item.body) == ["tlsCACert: added"]
     assert "secureJsonData" not in desired.data_source("http://ch:8123", named).body
-    with pytest.raises(GigawattError, match=r"no certificates can be read from .*none\.pem"):
+    with pytest.raises(GigawattError, match=r"cannot read certificates from .*none\.pem"):
         desired.data_source("https://ch", {"GIGAWATT_CLICKHOUSE_CA": str(tmp_path / "none.pem")})
 
 

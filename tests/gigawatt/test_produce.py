@@ -59,8 +59,8 @@ def test_help_shows_the_flags_of_the_source():
     ("source", "says"),
     [
         ("replay", "--host TEXT Of nvidia-smi's files; others have their own."),
-        ("simulated", "--site TEXT Of no effect: the labels are the fleet file's."),
-        ("meter", "--host TEXT Name of the metered host or rack; needed where a --url has no NAME."),
+        ("simulated", "--site TEXT Ignored: the labels come from the fleet file."),
+        ("meter", "--host TEXT Name of the metered host or rack; required if a --url has no NAME."),
         ("dcgm", "--host TEXT Name of the machine."),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_read_that_fails_is_one_line_and_a_status():
     assert read.returncode == 1
     assert read.stdout == ""
     assert read.stderr == (
-        f"gigawatt: http://127.0.0.1:{port}/metrics cannot be connected to: is the exporter running?\n"
+        f"gigawatt: http://127.0.0.1:{port}/metrics refuses the connection; check whether the exporter is running\n"
     )
 
 

@@ -13,7 +13,7 @@ from schema.errors import EXIT_NOT_AGAIN
     [
         (None, ""),
         (2 * 10**9, ""),
-        (1_900_000_000, "the disk is low: 1.9 GB are left for /state, and nothing is stored below 256 MB"),
+        (1_900_000_000, "low disk space: 1.9 GB are left for /state, and nothing is stored below 256 MB"),
         (5_000_000, "the disk is full: free some space: 5 MB are left for /state, and nothing is stored below 256 MB"),
     ],
 )

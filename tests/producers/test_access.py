@@ -116,7 +116,7 @@ def test_a_redirect_gets_no_secret(tmp_path):
             handler.end_headers()
 
         exporter.respond = respond
-        with pytest.raises(SourceError, match="answered 307 Temporary Redirect and points to"):
+        with pytest.raises(SourceError, match="answered 307 Temporary Redirect and redirects to"):
             read(exporter.url, token_file=secret(tmp_path, "tok"))
 
     assert elsewhere.requests == 0
@@ -137,18 +137,18 @@ def test_a_secret_is_not_sent_in_the_clear(tmp_path, way):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"user": "me", "token_file": "tok"}, "--user and --token-file are two ways to ask: give one of them"),
-        ({"user": "me"}, "no password for user 'me': set GIGAWATT_EXPORTER_PASSWORD, or give --password-file"),
+        ({"user": "me", "token_file": "tok"}, "--user and --token-file are different logins; use one of them"),
+        ({"user": "me"}, "no password for user 'me': set GIGAWATT_EXPORTER_PASSWORD, or use --password-file"),
         ({"user": "me:secret", "password_file": "tok"}, "a user's name has no colon"),
-        ({"password_file": "tok"}, "--password-file needs the user whose password it is: --user"),
-        ({"key_file": "tok"}, "--key needs the certificate that it is the key of: --cert"),
+        ({"password_file": "tok"}, "--password-file needs a user; set --user"),
+        ({"key_file": "tok"}, "--key needs its certificate; set --cert"),
         ({"token_file": "none"}, "cannot read the token from .*none: No such file or directory"),
         ({"token_file": "."}, "cannot read the token from .*: Is a directory"),
-        ({"token_file": "empty"}, "there is no token in .*: it is empty"),
+        ({"token_file": "empty"}, "there is no token in .*, is empty"),
         ({"token_file": "two"}, "is no token: one has neither spaces nor line ends"),
-        ({"token_file": "bytes"}, "cannot read the token from .*: it is no text"),
-        ({"ca_file": "tok"}, "no certificates can be read from"),
-        ({"certificate_file": "tok"}, "no certificate with its key, without a password, can be read from"),
+        ({"token_file": "bytes"}, "cannot read the token from .*: it is not text"),
+        ({"ca_file": "tok"}, "cannot read certificates from"),
+        ({"certificate_file": "tok"}, "cannot read a certificate with its key (without a password) from"),
         ({"certificate_file": "none", "key_file": "none"}, "can be read from .*none and .*none: "),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_page_is_read_over_tls(authority, ca, tmp_path):
         with pytest.raises(SourceError, match=r"certificate that is not to be trusted .* as --ca, or believe anyone"):
             read(exporter.url, token_file=secret(tmp_path, "tok"))
     with serving(guarded(Exporter(b"up 1\n")), authority.issue_cert("other.example")) as exporter:
-        with pytest.raises(SourceError, match="shows a certificate of another name"):
+        with pytest.raises(SourceError, match="has a certificate for another name"):
             read(exporter.url, ca_file=ca, token_file=secret(tmp_path, "tok"))
         assert not hasattr(exporter, "asked")
         assert read(exporter.url, insecure=True, token_file=secret(tmp_path, "tok")) == b"up 1\n"
@@ -193,7 +193,7 @@ def test_a_certificate_is_shown_to_a_server_that_asks_for_one(authority, ca, tmp
             with pytest.raises(SourceError, match=r"wants to know who asks|broke"):
                 read(exporter.url, ca_file=ca)
         stranger = client(trustme.CA(), tmp_path, "stranger")
-        with pytest.raises(SourceError, match=r"does not take the certificate of --cert|broke"):
+        with pytest.raises(SourceError, match=r"rejects the certificate of --cert|broke"):
             read(exporter.url, ca_file=ca, certificate_file=stranger[0], key_file=stranger[1])
 
 

@@ -123,7 +123,7 @@ def test_a_device_that_hangs_does_not_cost_the_others(source, driver):
     hang = driver.found[0].hang = threading.Event()
     source._timeout_s = 1.0  # is waited for in vain, once
     reason, samples = failing_at(source, 2)
-    assert reason == "a did not answer within 1 s: its driver call hangs"
+    assert reason == "a did not answer within 1 s; its driver call hangs"
     assert samples == {"b": (100.0, "counter", 1000)}
 
     source._timeout_s = 2 * SOON_S  # from now on nothing may be waited for in vain

@@ -84,7 +84,7 @@ def test_a_producer_says_it_once_and_counts():
 
     assert (sampler.counts.samples, sampler.counts.rejected) == (3, 6)
     assert [one.samples.num_rows for one in published] == [1, 1, 1]
-    said = [entry["reason"] for entry in logs if entry["event"] == "samples are rejected here"]
+    said = [entry["reason"] for entry in logs if entry["event"] == "samples are rejected before publishing"]
     assert len(said) == 2
     assert said[0].startswith(r"label chip a\x1b]0;x\x07 has characters")
 

@@ -53,7 +53,7 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 open({str(said)!r}, "w").write(f"{{os.getpid()}} {{child.pid}}")
 time.sleep(60)
 """
-    with pytest.raises(SourceError, match="the command did not end within 5 s"):
+    with pytest.raises(SourceError, match="the command did not finish within 5 s"):
         python(body, within_s=5.0)
     until_s = time.monotonic() + 60
     while any(runs(int(pid)) for pid in said.read_text().split()):

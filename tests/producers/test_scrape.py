@@ -63,7 +63,7 @@ def test_an_error_status_is_a_failure(exporter):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("/login", "answered 302 Found and points to /login: give that address if the exporter is there"),
+        ("/login", "answered 302 Found and redirects to /login; use that address if the exporter is there"),
         ("https://me:secret@sso.example/in?ticket=secret", "points to https://sso.example/in: give"),
         (None, "answered 302 Found$"),
     ],
@@ -249,7 +249,7 @@ def test_what_is_packed_is_unpacked_within_bounds(exporter, named, pack):
     packed = pack(b"up 1\n" * 10)[:-9]
     fails(exporter, "packed body that breaks off")
     packed = b"up 1\n"
-    fails(exporter, "cannot be unpacked")
+    fails(exporter, "cannot be decompressed")
 
 
 def test_a_packing_that_nobody_knows_is_said(exporter):
@@ -263,7 +263,7 @@ def test_a_packing_that_nobody_knows_is_said(exporter):
         handler.wfile.write(b"\x01\x02\x03")
 
     exporter.respond = respond
-    fails(exporter, "packed as br, which was not asked for")
+    fails(exporter, "packed as br, which was not requested")
 
 
 def test_a_query_is_in_no_line_about_the_exporter(exporter):

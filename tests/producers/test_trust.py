@@ -125,7 +125,7 @@ def test_a_file_without_certificates_is_a_mistake(tmp_path, text):
     path = tmp_path / "ca.pem"
     if text:
         path.write_text(text)
-    with pytest.raises(GigawattError, match=r"no certificates can be read from .*ca\.pem"):
+    with pytest.raises(GigawattError, match=r"cannot read certificates from .*ca\.pem"):
         Redfish("https://127.0.0.1", trust=Trust(path))
 
 
@@ -139,4 +139,4 @@ def test_the_systems_own_refusals_are_told_apart(code, said):
 
 
 def test_what_is_no_matter_of_trust_is_said_as_it_is():
-    assert refusal(SSLError(ssl.SSLError(1, "wrong version number"))).startswith("cannot be spoken to over TLS: ")
+    assert refusal(SSLError(ssl.SSLError(1, "wrong version number"))).startswith("TLS failed: ")

@@ -21,17 +21,17 @@ WRONG = {
     "unknown_platform": [({"platform": "abacus"}, "platform 'abacus' must be one of tpu, trainium, nvidia, amd")],
     "bad_time": [
         ({"ts": None}, "ts is missing"),
-        ({"ts": "noon"}, "ts 'noon' must be a time: epoch milliseconds, or RFC 3339"),
-        ({"ts": 0}, "ts 0 must be a time: epoch milliseconds, or RFC 3339"),
+        ({"ts": "noon"}, "ts 'noon' must be a time in epoch milliseconds or RFC 3339"),
+        ({"ts": 0}, "ts 0 must be a time in epoch milliseconds or RFC 3339"),
         (
             {"ts": NOW_MS + MAX_AHEAD_MS + 1000},
-            "ts 2026-09-21T14:13:26.000Z is 6.0 s ahead of the broker's clock, of at most 5 s",
+            "ts 2026-09-21T14:13:26.000Z is 6.0 s ahead of the broker's clock (at most 5 s",
         ),
     ],
     "too_late": [
         (
             {"ts": NOW_MS - RAW_RETENTION_MS - 8_640_000},
-            "ts 2026-09-18T11:49:20.000Z is 3.1 days before its message, of at most 3 days",
+            "ts 2026-09-18T11:49:20.000Z is 3.1 days older than its message (at most 3 days",
         )
     ],
     "bad_interval": [

@@ -163,7 +163,7 @@ def test_a_file_and_a_variable_must_agree(file):
     path = file("security.protocol=SSL")
 
     assert KafkaAccess.read(path, {"GIGAWATT_KAFKA_SECURITY_PROTOCOL": "SSL"}).protocol == "SSL"
-    with pytest.raises(GigawattError, match=r"GIGAWATT_KAFKA_SECURITY_PROTOCOL say two things of security.protocol"):
+    with pytest.raises(GigawattError, match=r"GIGAWATT_KAFKA_SECURITY_PROTOCOL set security.protocol"):
         KafkaAccess.read(path, {"GIGAWATT_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"})
 
 

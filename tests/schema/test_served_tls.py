@@ -75,7 +75,7 @@ def test_it_has_the_names_of_its_certificate(authority, tmp_path):
 
 def test_an_expired_certificate_is_told_at_once(authority, tmp_path):
     own = files(expired(authority, HERE), tmp_path, "store")
-    with pytest.raises(GigawattError, match=r"the certificate in .*store\.pem has expired: renew it"):
+    with pytest.raises(GigawattError, match=r"the certificate in .*store\.pem has expired; renew it"):
         Served(own.certificate, own.key)
 
 

@@ -61,13 +61,15 @@ def test_passwords_are_in_files_of_the_users_names(words):
 
 def test_a_password_that_is_missing_is_told(words):
     (words / ROLES[1].user).unlink()
-    with pytest.raises(GigawattError, match=f"holds no password of {ROLES[1].user}: write each into a file"):
+    with pytest.raises(
+        GigawattError, match=f"is empty; write the password into it of {ROLES[1].user}: write each into a file"
+    ):
         read_passwords(words)
 
 
 def test_an_empty_file_is_told(words):
     (words / ROLES[1].user).write_text("\n")
-    with pytest.raises(GigawattError, match=f"{ROLES[1].user} holds no password"):
+    with pytest.raises(GigawattError, match=f"{ROLES[1].user} is empty; write the password into it"):
         read_passwords(words)
 
 
@@ -93,7 +95,7 @@ class Refusing:
         ("Code: 495. DB::Exception: Cannot update user `grafana` in users_xml", "stands in a file of the ClickHouse"),
         (
             "Code: 514. DB::Exception: Could not insert user `gigawatt`",
-            "ClickHouse cannot make the user gigawatt (Code: 514",
+            "ClickHouse cannot create the user gigawatt (Code: 514",
         ),
     ],
 )

@@ -227,5 +227,5 @@ def test_a_right_that_is_withdrawn_while_a_producer_runs_is_said(secured):
             publisher.publish(Batch("a", batch(host="a")))
             time.sleep(0.1)
         publisher.close(1.0)
-    (reason,) = {line["reason"] for line in said if line["event"] == "samples are lost"}
+    (reason,) = {line["reason"] for line in said if line["event"] == "samples are being lost"}
     assert f"User:nobody has no right to Write of topic {SAMPLES}; `gigawatt acls` shows" in reason

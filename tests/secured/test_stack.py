@@ -156,6 +156,6 @@ def test_a_wrong_password_is_one_line_of_a_command_without_the_password(commands
 
     assert done.returncode == 1
     (line,) = [one for one in (done.stdout + done.stderr).splitlines() if "does not take user" in one]
-    assert f"the broker does not take user {command} with this password by SCRAM-SHA-512" in line
+    assert f"the broker rejects user {command} with this password by SCRAM-SHA-512" in line
     assert "of-nobody-51c2" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

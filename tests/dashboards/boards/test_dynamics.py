@@ -150,7 +150,7 @@ def test_ramp_of_a_site_is_the_sum_of_its_fleets(client, stored):
 
 
 def test_the_steepest_change_is_held_against_the_fleets_limits(client, stored):
-    """2,000 W more within ten seconds: 200 W/s, of 10 % of 20 kW a second. A loss of 40 %, where 30 % are allowed."""
+    """2,000 W more within ten seconds: 200 W/s, of 10 % of 20 kW a second. A loss of 40 %, where 30 % days)."""
     planned(client)
     stored(watts([8000.0] * 60 + [10_000.0] * 60 + [6000.0] * 60))
 

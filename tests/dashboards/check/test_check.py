@@ -116,7 +116,7 @@ PANELS = [
     (panel("SELECT arrayJoin([1, 2]) AS a", "stat"), "there are 2 rows"),
     (panel("SELECT 'a' AS a, 1 AS b, 2 AS c", "bargauge"), "one column of text and one number, not 1 and 2"),
     (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", form=1), "it draws a time line, and asks for a table"),
-    (panel(f"SELECT 1 AS a, {TIME} AS time", "timeseries"), "the first column is no time"),
+    (panel(f"SELECT 1 AS a, {TIME} AS time", "timeseries"), "the first column is not a time"),
     (panel(f"SELECT {TIME} AS time, 'x' AS a", "timeseries"), "no column is a number"),
     (panel(f"SELECT {TIME} AS time, {TIME} AS b, 1 AS a", "timeseries"), "there is a second column of time, b"),
     (panel(f"SELECT {TIME} - arrayJoin([1, 2]) AS time, 1 AS a", "timeseries"), "times do not ascend"),
@@ -177,7 +177,7 @@ def test_what_is_wrong_with_an_annotation_is_found(reader, tmp_path, sql, wrong)
         (rule(f"SELECT {TIME} AS time, 1 AS b"), "a rule's table has no time, but time is one"),
         (rule("SELECT 'x' AS a, arrayJoin([1, 2]) AS b"), "two rows have the same labels"),
         (rule("SELECT toUnixTimestamp(now()) AS a"), "it calls now()"),
-        (rule("SELECT 'x' AS a, 1 AS b", form=0), "the first column is no time"),
+        (rule("SELECT 'x' AS a, 1 AS b", form=0), "the first column is not a time"),
     ],
 )
 def test_what_is_wrong_with_a_rule_is_found(reader, tmp_path, made, wrong):

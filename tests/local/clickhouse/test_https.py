@@ -135,7 +135,7 @@ def test_who_reads_does_not_write(client, sql):
 def test_nobody_is_let_in_without_a_password(front, named, user, password):
     said = away(f"https://{user}:{password}@{HERE}:{front.port}", named)
 
-    assert f"ClickHouse does not let its user {user} in: the password is wrong" in said
+    assert f"ClickHouse rejects the login of its user {user} in: the password is wrong" in said
 
 
 def test_http_is_not_spoken_there(front):

@@ -85,10 +85,10 @@ def test_rocm_smi_tells_all_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("print('[]')", "shows no GPU"),
+        ("print('[]')", "reports no GPU"),
         ("print('usage')", "static: it printed no JSON (exit status 0)"),
         ("sys.exit('no driver\\nis loaded')", "static: no driver is loaded (exit status 1)"),
-        ("time.sleep(30)", "did not end within 0.5 s"),
+        ("time.sleep(30)", "did not finish within 0.5 s"),
     ],
 )
 def test_a_command_that_fails_says_why(tmp_path, body, says):

@@ -81,7 +81,7 @@ def test_power_that_is_too_old_to_be_told_is_said(driver, ago_s):
 
 def test_power_of_the_future_is_said(driver):
     """The driver dates it by the machine's clock, which was set back, or is wrong."""
-    assert look(driver(-60), None) == (0, ["the power of neuron0 is of the future: is the clock right?"])
+    assert look(driver(-60), None) == (0, ["the power of neuron0 has a time in the future; check the clock"])
 
 
 def test_power_of_the_future_is_told_when_its_time_has_come(driver):
@@ -96,14 +96,14 @@ def test_power_of_the_future_is_told_when_its_time_has_come(driver):
 @pytest.mark.parametrize(
     ("power", "why"),
     [
-        (None, "there is no {path}, so watts are unknown: --power-file says where it is"),
+        (None, "there is no {path} is missing, so watts are unknown; set its path with --power-file"),
         (
             power_line(0, status="NO_DATA", low=0, high=0, mean=0),
-            "the driver has closed no minute of power yet: watts are unknown until it has",
+            "the driver has not completed a minute of power yet; watts are unknown until then",
         ),
         (
             power_line(NOW_S - 10, status="NO_DATA", low=0, high=0, mean=0),
-            "the driver has no power data: watts are unknown while the firmware gives none",
+            "the driver has no power data; watts are unknown until the firmware provides it",
         ),
     ],
 )

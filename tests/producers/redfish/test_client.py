@@ -100,7 +100,7 @@ def test_a_refused_login_is_not_tried_again_for_five_minutes(service, ca_file, o
     login = Login("gigawatt", "wrong", method)
     client = opened(service.url, login=login, trust=Trust(ca_file), elapsed=lambda: now_s[0])
     for _ in range(3):
-        with pytest.raises(SourceError, match=r"refuses user 'gigawatt': check --user and the password"):
+        with pytest.raises(SourceError, match=r"rejects user 'gigawatt': check --user and the password"):
             client.get(CHASSIS)
     assert len(service.requests) == 1
     service.account = ("gigawatt", "wrong")
@@ -115,7 +115,7 @@ def test_a_session_that_is_refused_everything_is_ended(service, ca_file, opened)
     client.get(CHASSIS)
     service.respond = lambda handler: service.answer(handler, 401)
     for _ in range(2):
-        with pytest.raises(SourceError, match="refuses user"):
+        with pytest.raises(SourceError, match="rejects user"):
             client.get(CHASSIS)
     client.close()
 
@@ -155,7 +155,7 @@ def test_a_resource_that_is_refused_to_basic_is_not_asked_for_again(service, ca_
     client.get(CHASSIS)
     service.account = ("gigawatt", "another")
     for _ in range(3):
-        with pytest.raises(SourceError, match="refuses user 'gigawatt'"):
+        with pytest.raises(SourceError, match="rejects user 'gigawatt'"):
             client.get(f"{CHASSIS}/1")
 
     assert service.asked("GET") == [CHASSIS, closed[0], CHASSIS, closed[1], CHASSIS, CHASSIS, f"{CHASSIS}/1", CHASSIS]
@@ -372,8 +372,8 @@ def test_a_byte_that_is_no_text_costs_its_character_alone(plain, opened):
     ("body", "encoding", "message"),
     [
         (gzip.compress(b" " * 5 * 2**20, mtime=0), "gzip", "sent more than 4 MiB"),
-        (b"{}", "gzip", "cannot be unpacked"),
-        (b"{}", "br", "packed as br, which was not asked for"),
+        (b"{}", "gzip", "cannot be decompressed"),
+        (b"{}", "br", "packed as br, which was not requested"),
     ],
 )
 def test_what_cannot_be_unpacked_within_its_bound_is_a_failure(plain, opened, body, encoding, message):
@@ -442,8 +442,8 @@ def test_a_service_that_is_not_there_is_said(opened):
 def test_a_service_that_gives_no_session_is_said(plain, opened):
     """There are services that know HTTP Basic alone."""
     plain.post = lambda handler: plain.answer(handler, 201, {})
-    with pytest.raises(SourceError, match="gave no X-Auth-Token: use --login basic"):
+    with pytest.raises(SourceError, match="gave no X-Auth-Token; use --login basic"):
         opened(plain.url, login=SESSION).get(CHASSIS)
     plain.post = lambda handler: plain.answer(handler, 405)
-    with pytest.raises(SourceError, match="405 Method Not Allowed; where there are no sessions, use --login basic"):
+    with pytest.raises(SourceError, match="405 Method Not Allowed; if the service has no sessions, use --login basic"):
         opened(plain.url, login=SESSION).get(CHASSIS)

@@ -117,7 +117,7 @@ def test_what_was_found_instead_is_said(service, look):
     service.show(chassis("1", environment=watts("off"), power=control(None)))
     service.broken = {f"{PATH}/Power": 503}
     assert look().shown.instead == (
-        'whose power is "off", and must be a number above 0; whose Power answered 503 Service Unavailable'
+        'whose power is "off"; it must be a number above 0; whose Power answered 503 Service Unavailable'
     )
     service.broken = {f"{PATH}/Power": 404, f"{PATH}/EnvironmentMetrics": 500}
     assert look().shown.instead == (

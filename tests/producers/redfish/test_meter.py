@@ -50,7 +50,7 @@ def test_one_bad_chassis_is_said_once_and_costs_no_other(service, meter, capsys,
     told = [at(system, second) for second in range(0, 50, 10)]
 
     assert told == [{"meter/System": 5300.0}] * 5
-    assert capsys.readouterr().out.count("a part of a power meter cannot be read: going on without it") == 1
+    assert capsys.readouterr().out.count("a part of a power meter cannot be read; continuing without it") == 1
     assert service.asked("GET").count(f"{CHASSIS}/{broken}") == 1
 
 
@@ -145,6 +145,6 @@ def test_where_none_shows_power_what_each_shows_is_said(service, meter):
         at(meter())
 
     assert str(raised.value) == (
-        f"{service.url} has no chassis that shows power: it has 1 (which shows no watts in Power), 2 (which links "
-        "to no power); it does not show 3 (answered 503 Service Unavailable)"
+        f"{service.url} has no chassis that reports power; it has 1 (which shows no watts in Power), 2 (which links "
+        "to no power); it does not report 3 (answered 503 Service Unavailable)"
     )

@@ -97,7 +97,7 @@ def test_readings_that_are_never_renewed_are_not_told_again(source, gpu):
     assert len(at(source, 0)) == 1
     assert [at(source, second) for second in range(1, 5)] == [[]] * 4
     assert failing_at(source, 5) == (
-        "0x000000000000ABC0 shows the same reading again and again: update ROCm, or start this again",
+        "0x000000000000ABC0 repeats the same reading: update ROCm, or restart this producer",
         [],
     )
     gpu.run(6 * 250)
@@ -186,7 +186,7 @@ class TestPartitions:
     """A GPU in partitions is one chip."""
 
     def test_it_is_counted_once_by_its_first(self):
-        """Which shows the power of all; activity and memory may be its own, and are not told."""
+        """Which reports the power of all; activity and memory may be its own, and are not told."""
         nothing = {"current_socket_power": 0, "average_socket_power": 0}
         first, second, other = Gpu(0), Gpu(0, partition=1, power=nothing), Gpu(5)
         source = source_of(Machine(second, first, other), Where(), timeout_s=60)
@@ -247,7 +247,7 @@ class TestLosses:
         at(source, 0)
         machine.alive = machine.start = AmdSmiLibraryError(code)
         reason, samples = failing_at(source, 1)
-        assert reason.startswith("the AMD driver cannot be asked: Error code")
+        assert reason.startswith("cannot query the AMD driver: Error code")
         assert samples == []
 
         machine.alive = machine.start = None
@@ -271,7 +271,7 @@ class TestLosses:
         """And leaves no session open."""
         machine.gpus.clear()
 
-        assert failing_at(source, 0)[0] == "the AMD driver shows no GPU: amd-smi list tells more"
+        assert failing_at(source, 0)[0] == "the AMD driver reports no GPU; run amd-smi list for details"
         assert machine.open_sessions == 0
 
 

@@ -138,7 +138,7 @@ def test_a_page_from_the_exporters_memory_is_nothing_to_report(exporter, source)
 
 
 def test_a_partitioned_gpu_is_one_gpu(exporter, source):
-    """The first partition shows the power of all, the others 0: it is counted once, and there is no zero watt."""
+    """The first partition reports the power of all, the others 0: it is counted once, and there is no zero watt."""
     exporter.body = partitioned(
         {
             "gpu_package_power": (480, 0),

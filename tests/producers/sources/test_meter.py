@@ -119,7 +119,7 @@ def test_chassis_side_by_side_must_be_named(opened):
     """Then they are samples side by side, of one host."""
     with serving(Service(chassis("A", power=control(700)), chassis("B", power=control(300)))) as service:
         with pytest.raises(
-            SourceError, match=r"^http\S+ shows the power of A, B, none inside another: say with --chass"
+            SourceError, match=r"^http\S+ reports the power of A, B, none inside another: say with --chass"
         ):
             at(opened(service))
         samples = at(opened(service, names=("A", "B")))
@@ -224,7 +224,7 @@ def test_a_reading_that_is_no_power_is_shown(opened):
     with serving(service):
         source = opened(service)
         with pytest.raises(
-            SourceError, match=r"has no chassis that shows power: it has 1 \(whose power is -5, and must"
+            SourceError, match=r"has no chassis that reports power; it has 1 \(whose power is -5, and must"
         ):
             at(source)
         service.show(chassis("1", power=control(300)))
@@ -274,15 +274,15 @@ def test_believing_anyone_is_said_aloud(opened, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"platform": None}, "say with --platform whose chips are metered, one of tpu, trainium, nvidia, amd"),
+        ({"platform": None}, "set --platform to the platform of the metered chips, one of tpu, trainium, nvidia, amd"),
         ({"urls": ()}, "say with --url where"),
-        ({"where": Where()}, "whose power does https://a meter"),
+        ({"where": Where()}, "https://a meter"),
         ({"urls": ("x=https://a", "y=https://b")}, "--host names one machine"),
         ({"urls": ("https://a", "a")}, "one --url stands twice"),
         ({"where": Where(), "urls": ("https://me:secret@a",)}, "^leave user and password out of the URL"),
         ({"user": "me", "environment": {}}, "no password for user 'me': set GIGAWATT_METER_PASSWORD, or give"),
         ({"user": "me", "password_file": "/no/such/file"}, "cannot read the password from .*: No such file"),
-        ({"password_file": "/no/such/file"}, "--password-file needs the user whose password it is: --user"),
+        ({"password_file": "/no/such/file"}, "--password-file needs a user; set --user"),
         ({"user": "me:x", "environment": {}}, "a user's name has no colon"),
     ],
 )
@@ -297,17 +297,17 @@ def test_mistakes_in_flags_are_said_before_anything_is_read(tmp_path, options, m
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({}, "no power meter is named: set GIGAWATT_METER_URL"),
+        ({}, "no power meter is configured; set GIGAWATT_METER_URL"),
         (
             {"GIGAWATT_METER_URL": "https://bmc"},
-            "GIGAWATT_METER_URL is set: set GIGAWATT_METER_PLATFORM, too, to one of tpu, trainium, nvidia, amd",
+            "GIGAWATT_METER_URL is set; also set GIGAWATT_METER_PLATFORM, too, to one of tpu, trainium, nvidia, amd",
         ),
         (
             {"GIGAWATT_METER_URL": "https://bmc", "GIGAWATT_METER_PLATFORM": "nvidio"},
             "GIGAWATT_METER_PLATFORM is 'nvidio': set it to one of tpu, trainium, nvidia, amd",
         ),
         ({"GIGAWATT_METER_URL": "ftp://bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "GIGAWATT_METER_URL: not an http"),
-        ({"GIGAWATT_METER_URL": "bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "nothing answers at bmc port 443"),
+        ({"GIGAWATT_METER_URL": "bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "no answer from bmc port 443"),
     ],
 )
 def test_a_look_says_what_is_missing(environment, says):

@@ -221,7 +221,7 @@ def test_a_gpu_without_a_module_says_so(machine):
     reason, [sample] = failing_at(source, 0)
     source.close()
 
-    assert reason == "GPU-0 shows no power of a module: leave out --power-scope"
+    assert reason == "GPU-0 reports no power of a module; remove --power-scope"
     assert sample["power_w"] is None
 
 
@@ -300,7 +300,7 @@ class TestLosses:
         source.close()
         hang.set()
 
-        assert reason == "GPU-0 did not answer within 1 s: its driver call hangs"
+        assert reason == "GPU-0 did not answer within 1 s; its driver call hangs"
         assert sample["chip"] == "GPU-1"
 
     @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ class TestLosses:
             ("DRIVER_NOT_LOADED", "the NVIDIA driver is not loaded"),
             ("NO_PERMISSION", "/dev/nvidiactl"),
             ("LIB_RM_VERSION_MISMATCH", "differ in version"),
-            ("UNKNOWN", "NVML does not start: Unknown Error"),
+            ("UNKNOWN", "NVML cannot be started: Unknown Error"),
         ],
     )
     def test_a_driver_that_does_not_start_says_why(self, source, machine, code, says):
@@ -326,7 +326,7 @@ class TestLosses:
         """And leaves no session open."""
         machine.gpus.clear()
 
-        assert failing_at(source, 0) == ("the NVIDIA driver shows no GPU: nvidia-smi tells more", [])
+        assert failing_at(source, 0) == ("the NVIDIA driver reports no GPU; run nvidia-smi for details", [])
         assert machine.open_sessions == 0
 
 
@@ -377,13 +377,13 @@ class TestLook:
             (gpu / "information").write_text("Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t GPU-1\n")
         finding = look(LookedAt(root), loads=lambda library: library == "libnvidia-ml.so.1")
 
-        assert (finding.options, finding.says) == ({}, "2 GPUs of the NVIDIA driver: NVIDIA H100 80GB HBM3")
+        assert (finding.options, finding.says) == ({}, "2 GPUs with the NVIDIA driver: NVIDIA H100 80GB HBM3")
 
     def test_a_driver_that_hides_its_gpus(self, root):
         """A container may not see the driver's folder."""
         (root / "dev/nvidiactl").touch()
 
-        assert look(LookedAt(root), loads=lambda _: True).says == "GPUs of the NVIDIA driver: no model is shown"
+        assert look(LookedAt(root), loads=lambda _: True).says == "GPUs with the NVIDIA driver: no model is shown"
 
     def test_it_never_raises(self):
         """On this machine, whatever it has."""

@@ -210,7 +210,7 @@ class TestAbsent:
     def test_another_listener_is_told_from_nothing(self, web_port, opened, machine):
         """And is no proof that chips are idle."""
         for options in ({}, {"idle": True, "machine": machine(4)}):
-            said = f"^something listens at localhost:{web_port}, and is no TPU runtime's metric service$"
+            said = f"^the service at localhost:{web_port} is not the metric service of a TPU runtime$"
             with pytest.raises(SourceError, match=said) as raised:
                 at(opened(f"localhost:{web_port}", **options), 0)
             assert not raised.value.batches
@@ -552,15 +552,15 @@ class TestLook:
     @pytest.mark.parametrize(
         ("count", "environment", "ports", "says"),
         [
-            (4, {}, set(), r"\+ 4 tpu-v5e; a runtime tells of them at localhost:8431 once a workload holds them"),
+            (4, {}, set(), r"\+ 4 tpu-v5e; a runtime reports them at localhost:8431 once a workload holds them"),
             (4, {}, {2112}, "- 4 tpu-v5e, no runtime at localhost:8431, but .*: see tpu_gke"),
             (
                 0,
                 {"TPU_ACCELERATOR_TYPE": "v6e-8"},
                 set(),
-                r"\+ tpu-v6e; a runtime tells of them at localhost:8431 once .*",
+                r"\+ tpu-v6e; a runtime reports them at localhost:8431 once .*",
             ),
-            (0, {}, set(), "- no TPU that is known: neither sysfs nor TPU_ACCELERATOR_TYPE names one"),
+            (0, {}, set(), "- no known TPU: neither sysfs nor TPU_ACCELERATOR_TYPE names one"),
             (4, {"TPU_RUNTIME_METRICS_PORTS": "x"}, set(), "- TPU_RUNTIME_METRICS_PORTS is x.*"),
         ],
     )
@@ -586,7 +586,7 @@ class TestLook:
         finding = at_ports(4, 1, port, within_s=60.0)
 
         assert finding.found
-        assert finding.says == f"4 tpu-v5e, and a runtime that tells of them at {server.address}"
+        assert finding.says == f"4 tpu-v5e, and a runtime that reports them at {server.address}"
 
     def test_a_runtime_of_chips_that_are_not_known_is_a_hint(self, server, at_ports):
         finding = at_ports(0, server.address.rpartition(":")[2], within_s=60.0)
@@ -600,7 +600,7 @@ class TestLook:
         finding = at_ports(count, web_port, within_s=60.0)
 
         assert finding.found == (count > 0)
-        assert (f"something listens at localhost:{web_port}, and is no TPU runtime's" in finding.says) == finding.found
+        assert (f"the service at localhost:{web_port}, and is no TPU runtime's" in finding.says) == finding.found
         assert "a runtime answers" not in finding.says
 
     def test_a_listener_that_says_nothing_is_none(self, at_ports):

@@ -211,7 +211,7 @@ def test_a_driver_without_a_power_file_says_so(world):
     file = f"{world.sysfs}/neuron0/stats/power/utilization"
 
     assert [entry["event"] for entry in logs] == [
-        f"there is no {file}, so watts are unknown: --power-file says where it is"
+        f"there is no {file} is missing, so watts are unknown; set its path with --power-file"
     ]
 
 
@@ -235,7 +235,7 @@ def test_a_power_file_that_the_driver_moved_is_read_where_it_is(world):
         ("5e0", "trn1", 108), ("5e1", "trn1", 108),
     ]  # fmt: skip
     assert [entry["event"] for entry in logs] == [
-        "the driver has its power files at neuron{device}/telemetry/power_window: they are read there"
+        "the driver keeps its power files at neuron{device}/telemetry/power_window; reading them there"
     ]
 
 
@@ -253,7 +253,7 @@ def test_a_device_that_reports_and_shows_no_power_is_said_to_lack_watts_once(wor
 
     file = f"{world.sysfs}/neuron0/stats/power/utilization"
     assert [entry["event"] for entry in logs] == [
-        f"there is no {file}, so watts are unknown: --power-file says where it is"
+        f"there is no {file} is missing, so watts are unknown; set its path with --power-file"
     ]
 
 
@@ -263,7 +263,7 @@ def test_several_files_like_a_power_file_are_named(world):
         (world.sysfs / f"neuron0/dies/{die}/power").write_text(power_line(MINUTE_S))
     source = world.open(neuron_monitor="")
 
-    assert "several look like it (dies/0/power, dies/1/power): --power-file says which it is" in amiss(source, 1)
+    assert "several look like it (dies/0/power, dies/1/power); choose one with --power-file" in amiss(source, 1)
 
 
 def test_the_power_file_may_be_elsewhere(world):
@@ -443,7 +443,7 @@ def test_a_monitor_that_dies_is_told(world, tmp_path):
     until(source._host._monitor.trouble)
     world.power(60)
 
-    assert "ended with status 1 (no driver): utilization is unknown while it is started again" in amiss(source, 60)
+    assert "exited with status 1 (no driver); utilization is unknown until it is restarted" in amiss(source, 60)
 
 
 def test_a_command_is_found_among_aws_tools(world, tmp_path):
@@ -463,7 +463,7 @@ def test_a_command_that_is_not_there_says_how_to_get_it(world, tmp_path, command
 
 def test_a_machine_without_a_driver_is_told_to_begin_with_that(world, tmp_path):
     """Before the tools, which are of no use without."""
-    missing = rf"^there is no Neuron device under {world.sysfs} \(.*aws-neuronx-dkms\), and no neuron-monitor to start"
+    missing = rf"^no Neuron device under {world.sysfs} \(.*aws-neuronx-dkms\), and no neuron-monitor to start"
     with pytest.raises(GigawattError, match=missing):
         world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
     world.power(0)
@@ -515,7 +515,7 @@ def test_a_model_that_nobody_knows_has_no_watts_and_says_so(world):
     at(source, 1)
     write_device(world.sysfs, 0, kind="Trainium9", power=power_line(MINUTE_S + 60))
 
-    with pytest.raises(SourceError, match="nobody has stated what trn9 draws at 100 percent") as raised:
+    with pytest.raises(SourceError, match="the power of trn9 draws at 100 percent") as raised:
         source.read(Tick((MINUTE_S + 60) * 1000, 1000))
     assert raised.value.batches[0].samples.column("power_w").to_pylist() == [None]
 
@@ -523,9 +523,7 @@ def test_a_model_that_nobody_knows_has_no_watts_and_says_so(world):
 def test_a_machine_without_devices_says_so(world):
     source = world.open(neuron_monitor="")
 
-    assert amiss(source, 1) == (
-        f"there is no Neuron device under {world.sysfs}: the driver is the package aws-neuronx-dkms"
-    )
+    assert amiss(source, 1) == (f"no Neuron device under {world.sysfs}: the driver is the package aws-neuronx-dkms")
 
 
 class TestOnce:
