@@ -1,4 +1,4 @@
-"""Who may what in ClickHouse: one list, of which SQL, a users' file and the table in docs/security.md are made.
+"""Who may do what in ClickHouse: one list, of which SQL, a users' file and the table in docs/security.md are made.
 
 Each user has what the commands that run as it need, and no more. None may reach beyond ClickHouse: not to a file, a URL
 or another server.

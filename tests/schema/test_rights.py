@@ -1,4 +1,4 @@
-"""Who may what in ClickHouse, tried for each role on the engine itself: all that its commands ask, and nothing else.
+"""Who may do what in ClickHouse, tried for each role on the engine itself: all that its commands ask, and nothing else.
 
 What they ask is not written down here: the commands ask it, and what crosses the wire is asked again as the role.
 """

@@ -1,4 +1,4 @@
-"""Who may what in Kafka: each role tries everything, on Kafka's own authorizer."""
+"""Who may do what in Kafka: each role tries everything, on Kafka's own authorizer."""
 
 import re
 import subprocess
