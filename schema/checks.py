@@ -1,4 +1,4 @@
-"""The row checks of the contract: each sample is accepted, or refused with one reason.
+"""The row checks of docs/contract.md: each sample is accepted, or rejected with one reason.
 
 All vectorised, over the columns of a batch; labels are judged once per distinct value. When a row breaks
 several rules it gets the reason that stands first in `REASONS`.

@@ -53,7 +53,7 @@ CONTRACT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "rejected_rows": ("time", "reason", "rows", "kafka_partition", "kafka_offset", "detail"),
     }
 )
-"""The contract's own, section 3: these never change without a new version of it."""
+"""Those of docs/contract.md, section 3: they never change without a new version of the contract."""
 
 _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "power_by_second": _MORE_SUMS,

@@ -1,4 +1,4 @@
-"""A chip sample: the fields of the contract, and the columns that the rest of Gigawatt computes on.
+"""A chip sample: the fields of the contract (docs/contract.md), and the columns that the rest of Gigawatt computes on.
 
 A sample is a rectangle of energy: over the interval that ends at `ts` and lasts `interval_ms`, the chip
 drew `power_w` on average. One message carries one batch of samples; it stays columns from the source to

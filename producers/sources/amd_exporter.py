@@ -147,7 +147,8 @@ def throttle_of(reading: Reading) -> int | None:
 def dialect(prefix: str = USUAL_PREFIX, model: str | None = None) -> Dialect:
     """Return how the pages of an exporter with that prefix are read; `model` names GPUs that do not tell it."""
     # Watts are the sensor's. Of the counter we have seen no recording; AMD's own pages call its unit both microjoule
-    # and nanojoule, and amdsmi, which it comes from, has shown it standing still (issue 38) and going back (115).
+    # and nanojoule, and amdsmi, which it comes from, has shown it standing still (ROCm/amdsmi issue 38) and going back
+    # (issue 115).
     return Dialect(
         exporter="AMD's device-metrics-exporter",
         chip="AMD GPU",
