@@ -88,7 +88,7 @@ class Meter:
             twice = next((counted[part] for part in shown.parts if part in counted), None)
             counted |= dict.fromkeys(shown.parts, chassis.name)
             if twice is not None:
-                without.append(f"{chassis.name} and {twice} share power supplies")
+                without.append(f"{chassis.name} (it shares power supplies with {twice})")
             elif not shown.any_power:
                 without.append(f"{chassis.name}{instead_of(shown)}")
             elif (told := self._told(tick, chassis, shown, self._since_ms)) is not None:

@@ -145,7 +145,7 @@ def addresses_of(environment: Mapping[str, str]) -> list[str]:
     ports = [port.strip() for port in environment.get("TPU_RUNTIME_METRICS_PORTS", "").split(",") if port.strip()]
     if not all(port.isdecimal() and int(port) < 2**16 for port in ports):
         raise GigawattError(
-            f"TPU_RUNTIME_METRICS_PORTS is {','.join(ports)}, which are not ports; use --address HOST:PORT"
+            f"TPU_RUNTIME_METRICS_PORTS={','.join(ports)} is not a list of ports; use --address HOST:PORT"
         )
     return [f"localhost:{port}" for port in ports or [str(_PORT)]]
 

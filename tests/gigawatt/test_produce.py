@@ -271,7 +271,7 @@ def test_a_password_in_a_url_is_not_shown():
     done = gigawatt("meter", "--platform", "nvidia", "--url", "http://u:secret@bmc.example", "--once", "--to", "-")
 
     assert done.returncode == 1
-    assert "leave user and password out" in done.stderr
+    assert "remove user and password" in done.stderr
     assert "secret" not in done.stderr
 
 
@@ -341,7 +341,7 @@ def test_a_page_behind_a_login_is_read(source, page, tmp_path):
 
     assert [(run.returncode, len(run.stdout.splitlines())) for run in runs] == [(0, 1)] * 3
     assert refused.returncode == 1
-    assert "answered 401 Unauthorized: give --user or --token-file" in refused.stderr
+    assert "answered 401 Unauthorized: use --user or --token-file" in refused.stderr
     assert "s3cret" not in "".join(run.stdout + run.stderr for run in runs)
 
 

@@ -112,7 +112,7 @@ def test_a_file_without_header_needs_the_names(tmp_path):
     """Which percentage is which nobody can see."""
     text = PLAIN.split("\n", 1)[1]
     with pytest.raises(
-        RecordingError, match=r"node-12.csv has no header: .* --columns timestamp,index,name,power.draw"
+        RecordingError, match=r"node-12.csv has no header; .* --columns timestamp,index,name,power.draw"
     ):
         read(tmp_path, text)
     columns = ("timestamp", "index", "name", "power.draw", "utilization.gpu")

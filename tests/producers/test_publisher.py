@@ -224,7 +224,7 @@ def test_a_loss_that_is_over_is_said_and_the_same_one_later_again(publisher):
 
     assert [line["event"] for line in publisher.lines] == [
         "samples are being lost",
-        "no samples are being lost any more",
+        "samples are no longer lost",
     ] * 2
     assert sink.sent.lost == 6
 

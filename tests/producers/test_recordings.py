@@ -189,7 +189,7 @@ def test_a_line_without_end_is_refused_early(tmp_path):
         file.truncate(2**32)
     with pytest.raises(RecordingError, match="has a line of more than 1 MiB: it is not a recording of samples"):
         list(blocks(path))
-    with pytest.raises(RecordingError, match="none of Arrow, Parquet, newline-delimited JSON and CSV"):
+    with pytest.raises(RecordingError, match=r"not a recording \(Arrow, Parquet, newline-delimited JSON or CSV\)"):
         list(blocks(Path("/dev/zero")))
 
 

@@ -30,7 +30,9 @@ def test_a_command_gets_no_input():
 def test_endless_output_is_an_error():
     """With little memory, and at once."""
     began = time.monotonic()
-    with pytest.raises(SourceError, match=r"^the command printed more than 1 MiB: is it the right command\?$"):
+    with pytest.raises(
+        SourceError, match=r"^the command printed more than 1 MiB; check whether it is the right command$"
+    ):
         python("while True: os.write(1, b'x' * 65536)", most_bytes=2**20)
     assert time.monotonic() - began < 50
 
@@ -70,7 +72,7 @@ def test_a_child_that_outlives_its_command_delays_nobody():
 
 
 def test_what_cannot_be_run_says_so():
-    with pytest.raises(SourceError, match="it cannot be run: No such file"):
+    with pytest.raises(SourceError, match="cannot run it: No such file"):
         run("it", ["/no/such/command"], within_s=1.0)
 
 

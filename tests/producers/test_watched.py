@@ -87,7 +87,7 @@ def test_a_read_that_fails_or_hangs_is_told(reading):
     assert reading.ready() == ""
 
     reading.sampler.reading_s = 45.0
-    assert reading.ready() == "a read has been running for 45 s already"
+    assert reading.ready() == "a read has been running for 45 s"
 
 
 def test_a_broker_that_acknowledges_nothing_is_away_until_it_does(reading):

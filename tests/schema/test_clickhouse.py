@@ -109,7 +109,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(authority):
     with listening(authority.issue_cert(HERE)) as store:
         said = away(store.url)
 
-    assert "shows a certificate that is not to be trusted" in said
+    assert "shows a untrusted certificate" in said
     assert f"name the file of the CA that signed it with {CA}" in said
     assert store.seen == []
 

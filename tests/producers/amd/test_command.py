@@ -105,5 +105,5 @@ def test_a_command_that_is_not_there_says_so(tmp_path):
     meters = HostMeters(Where(), "amd", power_error_w=None)
     source = CommandSource([str(tmp_path / "amd-smi")], meters, timeout_s=1)
     for second in range(2):
-        with pytest.raises(SourceError, match="amd-smi cannot be run: No such file"):
+        with pytest.raises(SourceError, match=r"cannot run .*amd-smi: No such file"):
             at(source, second)

@@ -175,8 +175,8 @@ def test_one_that_dies_is_started_again(tmp_path):
         assert monitor.trouble() is None
     (said_so,) = said - {None}
     assert said_so == (
-        f"{tmp_path}/neuron-monitor exited with status 3 (cannot open /dev/neuron0): utilization is unknown while it"
-        " is started again"
+        f"{tmp_path}/neuron-monitor exited with status 3 (cannot open /dev/neuron0); utilization is unknown until it"
+        " is restarted"
     )
 
 
@@ -196,7 +196,7 @@ def test_waits_between_starts_grow(tmp_path):
 
 def test_a_signal_is_named(tmp_path):
     with started(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)") as monitor:
-        assert "was killed by signal 11" in until(monitor.trouble)
+        assert "was ended by signal 11" in until(monitor.trouble)
 
 
 def test_a_command_that_cannot_run_says_why(tmp_path):
@@ -258,7 +258,7 @@ def test_a_line_that_is_no_report_is_told_once(pipe):
     end.write(LINE + b"panic: nil map\n" + LINE)
     collected(monitor, 2)
 
-    assert monitor.trouble() == "standard input printed a line that is no report: no JSON"
+    assert monitor.trouble() == "standard input printed a line that is not a report: no JSON"
     assert monitor.trouble() is None
 
 
@@ -271,7 +271,7 @@ def test_a_line_without_end_is_given_up(pipe):
     end.write(b"\n" + LINE)
     collected(monitor, 1)
 
-    assert monitor.trouble() == "standard input printed a line that is no report: it is too long"
+    assert monitor.trouble() == "standard input printed a line that is not a report: it is too long"
 
 
 @pytest.mark.parametrize(

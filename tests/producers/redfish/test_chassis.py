@@ -67,7 +67,7 @@ def test_chassis_side_by_side_are_for_the_operator_to_choose():
     everyone = [one("DGX"), one("HGX_Chassis_0"), one("CPU", "DGX")]
 
     with pytest.raises(
-        ChoiceError, match="reports the power of DGX, HGX_Chassis_0, none inside another: say with --cha"
+        ChoiceError, match="reports the power of DGX, HGX_Chassis_0, none inside another; choose with --cha"
     ):
         outermost(everyone, powered("DGX", "HGX_Chassis_0", "CPU"))
 
@@ -126,7 +126,7 @@ def test_one_reading_that_two_chassis_show_is_one():
 
     assert outermost(everyone, powered("A", "B")).name == "A"
     with pytest.raises(
-        ChoiceError, match="reports the power of A and B in one place: with both, --chassis would count"
+        ChoiceError, match="reports the power of A and B in one place; with both, --chassis would count"
     ):
         named(everyone, ["A", "B"])
 

@@ -72,7 +72,7 @@ def test_what_is_missing_is_named():
     assert total_of(*supplies).instead == (
         "of whose 6 power supplies 1 reports no input power, 2 reports no input power, 3 reports no input power, 2 more"
     )
-    assert total_of(supply(0), supply(0, name="1")).instead == "whose power supplies report 0 W"
+    assert total_of(supply(0), supply(0, name="1")).instead == "whose power supplies report 0 W of input power"
     assert total_of() == total_of(ABSENT) == Total()
 
 

@@ -154,7 +154,7 @@ def test_one_reading_that_fails_costs_that_reading(source, gpu):
     gpu.activity = AmdSmiLibraryError(30)
     reason, [sample] = failing_at(source, 0)
 
-    assert reason == "0x000000000000ABC0: utilization cannot be read: Error code: 30 | AMDSMI_STATUS_30"
+    assert reason == "0x000000000000ABC0: cannot read utilization: Error code: 30 | AMDSMI_STATUS_30"
     assert (sample["power_w"], sample["utilization"]) == (300.0, None)
 
 
@@ -230,7 +230,7 @@ class TestLosses:
         gpu.power = AmdSmiLibraryError(31)
         reason, [other] = failing_at(source, 0)
 
-        assert reason.startswith("0x000000000000ABC0: power cannot be read: Error code: 31")
+        assert reason.startswith("0x000000000000ABC0: cannot read power: Error code: 31")
         assert other["chip"] == "0x000000000000ABC1"
 
     def test_a_gpu_that_cannot_be_opened_does_not_cost_the_others(self, source, gpu):
@@ -309,7 +309,7 @@ class TestLoad:
 
     def test_no_package_says_where_to_get_it(self, tmp_path):
         """ROCm's own, or a command."""
-        with pytest.raises(GigawattError, match=r"no Python package amdsmi.*--smi"):
+        with pytest.raises(GigawattError, match=r"Python package amdsmi is neither.*--smi"):
             open_source(Where(), rocm=tmp_path, smi=None, timeout_s=1)
 
     def test_a_command_needs_no_package(self, tmp_path):

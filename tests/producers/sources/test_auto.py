@@ -127,7 +127,7 @@ def test_the_operator_picks_what_is_looked_for(machine):
     with capture_logs():
         assert read(opened(candidates, machine, only=["dcgm", "tpu"], without=["tpu"])) == ["nvidia/1"]
         assert read(opened(candidates, machine, without=["nvml"])) == ["nvidia/1", "tpu/0"]
-    with pytest.raises(GigawattError, match=r"^unknown source nvlm: there are dcgm, nvml, tpu$"):
+    with pytest.raises(GigawattError, match=r"^unknown source nvlm; sources are dcgm, nvml, tpu$"):
         opened(candidates, machine, without=["nvlm"])
 
 

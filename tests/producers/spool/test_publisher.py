@@ -192,7 +192,7 @@ def test_a_topic_that_was_made_anew_is_not_given_what_the_old_one_may_have_had(b
 
     assert rows(received(broker, "anew")) == [2]
     assert sink.sent.dropped == {"unknown": 1}
-    assert "the topic was made anew" in str(publisher.lines)
+    assert "the topic was created again" in str(publisher.lines)
 
 
 def test_samples_wait_from_the_first_moment_though_no_broker_was_ever_there(broker, publisher):
