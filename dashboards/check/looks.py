@@ -80,7 +80,7 @@ def _out_of_sight(panel: Panel) -> Iterator[Complaint]:
         if edge_px > (room_px := inner_px(width, window_px)):
             yield Complaint(
                 f"the column {name} ends at {edge_px} px, and a window of {window_px} px shows {room_px}",
-                "make columns narrower, leave some away, or make the panel wider",
+                "make columns narrower, remove some, or make the panel wider",
             )
             return
 
@@ -95,7 +95,7 @@ def _cut_words(panel: Panel, columns: Mapping[str, Mapping[str, Any]]) -> Iterat
     room_px = first.get("custom.width") or max(shared_px, first.get("custom.minWidth", _LEAST_COLUMN_PX))
     if words and (needed_px := len(words[1]) * _LETTER_PX + _AROUND_CELL_PX) > room_px:
         yield Complaint(
-            f'"{words[1]}" needs {needed_px:.0f} px, and the first column has {room_px:.0f}', "say it in fewer words"
+            f'"{words[1]}" needs {needed_px:.0f} px, and the first column has {room_px:.0f}', "use fewer words"
         )
 
 

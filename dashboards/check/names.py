@@ -66,7 +66,7 @@ def unpublished(found: Used) -> Iterator[Complaint]:
             continue
         if name in _LAST_MINUTES:
             remedy = f"use {name}_between(since = $__fromTime, until = $__toTime)"
-            yield Complaint(f"{name} is of the last minutes, whatever the time range", remedy)
+            yield Complaint(f"{name} covers the last minutes, whatever the time range", remedy)
         # The engine may read a part of a column, as in newest_ts.null.
         for column in sorted(one for one in columns if one.split(".")[0] not in PUBLISHED[name]):
             yield Complaint(f"it reads {name}.{column}, which is not published", "see schema/published.py")

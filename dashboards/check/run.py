@@ -99,7 +99,7 @@ class _Run:
 
     def _complaints(self, asked: Asked, looks: Sequence[Case]) -> Iterator[tuple[Complaint, str]]:
         if not asked.sql.strip():
-            yield Complaint("the query is empty", "write one, or take the target away"), ""
+            yield Complaint("the query is empty", "write one, or remove the target"), ""
             return
         if asked.kind == "rule" and (unfit_for_rules := list(texts.unfit_for_rules(asked.sql))):
             yield from ((one, "") for one in unfit_for_rules)
@@ -110,12 +110,12 @@ class _Run:
             try:
                 complaints, took_ms = self._look(asked, expand(asked.sql, view), first=not told and not slowest[1])
             except MacroError as error:
-                yield Complaint(str(error), "mend the macro"), ""
+                yield Complaint(str(error), "correct the macro"), ""
                 return
             except OperationalError:
                 raise  # ClickHouse is away
             except DatabaseError as error:
-                yield Complaint(f"ClickHouse refuses it: {_reason(error)}", "mend the query"), name
+                yield Complaint(f"ClickHouse rejects it: {_reason(error)}", "correct the query"), name
                 return
             yield from ((one, name) for one in complaints if one not in told)
             told.update(complaints)

@@ -467,7 +467,7 @@ def test_a_machine_without_a_driver_is_told_to_begin_with_that(world, tmp_path):
     with pytest.raises(GigawattError, match=missing):
         world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
     world.power(0)
-    with pytest.raises(GigawattError, match=r"^there is no neuron-monitor to start"):
+    with pytest.raises(GigawattError, match=r"^neuron-monitor is not installed"):
         world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
 
 
