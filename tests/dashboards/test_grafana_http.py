@@ -62,7 +62,7 @@ def test_errors_are_one_line_whatever_their_body(server, grafana, body, kind, sa
 
     with pytest.raises(GrafanaError) as caught:
         grafana.folder("gigawatt")
-    assert str(caught.value) == f"Grafana refuses GET /api/folders/gigawatt: {said} (400)"
+    assert str(caught.value) == f"Grafana rejects GET /api/folders/gigawatt: {said} (400)"
 
 
 def test_what_is_not_there_is_none(grafana):
@@ -175,7 +175,7 @@ def test_a_redirect_is_told_and_not_followed(server, grafana):
     server.faults = [Fault("POST", "folders", 301, headers={"Location": "https://grafana.example/api/folders"})]
 
     with pytest.raises(
-        GrafanaError, match=r"sends elsewhere, to https://grafana.example/api/folders: name that with --url"
+        GrafanaError, match=r"redirects to https://grafana.example/api/folders; use that address with --url"
     ):
         grafana.create_folder("new", "New")
 
@@ -202,7 +202,7 @@ def test_what_is_no_grafana_is_called_that(server, grafana):
 
 @pytest.mark.parametrize("url", ["", "grafana:3000", "ftp://grafana", "http://", "http://g:70000", "http://g/?orgId=2"])
 def test_an_address_that_cannot_be_is_named(url):
-    with pytest.raises(GrafanaError, match="is no address of a Grafana; write it as http://host:3000"):
+    with pytest.raises(GrafanaError, match="is not an address of a Grafana; write it as http://host:3000"):
         Grafana(url, TOKEN)
 
 

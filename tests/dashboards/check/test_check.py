@@ -115,11 +115,11 @@ PANELS = [
     (panel("SELECT site FROM budgets", "stat"), "no column is a number"),
     (panel("SELECT arrayJoin([1, 2]) AS a", "stat"), "there are 2 rows"),
     (panel("SELECT 'a' AS a, 1 AS b, 2 AS c", "bargauge"), "one column of text and one number, not 1 and 2"),
-    (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", form=1), "it draws a time line, and asks for a table"),
+    (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", form=1), "it draws a time series, but requests a table"),
     (panel(f"SELECT 1 AS a, {TIME} AS time", "timeseries"), "the first column is not a time"),
     (panel(f"SELECT {TIME} AS time, 'x' AS a", "timeseries"), "no column is a number"),
     (panel(f"SELECT {TIME} AS time, {TIME} AS b, 1 AS a", "timeseries"), "there is a second column of time, b"),
-    (panel(f"SELECT {TIME} - arrayJoin([1, 2]) AS time, 1 AS a", "timeseries"), "times do not ascend"),
+    (panel(f"SELECT {TIME} - arrayJoin([1, 2]) AS time, 1 AS a", "timeseries"), "times are not ascending"),
     (panel("SELECT toDateTimeOrNull('x') AS time, 1 AS a", "timeseries"), "time is null in some rows"),
     (panel(f"SELECT {TIME} AS time, 'x' AS s, arrayJoin([1, 2]) AS a", "heatmap"), "a series has two rows of one time"),
     (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", fieldConfig=NAMED), "needs a column of text called series"),
@@ -139,7 +139,7 @@ def test_what_is_wrong_with_a_panel_is_found(reader, tmp_path, made, wrong):
     ("sql", "wrong"),
     [
         ("SELECT site, fleet FROM budgets", "a variable needs one column"),
-        ("SELECT 1 AS a", "a variable's values are texts"),
+        ("SELECT 1 AS a", "a variable's values must be text"),
         ("SELECT '' AS a", "one of the values is empty"),
     ],
 )

@@ -70,7 +70,7 @@ def test_what_is_refused_is_told_and_fails(server):
     done = push()
 
     assert done.returncode == 1
-    assert "failed   data source Gigawatt ClickHouse: Grafana refuses POST /api/datasources" in done.stdout
+    assert "failed   data source Gigawatt ClickHouse: Grafana rejects POST /api/datasources" in done.stdout
     assert "Permissions needed: datasources:create" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("gigawatt: 1 of ")
     assert server.rules
@@ -190,7 +190,7 @@ def test_the_token_may_be_in_a_file(monkeypatch, tmp_path):
             "gigawatt: no token: put one of a Grafana service account with the role Admin into GIGAWATT_GRAFANA_TOKEN",
         ),
         ("two words", "gigawatt: what stands in GIGAWATT_GRAFANA_TOKEN is no token"),
-        ("glsa_old", "gigawatt: Grafana refuses GET /api/folders: Invalid API key (401)"),
+        ("glsa_old", "gigawatt: Grafana rejects GET /api/folders: Invalid API key (401)"),
     ],
 )
 def test_without_a_token_that_does_it_says_what_to_do(server, monkeypatch, token, told):
@@ -207,4 +207,4 @@ def test_an_address_of_nothing_is_one_line():
     done = push("--url", "grafana:3000")
 
     assert done.returncode == 1
-    assert done.stderr == "gigawatt: 'grafana:3000' is no address of a Grafana; write it as http://host:3000\n"
+    assert done.stderr == "gigawatt: 'grafana:3000' is not an address of a Grafana; write it as http://host:3000\n"

@@ -564,7 +564,7 @@ class TestLook:
                 r"\+ tpu-v6e; a runtime reports them at localhost:8431 once .*",
             ),
             (0, {}, set(), "- no known TPU: neither sysfs nor TPU_ACCELERATOR_TYPE names one"),
-            (4, {"TPU_RUNTIME_METRICS_PORTS": "x"}, set(), "- TPU_RUNTIME_METRICS_PORTS is x.*"),
+            (4, {"TPU_RUNTIME_METRICS_PORTS": "x"}, set(), "- TPU_RUNTIME_METRICS_PORTS=x.*"),
         ],
     )
     def test_what_is_found(self, machine, count, environment, ports, says):
