@@ -55,10 +55,11 @@ def command(
     measured: Path | None,
     json_path: Path | None,
 ) -> None:
-    """Compute what a fleet needs: brokers, partitions, workers, ClickHouse servers, disks and network.
+    """Compute the brokers, workers, servers and disks that a fleet needs.
 
-    The plan uses measured costs, keeps three copies of everything and a third of each machine in reserve. Each number
-    has a line that explains it. docs/performance.md describes the method, and what was not measured.
+    Also computes partitions and network. The plan uses measured costs, keeps three copies of everything and a third of
+    each machine in reserve. Each number has a line that explains it. docs/performance.md describes the method, and what
+    was not measured.
     """
     require_writable(json_path, "--json")
     figures = read(measured or MEASURED)

@@ -13,7 +13,7 @@ from schema.terminal import say
 @options.kafka
 @click.option("--apply", is_flag=True, help="Grant these rights; --kafka-config must name a super user.")
 def command(*, given: tuple[str, ...], kafka: str, access: KafkaAccess, apply: bool) -> None:
-    """Show the Kafka rights (ACLs) that each role needs, or grant them to principals.
+    """Show or grant the Kafka rights (ACLs) that each role needs.
 
     Without arguments, lists the roles. With arguments, prints commands for kafka-acls.sh; with --apply, grants the
     rights itself. Missing rights are added, none are removed. A principal is a user name, or User:CN=... for a

@@ -30,7 +30,7 @@ from streams import audit
     "--patience", default=30, show_default=True, type=click.IntRange(0), help="Seconds to wait until ingestion is idle."
 )
 def command(*, kafka: str, access: KafkaAccess, clickhouse: str, messages: int, patience: int) -> None:
-    """Prove that every sample is stored exactly once; exit status 1 if a check fails.
+    """Prove that every sample is stored exactly once. Exit status 1 if a check fails.
 
     Ledger: the stored offsets of each partition have no gap and no overlap.
 

@@ -25,7 +25,7 @@ _LOOKS_EVERY_S = 10.0
 @click.option("--once", is_flag=True, help="Print the metrics and exit.")
 @options.told(metrics="127.0.0.1:9812")
 def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format: str, log_level: str) -> None:
-    """Serve fleet power and the values of the alert rules to Prometheus, read from ClickHouse.
+    """Serve fleet power and the values of alert rules to Prometheus.
 
     The exporter only reads from ClickHouse. --metrics sets its address. The Prometheus rules are in
     dashboards/prometheus/rules.yaml.

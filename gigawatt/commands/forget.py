@@ -14,11 +14,11 @@ from schema.terminal import say
 @click.option("--platform", help="Forget only chips of this platform.")
 @options.clickhouse
 def command(*, fleet: str, platform: str | None, clickhouse: str) -> None:
-    """Stop expecting a fleet that no longer exists: it was tested, replayed or renamed.
+    """Stop expecting a fleet that no longer exists.
 
-    Its chips are no longer expected, no rule reports them as missing, and its budget ends. Stored energy, power and
-    samples stay. A fleet that reports again is expected again. Also remove its budget from the fleet file; otherwise
-    the next load sets it again.
+    Use it after a fleet was tested, replayed or renamed. Its chips are no longer expected, no rule reports them as
+    missing, and its budget ends. Stored energy, power and samples stay. A fleet that reports again is expected again.
+    Also remove its budget from the fleet file; otherwise the next load sets it again.
     """
     site, slash, name = fleet.partition("/")
     if not (site and slash and name):

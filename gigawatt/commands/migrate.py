@@ -61,7 +61,7 @@ def command(
     skip_topics: bool,
     users: Path | None,
 ) -> None:
-    """Bring ClickHouse and the topics to the current schema; safe to run again.
+    """Bring ClickHouse and the topics to the current schema. Safe to run again.
 
     With --users, connect as a user who may create users. Each user gets exactly the rights that its commands need: the
     first runs migrations, the second workers, the third reads for dashboards. docs/security.md lists the rights.

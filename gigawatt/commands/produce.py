@@ -150,4 +150,4 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 @click.group(cls=SourceFolder)
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_show_list, help="List the sources.")
 def command() -> None:
-    """Read one SOURCE and publish its samples to Kafka, or print them as JSON lines."""
+    """Read one SOURCE and publish its samples. They go to Kafka, or as JSON lines to standard output."""

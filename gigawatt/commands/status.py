@@ -16,9 +16,10 @@ from schema.terminal import say
 @options.kafka
 @options.clickhouse
 def command(*, kafka: str, access: KafkaAccess, clickhouse: str) -> None:
-    """Show whether each component is up, how far workers lag, and which rows were rejected.
+    """Show whether each component is up and how far workers lag.
 
-    Exit status 1 if a component is down.
+    Also shows free disk space, lost messages, rejected rows, and fleets whose chips are reported twice. Exit status 1
+    if a component is down.
     """
     quiet_clients()
     down = False

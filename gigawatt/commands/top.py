@@ -36,7 +36,7 @@ _AROUND_LINES = 3
     "--every", "every_s", type=FiniteRange(min=0.2), default=1.0, show_default=True, help="Seconds between updates."
 )
 def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> None:
-    """Show live fleet power and utilization, and which alert rules would fire.
+    """Show live fleet power, utilization and firing alert rules.
 
     Each line shows the newest complete second of a fleet. Without a terminal, one line is printed every ten seconds.
     Rules are pending until their `for` time has passed: --once and --json never show such rules as firing.

@@ -16,9 +16,9 @@ from schema.terminal import say
 )
 @click.option("--dry-run", is_flag=True, help="Only list the files that would change; exit status 1 if there are any.")
 def command(*, to: Path | None, dry_run: bool) -> None:
-    """Write the JSON and YAML of dashboards and rules, for Grafana and Prometheus, from dashboards/boards and rules.
+    """Write dashboards and rules for Grafana and Prometheus.
 
-    Lists the files that changed.
+    Generates JSON and YAML from dashboards/boards and dashboards/rules, and lists the files that changed.
     """
     from dashboards import generate  # noqa: PLC0415  the SDK is loaded only here
 

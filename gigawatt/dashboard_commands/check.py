@@ -33,10 +33,11 @@ _TIMEOUT_S: Final = GIVEN_UP_AFTER_S + 30
     help="Report a query that takes longer as a problem.  [default: only report the slowest]",
 )
 def command(*, clickhouse: str, slow_ms: int | None) -> None:
-    """Check dashboards and rules, and run their queries on a live ClickHouse; exit status 1 if one fails.
+    """Check dashboards and rules, and run their queries on ClickHouse.
 
-    The first part needs no ClickHouse. It checks how Grafana would display each panel and load each rule: hidden
-    columns, ambiguous names, templates without values, dead links, duplicate folders.
+    Exit status 1 if a check or query fails. The first part needs no ClickHouse. It checks how Grafana would display
+    each panel and load each rule: hidden columns, ambiguous names, templates without values, dead links, duplicate
+    folders.
 
     The second part expands each query of a panel, variable, annotation or rule as Grafana does, over several time
     ranges and variable values. Each query must run, return the required columns, and use only published names. It runs

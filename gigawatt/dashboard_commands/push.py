@@ -62,13 +62,14 @@ def command(
     skip_data_source: bool,
     send_password: bool,
 ) -> None:
-    """Publish folder, data source, dashboards and alerting rules to a Grafana; safe to run again.
+    """Publish dashboards and alert rules to a Grafana. Safe to run again.
 
-    Needs Grafana 11.6 or newer with the ClickHouse plugin 4.20 or newer; 12.0 is the first that keeps alerts firing.
+    Also publishes the folder and the data source. Needs Grafana 11.6 or newer with the ClickHouse plugin 4.20 or newer;
+    12.0 is the first that keeps alerts firing.
 
     Only differences are written, and concurrent changes by others are not overwritten. The token in
-    GIGAWATT_GRAFANA_TOKEN or --token-file belongs to a service account with the role Admin. The data source connects
-    as the read-only user `grafana`; --clickhouse is the address at which Grafana reaches ClickHouse. Passwords of other
+    GIGAWATT_GRAFANA_TOKEN or --token-file belongs to a service account with the role Admin. The data source connects as
+    the read-only user `grafana`; --clickhouse is the address at which Grafana reaches ClickHouse. Passwords of other
     users are not sent.
 
     Contact points, policies and mute timings are not published: Grafana deprecates their API from 13.1 on. They are
