@@ -149,7 +149,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, NameResolutionError):
         return "cannot be resolved: unknown host"
     if isinstance(error, NewConnectionError):
-        return "refuses the connection; check whether the exporter is running"
+        return "cannot be reached; check whether the exporter is running"
     if isinstance(error, IncompleteRead) or isinstance(error.__cause__, IncompleteRead):
         return "closed the connection during its answer"
     if isinstance(error, ProtocolError):

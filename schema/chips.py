@@ -107,7 +107,7 @@ def chip(model: str) -> Chip:
     """
     known = catalogue()
     if model not in known:
-        raise UnknownModelError(f"unknown chip model {model!r}: {suggestion(model, known)}")
+        raise UnknownModelError(f"unknown chip model {model!r}; {suggestion(model, known)}")
     return known[model]
 
 

@@ -88,7 +88,7 @@ def unreachable(address: str, error: BaseException, *, secure: bool) -> str:
             if secure
             else f"if it serves https there, write https:// in {ADDRESS_VARIABLE}"
         )
-        return f"ClickHouse at {address} closed the connection without an answer: {hint}"
+        return f"ClickHouse at {address} closed the connection without an answer; {hint}"
     return f"ClickHouse at {address} does not answer ({why(error)}); start it, or change {ADDRESS_VARIABLE}"
 
 

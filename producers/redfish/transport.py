@@ -135,7 +135,7 @@ class Transport:
 _SERVICE_SAID: Final = (
     (NameResolutionError, "cannot be resolved: unknown host"),
     # For urllib3 this is a kind of timeout.
-    (NewConnectionError, "refuses the connection; check the address, and whether the service is on"),
+    (NewConnectionError, "cannot be reached; check the address, and whether the service is on"),
     (ConnectTimeoutError, "did not answer within {timeout_s:g} s"),
 )
 

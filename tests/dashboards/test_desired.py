@@ -71,7 +71,7 @@ def test_whom_to_believe_over_https_is_handed_on(tmp_path):
 
 @pytest.mark.parametrize("url", ["", "ch:8123", "tcp://ch:9000", "http://"])
 def test_an_address_that_cannot_be_is_named(url):
-    with pytest.raises(GigawattError, match="no ClickHouse address"):
+    with pytest.raises(GigawattError, match="not a ClickHouse address"):
         desired.data_source(url)
 
 

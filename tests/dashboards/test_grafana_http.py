@@ -42,7 +42,7 @@ def test_a_deletion_without_a_body_is_a_success(server, grafana):
 def test_an_error_that_says_null_is_an_error_like_others(server, grafana):
     server.faults = [Fault("GET", "folders", 400, b"null")]
 
-    with pytest.raises(GrafanaError, match=r"refuses GET /api/folders/gigawatt: Bad Request \(400\)"):
+    with pytest.raises(GrafanaError, match=r"rejects GET /api/folders/gigawatt: Bad Request \(400\)"):
         grafana.folder("gigawatt")
 
 
@@ -90,7 +90,7 @@ def test_a_slow_answer_is_not_waited_for(server):
 def test_after_the_last_attempt_the_trouble_is_told(server, grafana):
     server.faults = [Fault("GET", "folders", 503) for _ in range(9)]
 
-    with pytest.raises(UnavailableError, match=r"is in trouble: out of order \(503 on GET /api/folders/gigawatt\)"):
+    with pytest.raises(UnavailableError, match=r"reports an error: out of order \(503 on GET /api/folders/gigawatt\)"):
         grafana.folder("gigawatt")
     assert asked(server, "GET") == QUICK.attempts
 
@@ -149,7 +149,7 @@ def test_a_post_without_a_connection_is_tried_again():
 @pytest.mark.parametrize(
     ("token", "forbidden", "told"),
     [
-        ("glsa_old", {}, r"Invalid API key \(401\); the token is wrong, expired or another Grafana's"),
+        ("glsa_old", {}, r"Invalid API key \(401\); the token is wrong, expired or of another Grafana"),
         (TOKEN, {"/api/folders": "folders:create"}, r"needed: folders:create \(403\); the token may not do this"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_token_that_does_not_do_is_told_with_what_to_do(server, token, forbidd
 
 
 def test_conflicts_say_which(server, grafana):
-    with pytest.raises(GrafanaError, match=r"\(409\); something else there has this name or uid"):
+    with pytest.raises(GrafanaError, match=r"\(409\); another object has this name or uid"):
         grafana.create_folder("gigawatt", "Gigawatt")
     grafana.save_dashboard({"uid": "a", "title": "A"}, "gigawatt")
     with pytest.raises(GrafanaError, match=r"\(412\); somebody else changed it meanwhile, and nothing was overwritten"):

@@ -160,7 +160,7 @@ def test_an_update_whose_answer_is_lost_is_made_once(server, grafana, after):
 def test_without_an_answer_the_rest_is_not_tried(server, grafana):
     server.faults = [Fault("POST", "dashboards/db", 503) for _ in range(9)]
 
-    with pytest.raises(GrafanaError, match="is in trouble"):
+    with pytest.raises(GrafanaError, match="reports an error"):
         pushed(grafana, items())
     assert server.writes.count("POST /api/dashboards/db") == QUICK.attempts
     assert server.rules == {}
@@ -187,7 +187,7 @@ def test_what_a_file_provides_is_named_and_left(server, grafana):
     locked = [change for change in planned(grafana, other) if change.action == "locked"]
     assert [change.item.kind for change in locked] == ["data source", "dashboard", "rule"]
     assert locked[0].reason == "a provisioning file of that Grafana manages it"
-    assert locked[2].reason == "it is provisioned there in another way: file"
+    assert locked[2].reason == "another provisioner of that Grafana manages it: file"
     assert pushed(grafana, other) == []
     assert server.writes == []
 

@@ -22,13 +22,13 @@ def test_loopback_is_not_outside(address):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost"])
 def test_a_certificate_alone_opens_nothing(address):
-    with pytest.raises(GigawattError, match="need the address that others use: --listen ADDRESS"):
+    with pytest.raises(GigawattError, match="need --listen ADDRESS"):
         outside_of(address, CERTIFICATE, None)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "[::]", "*", ""])  # noqa: S104  which are refused
 def test_no_one_address_is_named(address):
-    with pytest.raises(GigawattError, match="name the one address of this machine that others use"):
+    with pytest.raises(GigawattError, match="use one address of this machine"):
         outside_of(address, CERTIFICATE, KEY)
 
 

@@ -77,7 +77,7 @@ def test_a_certificate_of_another_name_is_refused(authority, ca_file):
     said = refused(authority.issue_cert(ELSEWHERE), Trust(ca_file))
 
     assert "certificate for another name (hostname '127.0.0.1' doesn't match 'other.example')" in said
-    assert "this very certificate as --ca" in said
+    assert "--ca with this certificate" in said
 
 
 @pytest.mark.parametrize("name", [HERE, ELSEWHERE])

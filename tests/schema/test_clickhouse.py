@@ -40,7 +40,7 @@ def test_what_is_no_clickhouse_is_not_said_to_be_silent():
     exporter.respond = lambda handler: handler.send_error(501)
     with (
         serving(exporter),
-        pytest.raises(GigawattError, match=r"is no ClickHouse \(HTTP status 501\); name ClickHouse's"),
+        pytest.raises(GigawattError, match=r"is not a ClickHouse server \(HTTP status 501\); set the HTTP address"),
     ):
         connect(exporter.url)
 
@@ -48,7 +48,7 @@ def test_what_is_no_clickhouse_is_not_said_to_be_silent():
 def test_where_nothing_listens_nothing_answers():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or name another"):
+        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or change"):
             connect(f"http://127.0.0.1:{held.getsockname()[1]}")
 
 
@@ -109,7 +109,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(authority):
     with listening(authority.issue_cert(HERE)) as store:
         said = away(store.url)
 
-    assert "shows a untrusted certificate" in said
+    assert "has an untrusted certificate" in said
     assert f"name the file of the CA that signed it with {CA}" in said
     assert store.seen == []
 
@@ -138,14 +138,14 @@ def test_http_asked_of_https_is_told(authority):
     with listening(authority.issue_cert(HERE)) as store:
         said = away(store.url.replace("https:", "http:"))
 
-    assert "closed the connection without an answer: does it speak https there?" in said
+    assert "closed the connection without an answer; if it serves https there" in said
 
 
 def test_a_certificate_is_shown_to_a_server_that_asks_for_one(authority, ca, tmp_path):
     own = files(authority.issue_cert("worker@example"), tmp_path, "worker")
     named = {CA: str(ca), CERTIFICATE: str(own.certificate), KEY: str(own.key)}
     with listening(authority.issue_cert(HERE), asks_for=authority) as store:
-        assert "is no ClickHouse" in away(store.url, named)
+        assert "is not a ClickHouse server" in away(store.url, named)
         unknown = away(store.url, {CA: str(ca)})
 
     assert f"requires a client certificate; set the certificate and its key with {CERTIFICATE} and {KEY}" in unknown
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_certificate_is_told_before_anybody_is_asked(tmp_path,
 
 
 def test_a_key_needs_its_certificate():
-    assert f"{KEY} needs the certificate that it is the key of: {CERTIFICATE}" in away("https://a:1", {KEY: "a.key"})
+    assert f"{KEY} needs its certificate; set {CERTIFICATE}" in away("https://a:1", {KEY: "a.key"})
 
 
 def test_any_users_password_may_stand_in_a_file(tmp_path):
@@ -233,7 +233,7 @@ def basic(user, password):
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-@pytest.mark.parametrize(("secure", "said"), [(True, "who asks"), (False, "speak https there?")])
+@pytest.mark.parametrize(("secure", "said"), [(True, "client certificate"), (False, "write https:// in")])
 def test_a_connection_that_is_closed_without_a_word_is_told(secure, said):
     closed = ValueError("('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))")
 
@@ -245,19 +245,19 @@ def test_a_connection_that_is_closed_without_a_word_is_told(secure, said):
     [
         (
             f"Received: Code: 497. DB::Exception: grafana: {MISSING} INSERT(a, b) ON gigawatt.rejected_rows. (ACCESS)",
-            "ClickHouse's user grafana has no right to INSERT on gigawatt.rejected_rows: connect as another user",
+            "ClickHouse's user grafana has no right to INSERT on gigawatt.rejected_rows; connect as another user",
         ),
         (
             f"Code: 497. DB::Exception: worker: {MISSING} SELECT(a) ON db.t. (Missing permissions: SELECT(a) ON db.t)",
-            "ClickHouse's user worker has no right to SELECT on db.t: connect as another user",
+            "ClickHouse's user worker has no right to SELECT on db.t; connect as another user",
         ),
         (
             "Code: 164. DB::Exception: grafana: Cannot execute query in readonly mode. (READONLY)",
-            "ClickHouse's user grafana may only read: connect as another user",
+            "ClickHouse's user grafana may only read; connect as another user",
         ),
         (
             "Code: 516. DB::Exception: grafana: Authentication failed: password is incorrect, or there is no user",
-            "ClickHouse does not let its user grafana in: the password is wrong, or there is no such user",
+            "ClickHouse rejects the login of its user grafana: wrong password or unknown user",
         ),
         ("Code: 60. DB::Exception: Table gigawatt.nothing does not exist", ""),
     ],

@@ -172,13 +172,13 @@ def test_a_mistake_in_a_rack_is_one_line_with_its_place(wrong, right, message):
 
 def test_a_file_without_pools_says_what_it_needs():
     """An empty file is no fleet."""
-    with pytest.raises(FleetFileError, match=r"fleet.toml:1: pool: missing: .* at least one \[\[pool\]\]"):
+    with pytest.raises(FleetFileError, match=r"fleet.toml:1: pool: missing; .* at least one \[\[pool\]\]"):
         parse("", "fleet.toml")
 
 
 def test_a_pool_needs_declared_sites():
     """Sites are declared first, so that a typo in one cannot make a new one."""
-    with pytest.raises(FleetFileError, match=r"fleet.toml:2: site: declare it: \[sites.NAME\]"):
+    with pytest.raises(FleetFileError, match=r"fleet.toml:2: site: declare the site as \[sites.NAME\]"):
         parse('[[pool]]\nsite = "iowa"\n', "fleet.toml")
 
 
@@ -272,7 +272,7 @@ idle_share = 1.0
         ("idle_shore = 1.0", "idle_shore: unknown key, did you mean idle_share"),
         ("idle_share = 1.5", "idle_share: must be a number from 0 to 1, not 1.5"),
         ('fleet = "frontiers"\nidle_share = 1.0', "fleet: unknown fleet 'frontiers', did you mean frontier?"),
-        ('fleet = "frontier"', "limits: sets none"),
+        ('fleet = "frontier"', "limits: sets no limit"),
     ],
 )
 def test_limits_that_cannot_be_are_refused(entry, message):

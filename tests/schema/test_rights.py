@@ -192,10 +192,10 @@ def test_what_is_denied_is_told_in_one_line(world):
     whys = world[1](WRITING)
 
     assert refused(ValueError(whys["INSERT INTO budget_loads (site) FORMAT JSONEachRow {}"])).startswith(
-        "ClickHouse's user default has no right to INSERT on gigawatt.budget_loads: "
+        "ClickHouse's user default has no right to INSERT on gigawatt.budget_loads; "
     )
     assert refused(ValueError(whys[OWNING[0]])).startswith(
-        "ClickHouse's user default has no right to CREATE TABLE on gigawatt.mine: "
+        "ClickHouse's user default has no right to CREATE TABLE on gigawatt.mine; "
     )
 
 

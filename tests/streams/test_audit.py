@@ -38,7 +38,7 @@ class TestLedger:
     def test_an_overlap_fails(self, first):
         found = check_ledger([block(0, 4), block(first, 9)])
 
-        assert (found.holds, found.detail) == (False, f"partition 0: {first} stands twice")
+        assert (found.holds, found.detail) == (False, f"partition 0: {first} is stored twice")
 
     def test_what_is_lost_is_no_gap_and_is_said(self):
         found = check_ledger([block(0, 4), block(5, 9, lost=3)])

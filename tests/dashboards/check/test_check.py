@@ -84,9 +84,9 @@ ORDERED = {"sortBy": [{"displayName": "Power", "desc": True}]}
 AS_POWER = {"matcher": {"id": "byName", "options": "a"}, "properties": [{"id": "displayName", "value": "Power"}]}
 
 PANELS = [
-    (panel("SELEC 1 AS a"), "ClickHouse refuses it: Syntax error"),
-    (panel("SELECT nothing FROM budgets"), "ClickHouse refuses it: Unknown expression"),
-    (panel("DROP TABLE budget_loads"), "ClickHouse refuses it"),
+    (panel("SELEC 1 AS a"), "ClickHouse rejects it: Syntax error"),
+    (panel("SELECT nothing FROM budgets"), "ClickHouse rejects it: Unknown expression"),
+    (panel("DROP TABLE budget_loads"), "ClickHouse rejects it"),
     (panel("  "), "the query is empty"),
     (panel("SELECT $__timeFilter() AS a"), "$__timeFilter takes one argument, not 0"),
     (panel("SELECT $__timeFliter(time) FROM fleet_power"), "$__timeFliter is not filled in"),
@@ -94,7 +94,7 @@ PANELS = [
     (panel("SELECT site FROM budgets WHERE site IN (${site:singlequote})"), "$__all is not filled in"),
     (
         panel("SELECT site FROM budgets WHERE $__conditionalAll(site = '$site', $site)"),
-        "ClickHouse refuses it: Single quoted",
+        "ClickHouse rejects it: Single quoted",
     ),
     (panel("SELECT site FROM budgets WHERE @chosen"), "the fragment @chosen is not filled in"),
     (panel("SELECT 1 AS a;"), "ends with a semicolon"),
@@ -121,7 +121,10 @@ PANELS = [
     (panel(f"SELECT {TIME} AS time, {TIME} AS b, 1 AS a", "timeseries"), "there is a second column of time, b"),
     (panel(f"SELECT {TIME} - arrayJoin([1, 2]) AS time, 1 AS a", "timeseries"), "times are not ascending"),
     (panel("SELECT toDateTimeOrNull('x') AS time, 1 AS a", "timeseries"), "time is null in some rows"),
-    (panel(f"SELECT {TIME} AS time, 'x' AS s, arrayJoin([1, 2]) AS a", "heatmap"), "a series has two rows of one time"),
+    (
+        panel(f"SELECT {TIME} AS time, 'x' AS s, arrayJoin([1, 2]) AS a", "heatmap"),
+        "two rows with the same time",
+    ),
     (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", fieldConfig=NAMED), "needs a column of text called series"),
 ]
 

@@ -31,7 +31,7 @@ def test_a_provider_with_a_uid_makes_a_second_folder():
 
     assert list(two_folders({"folder": "Gigawatt"}, groups)) == []
     (found,) = two_folders({"folder": "Gigawatt", "folderUid": "gigawatt"}, groups)
-    assert found.wrong.startswith("folderUid asks for a folder beside")
+    assert found.wrong.startswith("folderUid requests a second folder")
     (found,) = two_folders({"folder": "Power"}, groups)
     assert found.wrong == "the rules are in Gigawatt, the dashboards in Power"
 

@@ -103,7 +103,7 @@ def column_or_nothing(answer: urllib3.BaseHTTPResponse) -> list[Any]:
         ({"panel": 1, "variables": {"site": [1]}}, "a text"),
         ({"panel": 1, "variables": {"site": ["x"] * 1001}}, "up to 1000"),
         ({"panel": 1, "variables": {"site": "x" * 257}}, "longer than 256"),
-        ({"panel": 1, "variables": {"site": "$__timeFilter(x)"}}, "cannot stand here"),
+        ({"panel": 1, "variables": {"site": "$__timeFilter(x)"}}, "is not allowed"),
         ({"panel": 3, "variables": {"top": "5 OFFSET 1"}}, "cannot be"),
     ],
 )

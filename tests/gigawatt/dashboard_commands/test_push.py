@@ -81,7 +81,7 @@ def test_it_says_that_it_waits(server):
     waited = push("--dry-run").stderr.splitlines()
 
     assert waited[0] == (
-        f"Grafana at {server.url} is in trouble: out of order (503 on GET /api/health); asking again in 0.0 s"
+        f"Grafana at {server.url} reports an error: out of order (503 on GET /api/health); asking again in 0.0 s"
     )
     assert waited[1] == f"Grafana 12.2.0 at {server.url}"
 
@@ -98,7 +98,7 @@ def test_a_data_source_that_does_not_answer_is_told(server):
     done = push()
 
     assert done.returncode == 0
-    assert "the data source does not answer there: " in done.stderr
+    assert "Grafana cannot query the data source: " in done.stderr
     assert "connection refused" in done.stderr
 
 
@@ -158,7 +158,7 @@ def test_two_folders_of_that_title_are_told(server):
 def test_another_users_password_stays_here(server):
     done = push("--clickhouse", "http://default:admin@10.0.0.7:8123")
 
-    assert "the password of --clickhouse stays here" in done.stderr
+    assert "the password of --clickhouse is not sent" in done.stderr
     assert server.secrets["gigawatt-clickhouse"] == {}
 
 

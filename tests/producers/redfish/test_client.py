@@ -435,7 +435,7 @@ def test_an_endless_answer_is_cut_off(plain, opened):
 
 
 def test_a_service_that_is_not_there_is_said(opened):
-    with pytest.raises(SourceError, match=r"^https://127\.0\.0\.1:1 refuses the connection"):
+    with pytest.raises(SourceError, match=r"^https://127\.0\.0\.1:1 cannot be reached"):
         opened("127.0.0.1:1").get(CHASSIS)
 
 

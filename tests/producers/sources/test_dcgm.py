@@ -209,7 +209,7 @@ def test_an_exporter_that_fails_does_not_cost_the_others(exporter):
     """What could be read is with the error."""
     exporter.body = page(power=1)
     source = open_source(Where(), urls=[exporter.url, "http://127.0.0.1:1/metrics"], timeout_s=60)
-    with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/metrics refuses the connection") as raised:
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/metrics cannot be reached") as raised:
         source.read(Tick(START_MS, 1000))
     source.close()
 

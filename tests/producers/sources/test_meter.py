@@ -196,7 +196,7 @@ def test_an_average_waits_for_what_was_told_before_it(opened):
 
 def test_several_services_are_read_and_one_that_fails_costs_nothing_of_the_others(opened, service):
     source = opened(f"node-1={service.url}", "node-2=http://127.0.0.1:1", where=Where())
-    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1 refuses the connection") as raised:
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1 cannot be reached") as raised:
         at(source)
 
     assert [batch.key for batch in raised.value.batches] == ["node-1"]

@@ -309,7 +309,7 @@ class TestLosses:
             ("LIBRARY_NOT_FOUND", "libnvidia-ml.so.1 is missing; install the NVIDIA driver"),
             ("DRIVER_NOT_LOADED", "the NVIDIA driver is not loaded"),
             ("NO_PERMISSION", "/dev/nvidiactl"),
-            ("LIB_RM_VERSION_MISMATCH", "differ in version"),
+            ("LIB_RM_VERSION_MISMATCH", "have different versions"),
             ("UNKNOWN", "NVML cannot be started: Unknown Error"),
         ],
     )

@@ -490,7 +490,7 @@ def test_a_model_beyond_the_catalogue_needs_its_watts(world):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"model": "trn22"}, "unknown chip model 'trn22': did you mean trn2"),
+        ({"model": "trn22"}, "unknown chip model 'trn22'; did you mean trn2"),
         ({"model": "h100-sxm", "max_w": 700.0}, "h100-sxm is not a Neuron device; set --model"),
         ({"power_file": "neuron0/power"}, "--power-file needs {device}"),
         ({"base_w": 300.0, "max_w": 300.0}, "--base-w and --max-w"),

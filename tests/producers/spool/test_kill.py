@@ -98,7 +98,7 @@ def test_a_full_disk_costs_nothing_while_the_broker_is_there(kafka, tmp_path):
 
     assert missing(set(numbers)) == set()
     assert len(numbers) == len(set(numbers)) > 100
-    assert said.read_text().count("the spool's disk takes nothing") == 1
+    assert said.read_text().count("cannot write to the spool") == 1
     assert " lost=0 " in said.read_text()
 
 
