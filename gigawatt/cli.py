@@ -24,7 +24,7 @@ def gigawatt() -> None:
 
 
 _CLIENTS = ("clickhouse_connect", "kafka")
-"""Libraries whose errors tell of a server that went away, and nothing that a traceback would explain."""
+"""Libraries whose errors report a server that went away, and nothing that a traceback would explain."""
 
 
 def main() -> None:

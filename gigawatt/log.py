@@ -146,6 +146,6 @@ def _number(level: str) -> int:
 
 
 def tell_of_clients(*, verbose: bool) -> None:
-    """Let the libraries that talk to servers log, or not: they tell of every attempt, where we tell what is missing."""
+    """Let the libraries that talk to servers log, or not: they report every attempt, where we tell what is missing."""
     for client in _CLIENTS:
         logging.getLogger(client).setLevel(logging.NOTSET if verbose else logging.CRITICAL + 1)

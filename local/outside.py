@@ -8,7 +8,7 @@ from schema.errors import GigawattError
 from schema.loopback import is_loopback
 from schema.served_tls import Served
 
-_ANY: Final = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  which are refused
+_ANY: Final = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  which are rejected
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 def require_free(port: int, *, flag: str, host: str = "127.0.0.1") -> None:
     """GigawattError when `port` cannot be listened on; the message names `flag` as the way out."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        # As servers do: connections of an earlier run that linger in TIME_WAIT are no reason to refuse.
+        # As servers do: connections of an earlier run that linger in TIME_WAIT are no reason to fail.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -1,4 +1,4 @@
-"""What the stack needs of the disk that its state lies on, and what the operator is told when that runs out."""
+"""What the stack needs of the disk that its state lies on, and what the operator sees when that runs out."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,6 +1,6 @@
 """A producer's connection to Kafka: waited for until the broker is there, and how large a message it takes.
 
-A client that was refused leaves its sockets open, so nobody is asked before something listens.
+A client that was rejected leaves its sockets open, so nobody is asked before something listens.
 """
 
 import socket

@@ -68,7 +68,7 @@ def estimate(
     busy: float | None = None,
     calibration: Calibration | None = None,
 ) -> Estimate | None:
-    """Estimate a chip's mean power over an interval; None when nothing tells it.
+    """Estimate a chip's mean power over an interval; None when nothing reports it.
 
     Activities are shares 0 to 1 of the matrix units' and the memory's peak (values beyond are held there, NaN is
     unknown); `busy` is the share of the interval in which the chip ran anything. An unknown activity may have been

@@ -55,7 +55,7 @@ class Dialect:
     Watts are the sensor's reading `power_w`; the difference of the counter `energy_j` goes before it when `counter`;
     where neither is there, `estimate` may have something to say. `power_error_w` is one standard deviation of measured
     watts, None where nobody has stated one. `live` is true where a reading that stays the same is a reading all the
-    same: an idle chip's page may never change, and then nothing tells it from a page that is no longer refreshed.
+    same: an idle chip's page may never change, and then looks like a page that is no longer refreshed.
     """
 
     exporter: str

@@ -1,6 +1,6 @@
 """Values out of their range, left out at the source: they cost neither the row nor its other values.
 
-DCGM shows a utilization of 1,980 now and then, and the power beside it is right. The worker refuses such a row, for it
+DCGM shows a utilization of 1,980 now and then, and the power beside it is right. The worker rejects such a row, for it
 cannot know what else is wrong with a message of somebody else's; a source knows where its values come from.
 """
 

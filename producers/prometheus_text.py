@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = Mapping[str, str]
 Merge = Callable[[Mapping[str, float]], float | None]
-"""One value of a chip from the values of its parts, by part; None where the parts do not tell it."""
+"""One value of a chip from the values of its parts, by part; None where the parts do not report it."""
 
 MOST_ROWS: Final = 20_000
 """Of one page. A host of sixteen chips, each cut into eight parts with sixty metrics, has 7,680."""
@@ -192,7 +192,7 @@ def _plain_series(series: str) -> tuple[str, Labels] | None:
     if found is None:
         return None
     labels = dict(_LABEL.findall(found[2] or ""))
-    # Twice the same label is for the parser to refuse.
+    # Twice the same label is for the parser to reject.
     return (found[1], labels) if len(labels) == (found[2] or "").count('="') else None
 
 

@@ -3,12 +3,12 @@
 Read in kafka-python 3.0.12, whose producer differs from Java's: it has no buffer.memory, so what waits for
 an absent broker is bounded here; `flush(timeout)` waits that long per batch and raises, so the wait at the
 end is ours; after one error that is not worth a retry (a message too large, a right withdrawn) an idempotent
-producer fails everything for ever, so it is made anew; and it has no zstd unless `zstandard` is installed.
+producer fails everything for ever, so it is created again; and it has no zstd unless `zstandard` is installed.
 With lz4 a message of 4,096 samples goes from 78 to 26 bytes a sample for 0.05 CPU-microseconds each (zstd: 14
 bytes, 0.10), and one of 8 samples from 417 to 203; compressing Arrow's own buffers saves less and costs more.
 
 When the broker is away, samples are kept in memory and delivery is tried again until it is back. When the
-buffer is full, the newest are refused and counted: what is kept then is one unbroken stretch of time, and
+buffer is full, the newest are rejected and counted: what is kept then is one unbroken stretch of time, and
 the source is never blocked, so that its ticks stay true.
 """
 

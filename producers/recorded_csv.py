@@ -53,7 +53,7 @@ def blocks(path: Path, file: IO[bytes], rows: int, told: Told) -> Iterator[pa.Re
 
 
 def _nvidia_smi(path: Path, text: IO[str], how: Layout, told: Told, rows: int) -> Iterator[pa.RecordBatch]:
-    """Read rows one by one: those that cannot be read, such as a torn one, are left out and told of in one line.
+    """Read rows one by one: those that cannot be read, such as a torn one, are left out and reported in one line.
 
     One that cannot be read before any could be is what the file is not.
     """

@@ -31,7 +31,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 def blocks(path: Path, rows: int = ROWS, told: Told = NOTHING_TOLD) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one file in order, in blocks of so many at most; the format is told by its content.
+    """Yield the rows of one file in order, in blocks of so many at most; the format is detected by its content.
 
     `told` is what the operator says of a recording of nvidia-smi, which has no labels.
 
@@ -75,7 +75,7 @@ def _reader(path: Path, file: IO[bytes], first: bytes, rows: int, told: Told) ->
 
 
 def _check_arrow(path: Path, start: int) -> None:
-    """Refuse a recording of which a batch says that it unfolds into more than a block may, before any is unpacked."""
+    """Reject a recording of which a batch says that it unfolds into more than a block may, before any is unpacked."""
     with pa.memory_map(str(path)) as mapped:
         mapped.seek(start)
         for message in pa.ipc.MessageReader.open_stream(mapped):

@@ -107,7 +107,7 @@ class Sampler:
         return 0.0 if since_s is None else self._clock.elapsed() - since_s
 
     def run(self, *, once: bool = False) -> None:
-        """Sample until told to stop, until the source is done, or `once`.
+        """Sample until it is stopped, until the source is done, or `once`.
 
         `once` reads without waiting for a tick; a source with a period of 0 is then read until it is done.
         What the source raises besides `SourceDoneError` is raised here, `SourceError` only when `once`.

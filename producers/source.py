@@ -59,7 +59,7 @@ class Where:
     once: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse labels of which every sample would be rejected."""
+        """Reject labels of which every sample would be rejected."""
         for name, label in (("site", self.site), ("fleet", self.fleet), ("host", self.host or "")):
             if is_hidden(label):
                 raise GigawattError(f"{name} {label}: a label cannot have invisible or control characters; remove them")

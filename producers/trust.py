@@ -56,7 +56,7 @@ class Trust:
 
     @functools.cached_property
     def pool(self) -> dict[str, Any]:
-        """What urllib3's pool is told, read once for all who believe the same. Raises as `load`."""
+        """What urllib3's pool is given, read once for all who believe the same. Raises as `load`."""
         return self.load()
 
     def load(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ SYSTEM: Final = Trust()
 
 
 class TrustedPool:
-    """The connection to one server, made anew when a file of the trust was renewed; plain unless `secure`."""
+    """The connection to one server, created again when a file of the trust was renewed; plain unless `secure`."""
 
     def __init__(self, deadline: Deadline, trust: Trust, *, secure: bool) -> None:
         self._deadline = deadline

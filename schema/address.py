@@ -1,4 +1,4 @@
-"""Where a process serves what it tells of itself."""
+"""Where a process serves its metrics and health."""
 
 import re
 from typing import Final, NamedTuple

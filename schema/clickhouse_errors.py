@@ -67,7 +67,7 @@ def answered(error: BaseException) -> bool:
 
 
 def unreachable(address: str, error: BaseException, *, secure: bool) -> str:
-    """Say what is wrong with an address: ClickHouse refuses, TLS does, something else is there, or nothing is."""
+    """Say what is wrong with an address: ClickHouse rejects, TLS does, something else is there, or nothing is."""
     if said := refused(error):
         return f"{address}: {said}"
     text = str(error)

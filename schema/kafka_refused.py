@@ -35,7 +35,7 @@ class MissingRightError(GigawattError):
 
 @contextmanager
 def needing(access: KafkaAccess, operation: str, resource: str) -> Iterator[None]:
-    """Say which right is missing, whose and to what, where the broker refuses what is done meanwhile."""
+    """Say which right is missing, whose and to what, where the broker rejects what is done meanwhile."""
     try:
         yield
     except errors.AuthorizationError as error:

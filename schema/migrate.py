@@ -1,6 +1,6 @@
 """Forward-only SQL migrations: the files of `schema/migrations`, each applied once, in order.
 
-What was applied is recorded with a checksum. A migration that was applied and then edited is refused, since
+What was applied is recorded with a checksum. A migration that was applied and then edited is rejected, since
 no two databases would be alike any more. Statements may be run again after a crash half-way.
 """
 

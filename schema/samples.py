@@ -129,7 +129,7 @@ class Samples:
     """A batch of n samples as columns, each numpy array of shape [n].
 
     `ts_ms` is the end of the interval in epoch milliseconds, `interval_ms` its length; 0 stands for a
-    missing one in both, which the row checks refuse. A measure keeps the width it was sent in; a null is
+    missing one in both, which the row checks reject. A measure keeps the width it was sent in; a null is
     NaN with its bit in `given` cleared, so that a NaN that was sent can be told from a value that was not.
     """
 

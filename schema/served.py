@@ -1,4 +1,4 @@
-"""What a long-running process tells of itself over HTTP.
+"""What a long-running process reports about itself over HTTP.
 
 `/metrics` is for Prometheus. `/healthz` says whether the process lives and its loop turns: one that does not is to be
 started again. `/readyz` says whether it does its work. Both answer 200, or 503 with one line that says why not.

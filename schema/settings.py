@@ -35,7 +35,7 @@ class Settings:
     `kafka` is HOST:PORT of a broker, or several with commas between; `clickhouse` a URL with user and password.
     `partitions` are of the samples topic and `replication` the copies of each topic, when it is created. `site` and
     `fleet` say where this machine's chips stand and in which pool they are budgeted. `metrics` is where a process that
-    runs for long serves what it tells of itself, or `off`; `log_format` and `log_level` are those of its log.
+    runs for long serves its metrics and health, or `off`; `log_format` and `log_level` are those of its log.
     """
 
     kafka: str = "127.0.0.1:9092"

@@ -21,7 +21,7 @@ _NOT_YET_CODE, _EXPIRED_CODE = 9, 10
 
 
 class Renewed:
-    """A TLS context made from files, and made anew when one of them has changed. `make` raises `GigawattError`."""
+    """A TLS context made from files, and created again when one of them has changed. `make` raises `GigawattError`."""
 
     def __init__(self, make: Callable[[], ssl.SSLContext], *files: Path | None) -> None:
         self._make = make

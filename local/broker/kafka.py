@@ -52,7 +52,7 @@ class Retention:
 
 
 def settings(place: Place, controller_port: int, data: Path, retention: Retention) -> dict[str, str]:
-    """Kafka's server.properties; https://kafka.apache.org/documentation/#brokerconfigs tells of each."""
+    """Kafka's server.properties; https://kafka.apache.org/documentation/#brokerconfigs describes each."""
     values: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": NODE,

@@ -124,7 +124,7 @@ def _package_paths(*names: str) -> Iterable[str]:
 
 def _refuse_calls(kernel: ctypes.CDLL, audit: int, seccomp: int, calls: tuple[int, ...]) -> None:
     """Install a filter under which `calls` end in EPERM, for every thread of the process."""
-    # Each test jumps to the last instruction, which refuses; what passes them all comes to the one that allows.
+    # Each test jumps to the last instruction, which rejects; what passes them all comes to the one that allows.
     tests: list[tuple[int, int]] = [(_JUMP_FROM, _X32_CALLS), *((_JUMP_EQUAL, call) for call in calls)]
     program = [(_LOAD, 0, 0, 4), (_JUMP_EQUAL, 0, len(tests) + 2, audit), (_LOAD, 0, 0, 0)]
     program += [(code, len(tests) - index, 0, value) for index, (code, value) in enumerate(tests)]

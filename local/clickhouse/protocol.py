@@ -196,7 +196,7 @@ def exception_tag() -> str:
 
 
 def exception_block(tag: str, error: EngineError) -> bytes:
-    """Give the bytes that tell of an error after the first bytes of a result (ClickHouse 25.11 and newer)."""
+    """Give the bytes that report an error after the first bytes of a result (ClickHouse 25.11 and newer)."""
     text = f"{error}\n".encode()
     return b"\r\n__exception__\r\n%b\r\n%b%d %b\r\n__exception__\r\n" % (
         tag.encode(),

@@ -1,4 +1,4 @@
-"""The Neuron devices of one machine: what the driver's files and neuron-monitor's reports tell of each, tick by tick.
+"""The Neuron devices of one machine: what the driver's files and neuron-monitor report of each, tick by tick.
 
 A device is one that the driver shows or a report counts. What goes wrong with one costs the others nothing: it is a
 problem, in one line, beside what could be read.
@@ -81,7 +81,7 @@ class NeuronHost:
         """Return what can be told at this tick."""
         if self._since_ms is None:  # what ended before was told by whoever ran before us
             self._since_ms = tick.ts_ms - (_RECENT_MS if self._once else 0)
-        # Asked before the last reports are taken, so that none comes after the rest is told.
+        # Asked before the last reports are taken, so that none comes after the rest is reported.
         ended = self._monitor is not None and self._monitor.ended
         told = Told(over=ended and not self._sysfs.directory.is_dir())
         reports = self._reports(told)
@@ -157,7 +157,7 @@ class NeuronHost:
         if moved := self._sysfs.power_read_at.get(device.number):
             self.notice(f"the driver keeps its power files at neuron{DEVICE}/{moved}; reading them there")
         missing = self._missing(device, window, absent=absent)
-        if missing and self._monitor is None:  # and nothing else is there to be told
+        if missing and self._monitor is None:  # and nothing else is there to be reported
             told.problems[missing] = None
         elif missing:
             self.notice(missing)

@@ -278,7 +278,7 @@ class Command(Monitor):
         return f"{self.name} {how}{last}; utilization is unknown until it is restarted"
 
     def _drain(self, errors: IO[bytes] | None) -> None:
-        """Keep the end of what it prints as errors, so that its last words can be told."""
+        """Keep the end of what it prints as errors, so that its last words can be reported."""
         pace = Pace(_ERRORS_PER_S, float("inf"))
         with _opened(errors) as opened:
             while chunk := os.read(opened.fileno(), _CHUNK_BYTES):

@@ -19,7 +19,7 @@ class ChoiceError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Chassis:
-    """One chassis: its id and path, in which other it stands, and where it tells of power; None where it does not.
+    """One chassis: its id and path, in which other it stands, and where it reports power; None where it does not.
 
     All paths are as the service gave them; `place` is what tells this chassis from others.
     """
@@ -38,7 +38,7 @@ class Chassis:
 
     @property
     def paths(self) -> set[str]:
-        """The paths of the resources that tell of its power."""
+        """The paths of the resources that report its power."""
         return {path for path in (self.environment, self.power, self.subsystem) if path is not None}
 
     @property
@@ -95,7 +95,7 @@ def named(chassis: Sequence[Chassis], names: Iterable[str]) -> list[Chassis]:
 
 
 def outermost(chassis: Sequence[Chassis], shown: Mapping[str, Shown]) -> Chassis:
-    """Return the one chassis that tells of power, by what is `shown` of its place, and stands in no other that does.
+    """Return the one chassis that reports power, by what is `shown` of its place, and stands in no other that does.
 
     Of several that show the power of one resource, or sums of the same power supplies, the largest is taken, and the
     first of equals. One that tells its power goes before one of which it is only known what its supplies take in.

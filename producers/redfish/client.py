@@ -43,7 +43,7 @@ class NoResourceError(ResourceError):
 
 @dataclass(frozen=True)
 class Login:
-    """Who asks, and how the service is told."""
+    """Who asks, and how the service learns it."""
 
     user: str
     password: str = field(repr=False)

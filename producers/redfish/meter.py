@@ -176,7 +176,7 @@ class Meter:
     def _told(self, tick: Tick, chassis: Chassis, shown: Shown, since_ms: int) -> Batch | None:
         """Return what a reading adds; None while the window of the service's own average has not gone by.
 
-        Rectangles must not overlap: an average waits until all of its window lies after what was told before.
+        Rectangles must not overlap: an average waits until all of its window lies after what was reported before.
         """
         watts, interval_ms = shown.power_w, tick.interval_ms
         if watts is None:

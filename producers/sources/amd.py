@@ -52,7 +52,7 @@ _PACKAGE: Final = Path("share/amd_smi")
 _GET: Final = "install ROCm's package amd-smi-lib, or set a command with --smi"
 _COMMAND_TIMEOUT_S: Final = 20.0
 _COPIES: Final = 5
-"""Reads with the same time in a row, after which the operator is told."""
+"""Reads with the same time in a row, after which the operator is warned."""
 
 _VERDICTS: Final = {  # amdsmi_status_t in amdsmi.h; what is not here is a fault
     2: Verdict.ABSENT,  # not supported

@@ -88,7 +88,7 @@ def chip_of(labels: Labels) -> str | None:
 def number_of(labels: Labels) -> str | None:
     """Return the GPU's number on its machine.
 
-    None for a further partition of a GPU that cannot be told: its chip is counted where its first partition is.
+    None for a further partition of a GPU that cannot be identified: its chip is counted where its first partition is.
     """
     return labels.get("gpu_id") if _is_first(labels) else None
 
@@ -114,7 +114,7 @@ def fields_of(reading: Reading) -> Fields:
     """Return what one GPU's reading says, but for its power, in the contract's fields and units.
 
     Of a partitioned GPU activity is one partition's, or of none (the exporter's release notes), and memory that of
-    the GPU or of the partition, depending on the version (ROCm issue 4750): they are not told.
+    the GPU or of the partition, depending on the version (ROCm issue 4750): they are not reported.
     """
     values = dict(reading.values)
     if not {kind.lower() for kind in reading.labels.get("gpu_compute_partition_type", ())} <= _UNPARTITIONED:
@@ -133,7 +133,7 @@ def fields_of(reading: Reading) -> Fields:
 
 
 def throttle_of(reading: Reading) -> int | None:
-    """Return the contract's throttle bits; None where the exporter tells of no violations."""
+    """Return the contract's throttle bits; None where the exporter reports no violations."""
     shown = {metric: reading.values[metric] for metric in _VIOLATIONS if metric in reading.values}
     if not shown:
         return None
@@ -145,7 +145,7 @@ def throttle_of(reading: Reading) -> int | None:
 
 
 def dialect(prefix: str = USUAL_PREFIX, model: str | None = None) -> Dialect:
-    """Return how the pages of an exporter with that prefix are read; `model` names GPUs that do not tell it."""
+    """Return how the pages of an exporter with that prefix are read; `model` names GPUs that do not report it."""
     # Watts are the sensor's. Of the counter we have seen no recording; AMD's own pages call its unit both microjoule
     # and nanojoule, and amdsmi, which it comes from, has shown it standing still (ROCm/amdsmi issue 38) and going back
     # (issue 115).

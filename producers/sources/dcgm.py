@@ -58,7 +58,7 @@ TABLE: Final = {
 
 
 def chip_of(labels: Labels) -> str | None:
-    """Return the GPU's UUID, None for an exporter that does not tell it."""
+    """Return the GPU's UUID, None for an exporter that does not report it."""
     return labels.get("UUID") or labels.get("uuid")
 
 

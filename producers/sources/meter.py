@@ -175,7 +175,7 @@ def _targets(urls: Sequence[str], host: str | None) -> list[tuple[str, str]]:
         raise GigawattError("set the address of the meter's Redfish service with --url")
     targets = []
     for name, url in [_named(one) for one in urls]:
-        base_url(url)  # refuses one with a password in it, before anything is said of it
+        base_url(url)  # rejects one with a password in it, before anything is said of it
         if host and name and len(urls) > 1:
             raise GigawattError("--host names one machine; remove it if each --url has a NAME")
         if not (host or name):

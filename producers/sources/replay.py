@@ -72,7 +72,7 @@ LABEL_HELP: Final = {
 }
 
 NO_HOST: Final = "unknown"
-"""The key of rows without a host, which the worker refuses."""
+"""The key of rows without a host, which the worker rejects."""
 
 
 class Replay:
@@ -183,7 +183,7 @@ def open_source(
     columns: str = "",
     timezone: str = "UTC",
 ) -> Replay:
-    """Look into every file, and refuse the one that is no recording of samples before any is played."""
+    """Look into every file, and reject the one that is no recording of samples before any is played."""
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
     told = Told(where.site, where.fleet, where.host, model, names, _zone(timezone))
     if at_once or where.once:

@@ -93,7 +93,7 @@ OPTIONS: Final = (
 
 
 def look(machine: Machine, *, within_s: float = _LOOKS_S) -> Finding:
-    """Say whether this machine carries TPU chips, and whether anything tells of them now.
+    """Say whether this machine carries TPU chips, and whether anything reports them now.
 
     What listens where a runtime would has `within_s` to answer as one.
     """
@@ -179,7 +179,7 @@ class TpuSource:
         self._meters: dict[int, tuple[Watch, Meter]] = {}
 
     def read(self, tick: Tick) -> list[Batch]:
-        """Return the samples of the chips that anything tells of.
+        """Return the samples of the chips that anything reports.
 
         Raises `SourceError` with them when something that should have told did not, and when nothing does.
         """
@@ -227,7 +227,7 @@ class TpuSource:
         return readings, failures
 
     def _ask_monitoring(self, readings: "_Readings") -> "_Readings":
-        """Return all chips that the library tells of, each with what a runtime has told of it before all else."""
+        """Return all chips that the library reports, each with what a runtime has reported of it before all else."""
         if self._monitoring is None:
             return {}
         within_s = _MONITORING_ONCE_S if self._where.once else _MONITORING_WITHIN_S

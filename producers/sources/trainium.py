@@ -111,7 +111,7 @@ class TrainiumSource:
     """The devices of one machine, and what the operator says of their power."""
 
     default_period_s = 1.0
-    """The driver publishes once a minute; looking each second tells of it soon, and costs little."""
+    """The driver publishes once a minute; looking each second reports it soon, and costs little."""
 
     def __init__(self, where: Where, sysfs: Sysfs, monitor: Monitor | None, assumed: Assumed = Assumed()) -> None:
         self._where = where

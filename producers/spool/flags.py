@@ -22,7 +22,7 @@ class Size(click.ParamType):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes; refuse what is no size, or too small for a spool."""
+        """Return the bytes; reject what is no size, or too small for a spool."""
         if isinstance(value, int):
             return value
         found = _SIZE.fullmatch(value.strip())
@@ -40,7 +40,7 @@ class Duration(click.ParamType):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; refuse what is no time, or less than a minute."""
+        """Return the seconds; reject what is no time, or less than a minute."""
         if isinstance(value, float):
             return value
         found = _DURATION.fullmatch(value.strip())

@@ -76,7 +76,7 @@ class Runtime:
             self._calls[name] = self._stub.GetRuntimeMetric.future(request, timeout=self._call_s)
 
     def answers(self) -> Answers:
-        """End the second round: the metrics that were told, by name. Raises as `ask` does, when none was."""
+        """End the second round: the metrics that were reported, by name. Raises as `ask` does, when none was."""
         told: dict[str, Sequence[Any]] = {}
         failure: Any = None
         for name, call in self._calls.items():
@@ -112,7 +112,7 @@ def is_something_else(address: str) -> bool:
     """Say whether something accepts connections at HOST:PORT or unix:PATH, and is no server of gRPC's HTTP/2.
 
     gRPC itself does not tell that from nothing at all. A runtime that has just started says hello as soon as it
-    listens, though a channel to it may yet wait to be made anew.
+    listens, though a channel to it may yet wait to be created again.
     """
     try:
         connection = _connected(address)
