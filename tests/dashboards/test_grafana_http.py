@@ -150,7 +150,11 @@ def test_a_post_without_a_connection_is_tried_again():
     ("token", "forbidden", "told"),
     [
         ("glsa_old", {}, r"Invalid API key \(401\); the token is wrong, expired or of another Grafana"),
-        (TOKEN, {"/api/folders": "folders:create"}, r"needed: folders:create \(403\); the token may not do this"),
+        (
+            TOKEN,
+            {"/api/folders": "folders:create"},
+            r"needed: folders:create \(403\); the token has no right to do this",
+        ),
     ],
 )
 def test_a_token_that_does_not_do_is_told_with_what_to_do(server, token, forbidden, told):
@@ -165,7 +169,7 @@ def test_conflicts_say_which(server, grafana):
     with pytest.raises(GrafanaError, match=r"\(409\); another object has this name or uid"):
         grafana.create_folder("gigawatt", "Gigawatt")
     grafana.save_dashboard({"uid": "a", "title": "A"}, "gigawatt")
-    with pytest.raises(GrafanaError, match=r"\(412\); somebody else changed it meanwhile, and nothing was overwritten"):
+    with pytest.raises(GrafanaError, match=r"\(412\); it was changed by another user meanwhile"):
         grafana.save_dashboard({"uid": "a", "title": "B", "version": 9}, "gigawatt")
     assert server.dashboards["a"]["dashboard"]["title"] == "A"
 

@@ -253,7 +253,7 @@ def test_a_look_asks_as_the_environment_says(server, tmp_path):
     assert found.options == {"urls": (server.url,), "token_file": file}
     assert not nobody.found
     assert nobody.says.endswith(
-        "give --user or --token-file, or set GIGAWATT_EXPORTER_USER or GIGAWATT_EXPORTER_TOKEN_FILE"
+        "use --user or --token-file, or set GIGAWATT_EXPORTER_USER or GIGAWATT_EXPORTER_TOKEN_FILE"
     )
     assert "no password for user 'me'" in look_for(DIALECT, mistaken, server.url).says
 
@@ -384,8 +384,8 @@ def test_an_exporter_without_bounds_costs_the_others_nothing(server, bad):
 
 REASONS = {
     "too many series": "more than 20,000 series of chips: use the page of one host's exporter",
-    "too much": "sent more than 16 MiB: is it one host's exporter",
-    "packed": "sent more than 16 MiB: is it one host's exporter",
+    "too much": "sent more than 16 MiB; check whether it is the exporter of one host",
+    "packed": "sent more than 16 MiB; check whether it is the exporter of one host",
     "slow": "did not answer within 2 s",
 }
 

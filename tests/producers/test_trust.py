@@ -69,7 +69,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(authority):
     said = refused(authority.issue_cert(HERE), Trust())
 
     assert "untrusted certificate" in said
-    assert "as --ca" in said
+    assert "--ca with the CA" in said
 
 
 def test_a_certificate_of_another_name_is_refused(authority, ca_file):

@@ -231,7 +231,7 @@ def test_a_reading_that_is_no_power_is_shown(opened):
         assert len(at(source, 10)) == 1
         service.show(chassis("1", power=control("off")))
         with pytest.raises(
-            SourceError, match=r'reports no power of chassis 1 \(whose power is "off", and must be a number'
+            SourceError, match=r'reports no power of chassis 1 \(whose power is "off"; it must be a number'
         ):
             at(source, 20)
 
@@ -276,7 +276,7 @@ def test_believing_anyone_is_said_aloud(opened, capsys):
     [
         ({"platform": None}, "set --platform to the platform of the metered chips, one of tpu, trainium, nvidia, amd"),
         ({"urls": ()}, "set the address of the meter's Redfish service"),
-        ({"where": Where()}, "https://a meter"),
+        ({"where": Where()}, "https://a has no NAME"),
         ({"urls": ("x=https://a", "y=https://b")}, "--host names one machine"),
         ({"urls": ("https://a", "a")}, "a --url is given twice"),
         ({"where": Where(), "urls": ("https://me:secret@a",)}, "^remove user and password of the URL"),

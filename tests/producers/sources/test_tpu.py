@@ -522,7 +522,7 @@ def test_addresses_are_those_of_the_environment():
 def test_an_address_without_host_or_port_is_refused(wrong):
     """At once, by the command line."""
     command = click.Command("tpu", params=list(OPTIONS))
-    with pytest.raises(click.BadParameter, match="neither the HOST:PORT"):
+    with pytest.raises(click.BadParameter, match="neither HOST:PORT"):
         command.make_context("tpu", ["--address", wrong])
 
 
