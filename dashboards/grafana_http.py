@@ -136,8 +136,8 @@ class Api(GrafanaAPI):  # type: ignore[misc]  # the package has no types
             raise GrafanaError(f"the certificate of {self.address} is not trusted ({_why(error)})") from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise UnavailableError(
-                f"Grafana at {self.address} does not answer ({_why(error)}); start it, or name another with --url or "
-                "GIGAWATT_GRAFANA",
+                f"Grafana at {self.address} does not answer ({_why(error)}); start it, or set another address "
+                "with --url or GIGAWATT_GRAFANA",
                 perhaps_done=not _never_sent(error),
             ) from error
         except requests.exceptions.RequestException as error:

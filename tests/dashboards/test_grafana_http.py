@@ -140,7 +140,7 @@ def test_a_post_without_a_connection_is_tried_again():
         url = server.url
     grafana = Grafana(url, TOKEN, QUICK)
 
-    with pytest.raises(UnavailableError, match=r"does not answer \(Connection refused\); start it, or name") as caught:
+    with pytest.raises(UnavailableError, match=r"does not answer \(Connection refused\); start it, or set") as caught:
         grafana.create_folder("new", "New")
     assert not caught.value.perhaps_done
     assert url in str(caught.value)

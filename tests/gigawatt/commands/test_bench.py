@@ -18,7 +18,8 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(tmp_p
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"gigawatt: cannot write {tmp_path}/none/figures.json (No such file or directory): name another with --json\n"
+        f"gigawatt: cannot write {tmp_path}/none/figures.json (No such file or directory);"
+        " choose another file with --json\n"
     )
 
 
@@ -29,7 +30,7 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(tmp_p
         (("--peers", "--soak", "3"), "are different measurements"),
         (("--panels", "--attacks", "heavy"), "are different measurements"),
         (("--measured", "one.json"), "--measured works only with --report"),
-        (("--peers", "--chips", "1000,2000"), "--peers is one run"),
+        (("--peers", "--chips", "1000,2000"), "--peers measures a single run"),
         (("--soak", "3", "--workers", "1,2"), "--soak measures a single run"),
         (("--soak", "2"), "2 is not in the range"),
         (("--backlog", "nan"), "is not a finite number"),
