@@ -109,10 +109,14 @@ def _row(client: Client, sql: str, **parameters: Any) -> Sequence[Any]:
 
 
 def _freshness(client: Client, since: float) -> dict[str, float]:
-    """Return seconds from a sample's end to its block being stored and so visible, weighted by samples."""
+    """Return seconds from a sample's end to its block being stored and so visible, weighted by samples.
+
+    A block has what came in up to two seconds: its oldest message counts, or its newest sample where that is older.
+    """
     (quantiles,) = _row(
         client,
-        "SELECT quantilesExactWeighted(0.5, 0.99)(toFloat64(stored_at) - toFloat64(newest_ts), samples) AS q"
+        "SELECT quantilesExactWeighted(0.5, 0.99)"
+        "(toFloat64(stored_at) - least(toFloat64(newest_ts), toFloat64(appended_from)), samples) AS q"
         " FROM ingest_blocks WHERE stored_at >= {since:Float64} AND samples > 0",
         since=since,
     )

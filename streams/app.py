@@ -38,6 +38,7 @@ from streams.decoded import Refusal
 from streams.ingest import Ingest
 from streams.letters import content_type_kept
 from streams.process import Processor
+from streams.rhythm import Rhythm
 from streams.store import Store
 from streams.watch import OtherLogError, SameLog, Watch
 from streams.watched import Watched
@@ -157,7 +158,8 @@ def make_app(
     member, since the broker would give it back the partitions that it had when the topic was gone: none.
     """
     fetched.install(consumer.RUN_BYTES)
-    polling.install()
+    rhythm = Rhythm()
+    polling.install(rhythm)
     members.install()
     login.install(access)
     app = faust.App(
@@ -197,7 +199,8 @@ def make_app(
     async def assigned(_: faust.App, assigned: set[TP], **__: Any) -> None:
         if not ingest:
             store = Store(connect, topic=SAMPLES, log=log_id, worker=worker)
-            ingest.append(Ingest(store, reader, processor=Processor(admissions=Admissions(store))))
+            processor = Processor(admissions=Admissions(store))
+            ingest.append(Ingest(store, reader, processor=processor, rhythm=rhythm))
         numbers = sorted(tp.partition for tp in assigned if tp.topic == SAMPLES)
         await ingest[0].revoke()
         ingest[0].assign(numbers)

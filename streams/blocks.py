@@ -2,8 +2,8 @@
 
 A block is a run of messages with neighbouring offsets of one partition, and one row of the ledger. A commit stores
 blocks of several partitions at once, because what an insert costs is the insert. Any cut will do for exactness as
-long as all workers agree on it (`streams.store` sees to that); this one follows the broker's clock, second by second,
-so that what is stored is fresh and worth an insert.
+long as all workers agree on it (`streams.store` sees to that); this one follows the broker's clock, beat by beat
+(`streams.rhythm`), so that what is stored is fresh and worth an insert.
 """
 
 import time
@@ -16,12 +16,11 @@ from typing import Final, NamedTuple
 
 from schema import wire
 from schema.unfolding import MalformedError
+from streams.rhythm import Rhythm
 
 MAX_BLOCK_WEIGHT: Final = 32 * 2**20
 """A block is cut when what it unfolds into grows beyond this, so that a backlog cannot fill the memory."""
-GRACE_MS: Final = 150
-"""So long after its end a second is taken for over: its last messages are on their way."""
-_HELD_AT_MOST_S: Final = 1.5
+_HELD_AT_MOST_S: Final = 2.0
 """So long a message is held back whatever its time: where somebody set the topic so, it is its producer's word."""
 _LATEST_MS: Final = 4_102_444_800_000
 """The year 2100. ClickHouse's seconds end in 2106, and Python's dates in 9999."""
@@ -151,11 +150,11 @@ class PartitionCutter:
     """
 
     def __init__(
-        self, partition: int, stored: int, grace_ms: int = GRACE_MS, elapsed_s: Callable[[], float] = time.monotonic
+        self, partition: int, stored: int, rhythm: Rhythm, elapsed_s: Callable[[], float] = time.monotonic
     ) -> None:
         self.partition = partition
         self.stored = stored
-        self._grace_ms = grace_ms
+        self._rhythm = rhythm
         self._elapsed_s = elapsed_s
         self._waiting: deque[_Held] = deque()
         self._weight = 0
@@ -187,27 +186,23 @@ class PartitionCutter:
         self._weight += held.weight
 
     def due(self, now_ms: int) -> bool:
-        """Say whether a block is complete: its second is over by the clock and some grace, or it is full."""
+        """Say whether a block is complete: its beat is over by the clock and some grace, or it is full."""
         if not self._waiting:
             return False
         head_ms = self._waiting[0].messages[0].appended_ms
-        return head_ms < self._over_before(now_ms) or self._weight > MAX_BLOCK_WEIGHT or self._held_long()
+        return head_ms < self._rhythm.over_before(now_ms) or self._weight > MAX_BLOCK_WEIGHT or self._held_long()
 
     def _held_long(self) -> bool:
         return self._elapsed_s() - self._head_since_s >= _HELD_AT_MOST_S
 
-    def _over_before(self, now_ms: int) -> int:
-        """Return the begin of the first second that is not over."""
-        return (now_ms - self._grace_ms) // 1000 * 1000
-
     def peek(self, now_ms: int) -> Block:
-        """Propose the next block: all seconds that are over, as far as they fit, and at least the first message.
+        """Propose the next block: all beats that are over, as far as they fit, and at least the first message.
 
-        Where the first one's second is not over, the block is due because it is full or held long: all that fits.
+        Where the first one's beat is not over, the block is due because it is full or held long: all that fits.
         """
         messages: list[LogMessage] = []
         weight = lost = 0
-        before_ms = self._over_before(now_ms)
+        before_ms = self._rhythm.over_before(now_ms)
         if self._waiting[0].messages[0].appended_ms >= before_ms:
             before_ms = _LATEST_MS + 1
         for held in self._waiting:

@@ -1,6 +1,6 @@
 """From messages of the log to stored commits. Knows neither Faust nor ClickHouse.
 
-Runs of messages of assigned partitions are given to `add_run` and held back by partition until their second is over.
+Runs of messages of assigned partitions are given to `add_run` and held back by partition until their beat is over.
 What is due then goes into one commit, is processed and stored in threads, and only then acknowledged. Where a partition
 begins is what the ledger says, whatever offsets the group has committed: what is stored already is skipped, a hole is
 asked for again, and a commit that another worker left unfinished is finished first, from the log.
@@ -29,6 +29,7 @@ from streams.decoded import Refusal
 from streams.letters import Letters
 from streams.partition import Log, Partition
 from streams.process import Processor, Stored
+from streams.rhythm import Rhythm
 from streams.runs import Run
 from streams.store import Cut
 
@@ -66,7 +67,7 @@ class CommitStore(Protocol):
 
 
 class Ingest:
-    """Stores what is added. `now_s` is the wall clock, which says when a second is over.
+    """Stores what is added. `now_s` is the wall clock, which says when a beat of the `rhythm` is over.
 
     Messages wait to be added while `max_held_bytes` are held back; a commit has one block at least, and more as long as
     all of them weigh no more than `max_commit_weight`.
@@ -79,6 +80,7 @@ class Ingest:
         *,
         processor: Processor | None = None,
         letters: Letters | None = None,
+        rhythm: Rhythm | None = None,
         now_s: Callable[[], float] = time.time,
         parallel: int = 2,
         max_held_bytes: int = MAX_HELD_BYTES,
@@ -88,6 +90,7 @@ class Ingest:
         self._reader = reader
         self._letters = letters or Letters(reader, store.written)
         self._processor = processor or Processor()
+        self._rhythm = rhythm or Rhythm()
         self._now_s = now_s
         self._parallel = parallel
         self._max_held_bytes = max_held_bytes
@@ -124,7 +127,7 @@ class Ingest:
 
     def assign(self, partitions: Sequence[int]) -> None:
         """Begin with these partitions; call `revoke` first."""
-        self._partitions = {number: Partition(number, self._reader) for number in partitions}
+        self._partitions = {number: Partition(number, self._reader, self._rhythm) for number in partitions}
         if partitions:
             self._spawn(self._run(self._partitions, asyncio.Semaphore(self._parallel)))
 
@@ -199,6 +202,7 @@ class Ingest:
     async def _commit(self, states: dict[int, Partition], commit: Commit, working: asyncio.Semaphore) -> None:
         """Store the blocks that are agreed to be ours; where another worker was first, finish what it began."""
         seen = self._processor.seen
+        began_s = time.monotonic()
         try:
             cuts = await self._insist(self._store.agree, commit)
             ours = [block for block in commit.blocks if cuts[_name(block.span)].commit_id == commit.commit_id]
@@ -212,6 +216,7 @@ class Ingest:
             state = states[block.span.partition]
             state.let_go(cuts[_name(block.span)].span.offset_to)
             state.busy = False
+        self._rhythm.took(time.monotonic() - began_s)
 
     async def _finish(self, commit_id: str) -> None:
         """Do a commit of another worker again, from the log: whatever it had stored is not stored twice."""

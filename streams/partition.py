@@ -11,6 +11,7 @@ import structlog
 from schema.topics import LOST
 from streams.blocks import LogMessage, PartitionCutter, Span, Stretch
 from streams.decoded import Refusal
+from streams.rhythm import Rhythm
 from streams.runs import Run, neighbours
 
 _ASK_AGAIN_S: Final = 1.0
@@ -65,6 +66,7 @@ class Partition:
 
     number: int
     reader: Log
+    rhythm: Rhythm
     elapsed_s: Callable[[], float] = time.monotonic
     cutter: PartitionCutter | None = None
     busy: bool = False
@@ -75,7 +77,7 @@ class Partition:
 
     async def begin(self, stored: int) -> None:
         """Begin after the offset `stored`, with what has arrived so far."""
-        self.cutter = PartitionCutter(self.number, stored, elapsed_s=self.elapsed_s)
+        self.cutter = PartitionCutter(self.number, stored, self.rhythm, elapsed_s=self.elapsed_s)
         early, self.early, self.held_bytes = self.early, [], 0
         for run, acknowledge in early:
             await self.take_in(run, acknowledge)

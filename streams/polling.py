@@ -1,29 +1,21 @@
-"""When the broker answers the worker: once a second, when the second is over, and earlier when it has much.
+"""When the broker answers the worker: once a beat, when the beat is over, and earlier when it has much.
 
 A broker answers as soon as it has a byte, unless it is told otherwise. From a fleet of hosts a message comes every
 millisecond, and an answer for each costs broker and worker more than what is in it. Nothing is stored earlier for it: a
-second is stored when it is over (`streams.blocks`).
+beat is stored when it is over (`streams.rhythm`).
 """
 
-import math
 import time
+from functools import partial
 from typing import Any, Final
 
 from aiokafka.client import ConnectionGroup
 from aiokafka.consumer import consumer, fetcher
 from aiokafka.protocol.fetch import FetchRequest
 
-from streams.blocks import GRACE_MS
+from streams.rhythm import Rhythm
 
 _MUCH_BYTES: Final = 2**20
-_AFTER_SECOND_MS: Final = GRACE_MS - 50
-"""So long after a second the broker answers: its messages are here before the second is stored."""
-
-
-def answer_within_ms(now_s: float) -> int:
-    """Return how long the broker may take to answer what it is asked now."""
-    after_s = _AFTER_SECOND_MS / 1000
-    return math.ceil((math.floor(now_s - after_s) + 1 + after_s - now_s) * 1000)
 
 
 class Fetcher(fetcher.Fetcher):  # type: ignore[misc]  # aiokafka is untyped
@@ -31,7 +23,8 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]  # aiokafka is untyped
 
     _sought = False
 
-    def __init__(self, client: Any, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, rhythm: Rhythm, client: Any, *arguments: Any, **settings: Any) -> None:
+        self._rhythm = rhythm
         super().__init__(_Apart(client), *arguments, **settings | {"fetch_min_bytes": _MUCH_BYTES})
 
     def seek_to(self, tp: Any, offset: int) -> None:
@@ -40,7 +33,7 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]  # aiokafka is untyped
         super().seek_to(tp, offset)
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
-        self._fetch_max_wait_ms = 0 if self._sought else answer_within_ms(time.time())
+        self._fetch_max_wait_ms = 0 if self._sought else self._rhythm.answer_within_ms(time.time())
         actions = super()._get_actions_per_node(assignment)
         requests, *_ = actions
         if requests:
@@ -63,6 +56,6 @@ class _Apart:
         return await self._client.send(node_id, request, group=group)
 
 
-def install() -> None:
+def install(rhythm: Rhythm) -> None:
     """Have aiokafka's consumers use it."""
-    consumer.Fetcher = Fetcher
+    consumer.Fetcher = partial(Fetcher, rhythm)

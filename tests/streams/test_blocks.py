@@ -1,6 +1,7 @@
-"""Messages whose second is over make a block, named by the offset after the block before it."""
+"""Messages whose beat is over make a block, named by the offset after the block before it."""
 
 from streams.blocks import MAX_BLOCK_WEIGHT, LogMessage, PartitionCutter, Span
+from streams.rhythm import Rhythm
 
 
 def message(offset: int, appended_ms: int, value: bytes = b"x") -> LogMessage:
@@ -8,17 +9,17 @@ def message(offset: int, appended_ms: int, value: bytes = b"x") -> LogMessage:
 
 
 def cutter(*messages: LogMessage, stored: int = -1) -> PartitionCutter:
-    made = PartitionCutter(3, stored, grace_ms=100)
+    made = PartitionCutter(3, stored, Rhythm(grace_ms=100))
     for one in messages:
         made.add(one)
     return made
 
 
-def test_a_block_is_not_due_while_its_second_lasts():
+def test_a_block_is_not_due_while_its_beat_lasts():
     assert not cutter(message(0, 5_100), message(1, 5_900)).due(6_099)
 
 
-def test_a_block_is_due_when_its_second_and_some_grace_are_over():
+def test_a_block_is_due_when_its_beat_and_some_grace_are_over():
     held = cutter(message(0, 5_100), message(1, 5_900), message(2, 6_000))
 
     assert held.due(6_100)
@@ -61,13 +62,13 @@ def test_nothing_held_is_nothing_due():
     assert not cutter().due(10**15)
 
 
-def test_a_message_of_the_far_future_is_held_for_a_second_and_a_half():
+def test_a_message_of_the_far_future_is_held_for_two_seconds():
     elapsed_s = 100.0
-    held = PartitionCutter(3, -1, elapsed_s=lambda: elapsed_s)
+    held = PartitionCutter(3, -1, Rhythm(), elapsed_s=lambda: elapsed_s)
     held.add(message(0, 4_000_000_000_000))
-    elapsed_s = 101.4
+    elapsed_s = 101.9
     held.add(message(1, 4_000_000_000_000))
     assert not held.due(6_000)
-    elapsed_s = 101.5
+    elapsed_s = 102.0
     assert held.due(6_000)
     assert held.peek(6_000).span == Span(3, 0, 1)

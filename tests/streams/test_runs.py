@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schema import encoding
 from streams.blocks import MAX_BLOCK_WEIGHT, Block, LogMessage, PartitionCutter, Span
 from streams.partition import Partition
+from streams.rhythm import Rhythm
 from streams.runs import Run, neighbours
 from tests.streams.test_ingest import MemoryLog
 
@@ -72,7 +73,7 @@ def simple_block(waiting: list[LogMessage], stored: int, before_ms: int) -> Bloc
 @given(log=logs, sizes=sizes, now_ms=st.integers(0, 5_000), stored_to=st.lists(st.integers(0, 400)))
 def test_a_cutter_proposes_the_same_block_for_any_runs(log, sizes, now_ms, stored_to):
     messages = numbered(log)
-    cutter = PartitionCutter(_PARTITION, -1, grace_ms=100, elapsed_s=lambda: 0.0)
+    cutter = PartitionCutter(_PARTITION, -1, Rhythm(grace_ms=100), elapsed_s=lambda: 0.0)
     for piece in cut(messages, endless(sizes)):
         while left := run_of(piece).beyond(cutter.last):
             cutter.lose(left[0].offset, 0)
@@ -128,7 +129,7 @@ class Reader:
 
     def assign(self) -> None:
         """Let go of everything, and begin where the group says."""
-        self.partition = Partition(_PARTITION, self.asked, elapsed_s=lambda: self.now_s)
+        self.partition = Partition(_PARTITION, self.asked, Rhythm(), elapsed_s=lambda: self.now_s)
         self.position = self.committed
 
     def begin(self) -> None:
@@ -213,7 +214,7 @@ def test_runs_end_in_the_same_blocks_as_messages_one_by_one_whatever_happens(log
 def test_what_is_lost_is_counted_in_the_block_that_spans_it_wherever_a_run_begins():
     async def scenario(piece: int) -> Block:
         log = MemoryLog(empty={7: (3, 1)})
-        partition = Partition(_PARTITION, log)
+        partition = Partition(_PARTITION, log, Rhythm())
         await partition.begin(-1)
         messages = [message(offset) for offset in (0, 1, 2, 7, 8)]
         for part in cut(messages, endless([piece])):
@@ -228,7 +229,7 @@ def test_what_is_lost_is_counted_in_the_block_that_spans_it_wherever_a_run_begin
 def test_a_run_is_acknowledged_when_it_is_stored_to_its_end_and_never_before():
     async def scenario() -> None:
         acknowledged: list[str] = []
-        partition = Partition(_PARTITION, MemoryLog())
+        partition = Partition(_PARTITION, MemoryLog(), Rhythm())
         await partition.begin(-1)
         await partition.take_in(run_of([message(offset) for offset in range(10)]), lambda: acknowledged.append("first"))
         await partition.take_in(
@@ -247,7 +248,7 @@ def test_a_run_is_acknowledged_when_it_is_stored_to_its_end_and_never_before():
 def test_what_follows_on_a_hole_is_dropped_and_its_run_is_not_acknowledged():
     async def scenario() -> None:
         log = MemoryLog()
-        partition = Partition(_PARTITION, log)
+        partition = Partition(_PARTITION, log, Rhythm())
         await partition.begin(-1)
         await partition.take_in(run_of([message(0), message(1), message(4)]), lambda: pytest_fails("acknowledged"))
         assert log.sought == [2]
