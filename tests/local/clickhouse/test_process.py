@@ -63,7 +63,7 @@ def test_a_directory_has_one_owner(front):
     code, words = refusal(front.path)
 
     assert code == 1
-    assert words == f"{front.path} is in use by another process: stop that one, or choose another directory\n"
+    assert words == f"{front.path} is in use by another process; stop that process, or choose another directory\n"
 
 
 def test_a_directory_s_name_is_taken_as_it_is(fronts, tmp_path):

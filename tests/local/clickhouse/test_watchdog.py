@@ -67,7 +67,7 @@ def test_memory_beyond_the_engine_s_bound_ends_the_process(watched, capsys):
     watched.resident = 5_600_000_000
     assert watched.at(2) == [EXIT_START_AGAIN]
 
-    assert capsys.readouterr().err == ("clickhouse exits: the process uses 5.6 GB of memory, 5.5 GB may be\n")
+    assert capsys.readouterr().err == ("clickhouse exits: the process uses 5.6 GB of memory, the limit is 5.5 GB\n")
 
 
 def test_memory_that_was_given_back_ends_nothing(watched):
