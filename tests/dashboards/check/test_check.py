@@ -105,7 +105,7 @@ PANELS = [
     ),
     (panel("SELECT 1 AS a FROM merge('gigawatt', 'power_by_.*')"), "it reads merge, which is not published"),
     (panel("SELECT name FROM system.tables"), "it reads system.tables, which is not published"),
-    (panel("SELECT time, ratio FROM power_reconciled"), "power_reconciled is of the last minutes"),
+    (panel("SELECT time, ratio FROM power_reconciled"), "power_reconciled covers the last minutes"),
     (panel("SELECT power_w FROM fleet_power WHERE time > now() - 60"), "it calls now()"),
     (panel("SELECT power_w FROM fleet_power WHERE time > TODAY()"), "it calls today()"),
     (panel("SELECT limits FROM budgets"), "column limits is of type Map(String, Float64), which Grafana cannot draw"),
