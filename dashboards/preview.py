@@ -115,7 +115,7 @@ class Preview:
             self._values[rule.name] = values
 
     def _frame(self, rule: Rule, now_ms: int) -> Frame:
-        if rule.none_unless and not self._query(_asked(rule, rule.none_unless, now_ms)).rows:
+        if rule.none_unless and not self._query(_asked(rule.none_unless, now_ms)).rows:
             return Frame(("value", "shown"), ())
         return self._query(statement(rule, now_ms))
 
@@ -137,11 +137,11 @@ def told(alerts: Sequence[Alert]) -> dict[str, Any]:
 
 def statement(rule: Rule, now_ms: int, columns: Sequence[Column] = ("value", "shown")) -> str:
     """Return the statement that reaches ClickHouse when the rule is evaluated at a moment."""
-    return _asked(rule, rule.query(*columns), now_ms)
+    return _asked(rule.query(*columns), now_ms)
 
 
-def _asked(rule: Rule, sql: str, now_ms: int) -> str:
-    return expand(sql, View(now_ms - rule.back_s * 1000, now_ms - rule.until_s * 1000))
+def _asked(sql: str, now_ms: int) -> str:
+    return expand(sql, View(now_ms, now_ms))
 
 
 def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:

@@ -5,6 +5,7 @@ change with any migration. `INTERNAL` lists that, so that whoever adds a table o
 """
 
 from collections.abc import Mapping
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
@@ -36,6 +37,7 @@ _RECONCILED: Final = (
 )
 _DOUBTFUL_CHIPS: Final = ("time", *_GROUP, "chip", "hosts", "methods", "samples", "chip_seconds", "power_w")
 _DOUBTFUL_FLEETS: Final = ("time", *_GROUP, "chips", "hosts", "methods", "power_w")
+_HELD: Final = (*_GROUP, "limits", "budget_w")
 
 CONTRACT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -106,12 +108,27 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "doubtful_chips_between": _DOUBTFUL_CHIPS,
     "doubtful_fleets": _DOUBTFUL_FLEETS,
     "doubtful_fleets_between": _DOUBTFUL_FLEETS,
+    "reporting_since_at": ("time",),
+    "power_levels_at": (*_HELD, "power_w"),
+    "settled_minutes_at": (*_GROUP, "chips_reporting", "power_chips_reporting", "settled_s", "is_settled"),
+    "fleets_reporting_at": (*_GROUP, "limits", "power_chips_expected", "power_chips_reporting", "coverage"),
+    "chips_seen_at": (*_GROUP, "limits", "chips_known", "chips_alive"),
 }
 
 PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {name: (*CONTRACT.get(name, ()), *_BEYOND.get(name, ())) for name in (*CONTRACT, *_BEYOND)}
 )
 """Every table and view that a query may name, with its columns. What has parameters is called as a function."""
+
+RULE_VIEWS: Final = tuple(
+    sorted(
+        name.removesuffix(".sql") for file in (files("schema") / "views").iterdir() if "rule_" in (name := file.name)
+    )
+)
+"""Views of alerting rules, found by their files: what may alert, `value` relative to its limit, and the figures behind.
+
+All their columns may be named.
+"""
 
 INTERNAL: Final = (
     *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
