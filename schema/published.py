@@ -109,11 +109,6 @@ _BEYOND: Final[Mapping[str, tuple[str, ...]]] = {
     "doubtful_chips_between": _DOUBTFUL_CHIPS,
     "doubtful_fleets": _DOUBTFUL_FLEETS,
     "doubtful_fleets_between": _DOUBTFUL_FLEETS,
-    "reporting_since_at": ("time",),
-    "power_levels_at": (*_HELD, "power_w"),
-    "settled_minutes_at": (*_GROUP, "chips_reporting", "power_chips_reporting", "settled_s", "is_settled"),
-    "fleets_reporting_at": (*_GROUP, "limits", "power_chips_expected", "power_chips_reporting", "coverage"),
-    "chips_seen_at": (*_GROUP, "limits", "chips_known", "chips_alive"),
 }
 
 _FLEET: Final = (*_GROUP, "fleet_path")
@@ -140,7 +135,10 @@ _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
         *("utilization_known_j", "tensor_known_j"),
     ),
     # power dynamics
-    "complete_windows_between": ("time", *_GROUP, "budget_w", "limits", "interval_s", "coverage", "power_w"),
+    "complete_windows_between": (
+        *("time", *_HELD, "interval_s", "coverage", "power_w", "reported_w", "idle_w"),
+        *("power_capped_share", "thermal_share", "hardware_throttled_share"),
+    ),
     "power_changes_between": ("time", *_GROUP, "budget_w", "limits", "before_w", "after_w", "lost"),
     "power_ramps_between": (*_LINE, "w_per_s"),
     "power_swings_between": (*_LINE, "swing_w"),
@@ -170,6 +168,12 @@ _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
         *("time", *_GROUP, "model", "host", "power_w", "utilization", "tensor_utilization", "temperature_c"),
     ),
     "jobs_at": (*_FLEET, "job", "model", "job_w", "job_chips", "busy_s", "stated_s"),
+    # what rules have in common
+    "reporting_since_at": ("time",),
+    "power_levels_at": (*_HELD, "power_w"),
+    "settled_minutes_at": (*_GROUP, "chips_reporting", "power_chips_reporting", "settled_s", "is_settled"),
+    "fleets_reporting_at": (*_GROUP, "limits", "power_chips_expected", "power_chips_reporting", "coverage"),
+    "chips_seen_at": (*_GROUP, "limits", "chips_known", "chips_alive"),
     # trust
     "freshness_at": ("p50_s", "p99_s", "newest_age_s", "stored_ago_s"),
     "freshness_between": ("time", "p50_s", "p99_s"),
@@ -208,7 +212,7 @@ All their columns may be named.
 INTERNAL: Final = (
     *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
     *("metered_hosts", "metered_series", "block_cuts", "dead_letter_failures", "label_rulings"),
-    *("schema_migrations", "schema_views", "chip_claims", "always_planned", "inventory_steps"),
+    *("schema_migrations", "schema_views", "chip_claims", "always_planned", "inventory_steps", "powerless_steps"),
 )
 """What is no one else's: how the published views are made may change."""
 
