@@ -6,10 +6,10 @@ from dashboards.rule import SLOW, Panel, Rule
 
 RULE: Final = Rule(
     name="refusals_rising",
-    title="Refused rows rising",
+    title="Rejected rows rising",
     severity="warning",
     group=SLOW,
-    summary="{shown} rows were refused within five minutes, reason: {reason}.",
+    summary="{shown} rows were rejected within five minutes, reason: {reason}.",
     shown="rows",
     unit="count",
     panel=Panel("gigawatt-trust", 5),
