@@ -32,9 +32,9 @@ ORDER BY {column}
 _BUDGETED: Final = "UNION ALL SELECT {column} FROM budgets"
 
 _CAPACITY_CHANGES: Final = """
-SELECT time, concat(@series, ': ', text) AS text, 'capacity' AS tags
+SELECT time, concat(site, ' / ', fleet, ' / ', platform, ': ', text) AS text, 'capacity' AS tags
 FROM capacity_changes
-WHERE $__timeFilter(time) AND @chosen
+WHERE $__timeFilter(time) AND @fleets
 ORDER BY time
 """
 

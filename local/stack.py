@@ -25,7 +25,7 @@ from schema.clickhouse import ClickHouseAwayError, connect, why
 from schema.disk import free_bytes
 from schema.errors import EXIT_START_AGAIN, GigawattError
 from schema.kafka import KafkaAdmin
-from schema.migrate import load, migrate, set_budgets
+from schema.migrate import set_budgets, upgrade
 from schema.passwords import password_of
 from schema.settings import Settings
 
@@ -182,7 +182,7 @@ def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str],
         client = connect(plan.clickhouse, database=None)
         for table, parts in broken_parts(client):
             said(f"{parts} damaged parts of the table {table} were set aside; their data is missing from its sums")
-        migrate(client, load(), said)
+        upgrade(client, said)
         if fleet is not None:
             if plan.fleet_file is None:
                 refuse_to_replace(own_budgets(client), plan)

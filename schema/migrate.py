@@ -20,6 +20,7 @@ from clickhouse_connect.driver.client import Client
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
 from schema.fleet import Budget, RackHost
+from schema.view_files import load_views, make_views
 
 _NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
 # Files that were written anew without a change of what they make, with the checksum that older databases keep: COMMENT
@@ -110,10 +111,20 @@ def pending(migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]
     return todo
 
 
+def upgrade(client: Client, said: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Bring a database to the current schema, tables and then views; return what was applied or made, by name.
+
+    Safe to run again, and safe to run from two places at once.
+    """
+    applied = migrate(client, load(), said)
+    made = make_views(client, load_views(), said, anew=bool(applied))
+    return [*(migration.name for migration in applied), *made]
+
+
 def migrate(
     client: Client, migrations: Sequence[Migration], said: Callable[[str], None] = lambda _: None
 ) -> list[Migration]:
-    """Bring the database to the newest schema; return what was applied now, telling `said` of each.
+    """Bring the tables to the newest schema; return what was applied now, telling `said` of each.
 
     Safe to run again, and safe to run from two places at once.
     """

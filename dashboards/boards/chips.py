@@ -84,7 +84,7 @@ def _hosts() -> Row:
             table(
                 3, "Hosts that stand out", f"{_NEWEST} The mean of the host's chips, and as a share of the mean of its "
                 "fleet and model.",
-                sql.OUTLIERS, unit="watt", width=12, height=11, nothing="no host", links=[_TO_UTILIZATION],
+                sql.OUTLIERS, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
                 fields=[
                     field("host", grows_from_px=110),
                     field("host_w", title="per chip", decimals=2),
@@ -113,7 +113,7 @@ def _ranking(id_: int, title: str, reading: str, order: str) -> Panel:
     described = {"power_w": "whose power is known", "temperature_c": "that tell their temperature"}[reading]
     return table(
         id_, title, f"{_NEWEST} Ten of the chips {described}.",
-        sql.ranking(reading, order), unit="watt", width=12, height=12, nothing="no reading now",
+        sql.ranking(reading, order), unit="watt", width=12, height=12,
         links=[_TO_UTILIZATION],
         fields=[
             _CHIP,
@@ -150,7 +150,7 @@ def _throttled() -> Row:
             ),
             table(
                 10, "List of throttled chips", f"{_NEWEST} The hundred hottest.",
-                sql.THROTTLED, unit="watt", width=12, nothing="no chip is throttled", links=[_TO_UTILIZATION],
+                sql.THROTTLED, unit="watt", width=12, links=[_TO_UTILIZATION],
                 fields=[
                     _CHIP,
                     field("causes", width_px=130),
@@ -173,7 +173,7 @@ def _lost_and_doubled() -> Row:
                 11, "Silent chips by host", "Chips that were seen within a day, and not for five minutes before the "
                 "newest stored sample: the inventory renews its times every few seconds to three minutes. A chip that "
                 "was heard again later than the range does not count.",
-                sql.SILENT, unit="locale", width=12, links=[_TO_TRUST], nothing="no chip is silent",
+                sql.SILENT, unit="locale", width=12, links=[_TO_TRUST],
                 fields=[
                     field("host", grows_from_px=150),
                     field("silent", decimals=0, steps=_SOME, cell="color-text"),
@@ -185,15 +185,15 @@ def _lost_and_doubled() -> Row:
             table(
                 13, "Chips under two names", "One chip of a fleet that was told of two hosts or models within five "
                 "minutes: by two producers, or it was moved a moment ago.",
-                sql.TWO_NAMES, unit="none", width=12, links=[_TO_TRUST], nothing="no chip has two names",
-                fields=[_CHIP, field("names", decimals=0), field("told_as", grows_from_px=220), *_ITS_FLEET],
+                sql.TWO_NAMES, unit="none", width=12, links=[_TO_TRUST],
+                fields=[_CHIP, field("names", decimals=0), field("reported_as", grows_from_px=220), *_ITS_FLEET],
             ),
             table(
                 12, "Chips reported twice", "Chips of which samples cover the same time, within the last minute and a "
                 "half of the range: from two hosts, by two methods, or twice from one host. Their watts count twice: "
                 "counted is what all reports of a chip add to the sum. Of a fleet at most a thousand chips are looked "
                 "at.",
-                sql.DOUBLED, unit="none", width=24, links=[_TO_TRUST], nothing="no chip is reported twice",
+                sql.DOUBLED, unit="none", width=24, links=[_TO_TRUST],
                 fields=[
                     _CHIP,
                     field("counted_w", title="counted", unit="watt", decimals=2),
@@ -218,7 +218,7 @@ def _one_chip() -> Row:
         [
             table(
                 14, "Chip", "What the inventory knows of the chip whose name is typed in above.",
-                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER], nothing_sql=sql.NO_CHIP,
+                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER],
                 fields=[
                     field("chip", grows_from_px=330), *_ITS_FLEET, field("host", grows_from_px=110),
                     field("model"), field("first_seen", unit="dateTimeAsIso"), field("last_seen", unit="dateTimeAsIso"),
@@ -226,17 +226,17 @@ def _one_chip() -> Row:
             ),
             timeseries(
                 15, "Power of the chip", which, sql.history("[('', power_w)]"), unit="watt", low=0, width=8, height=11,
-                by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_POWER], no_value=nothing,
+                by_series="reading", links=[_TO_POWER], no_value=nothing,
             ),
             timeseries(
                 16, "Utilization of the chip", which,
                 sql.history("[(', busy', utilization), (', tensor', tensor_utilization)]"), unit="percentunit", low=0,
-                high=1, width=8, height=11, by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_UTILIZATION],
+                high=1, width=8, height=11, by_series="reading", links=[_TO_UTILIZATION],
                 no_value=nothing,
             ),
             timeseries(
                 17, "Temperature of the chip", which, sql.history("[('', temperature_c)]"), unit="celsius", width=8,
-                height=11, by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_POWER], no_value=nothing,
+                height=11, by_series="reading", links=[_TO_POWER], no_value=nothing,
             ),
         ],
     )  # fmt: skip

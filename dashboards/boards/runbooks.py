@@ -8,7 +8,6 @@ from dashboards.board import Row, board
 from dashboards.names import RUNBOOKS_UID
 from dashboards.panels import text
 from dashboards.rule import load_rules
-from dashboards.rule_panels import RUNBOOK_PANELS
 from dashboards.sdk import Board, Panel
 from schema.errors import GigawattError
 
@@ -21,7 +20,7 @@ _LINK: Final = re.compile(r"\[([^\]]*)\]\((?!https?:)[^)]*\)")
 def build() -> Board:
     """Return the board. Raises `GigawattError` where there is no text of runbooks."""
     introduction, sections = read(_TEXT)
-    rules = [(RUNBOOK_PANELS[rule.name], rule.title, sections[rule.anchor]) for rule in load_rules()]
+    rules = [(rule.runbook_panel, rule.title, sections[rule.anchor]) for rule in load_rules()]
     return board(
         RUNBOOKS_UID,
         "Runbooks",

@@ -7,7 +7,6 @@ from dashboards.board import CHIPS, FLEET_POWER, TRUST, UTILIZATION, Row, board
 from dashboards.fields import Steps, drill, field
 from dashboards.panels import stat, table, timeseries
 from dashboards.sdk import Board
-from dashboards.shaped import EACH_BLOCK, EACH_MINUTE
 from schema.fleet_limits import DEFAULTS
 
 _FRESH: Final[Steps] = (
@@ -61,7 +60,7 @@ def _fresh() -> Row:
             timeseries(
                 2, "Delay until stored", "Per minute, by samples. The dashed line is the limit of the rule, unless the "
                 "fleet file says otherwise.",
-                sql.FRESHNESS, unit="s", low=0, width=12, limits=True, every_s=EACH_MINUTE,
+                sql.FRESHNESS, unit="s", low=0, width=12, limits=True,
                 steps=((None, "green"), (DEFAULTS["freshness_s"], "red")), links=[_TO_POWER],
                 fields=[
                     field("p50_s", title="median", color="blue"),
@@ -81,9 +80,9 @@ def _behind() -> Row:
                 3, "Partitions", "Of the last day. Age is since the broker appended the newest message that is stored: "
                 "it also grows where nothing is sent. Blocks that were agreed upon within the last hour and are not "
                 "stored are pending; each is for a second or two, longer where the store or the worker is stuck.",
-                sql.PARTITIONS, unit="none", width=12, height=11, nothing="none stored", links=[_TO_POWER],
+                sql.PARTITIONS, unit="none", width=12, height=11, links=[_TO_POWER],
                 fields=[
-                    field("kafka_partition", title="partition"),
+                    field("partition"),
                     field("newest_age_s", title="newest", unit="s", decimals=1),
                     field("stored_ago_s", title="stored", unit="s", decimals=1),
                     field("pending"),
@@ -96,7 +95,7 @@ def _behind() -> Row:
             timeseries(
                 4, "Time in the log", "From the broker's append of a block's first message to its being stored; of "
                 "each interval the longest.",
-                sql.LAG, unit="s", low=0, width=12, height=11, by_series="lag", every_s=EACH_BLOCK, links=[_TO_POWER],
+                sql.LAG, unit="s", low=0, width=12, height=11, by_series="lag", links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -117,12 +116,12 @@ def _refused() -> Row:
                 6, "Late data", "Share of each fleet's samples that the broker appended more than 30 s after their "
                 "end. They are counted where they belong, so older figures still change. Of Trainium, whose samples "
                 "take up to 70 s, all may be late.",
-                sql.LATE, unit="percentunit", low=0, width=12, by_series="late", every_s=EACH_MINUTE,
+                sql.LATE, unit="percentunit", low=0, width=12, by_series="late",
                 links=[_TO_UTILIZATION],
             ),
             table(
                 7, "Reasons", "Over the range and within its last five minutes; share is of all rows that arrived.",
-                sql.REFUSED_BY_REASON, unit="locale", width=12, links=[_TO_CHIPS], nothing="none was refused",
+                sql.REFUSED_BY_REASON, unit="locale", width=12, links=[_TO_CHIPS],
                 fields=[
                     field("reason", width_px=150),
                     field("refused", title="rows", decimals=0),
@@ -134,7 +133,7 @@ def _refused() -> Row:
             ),
             table(
                 8, "Newest refusals", "The fifty newest of the range, with the place in the log.",
-                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS], nothing="none was refused",
+                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS],
                 fields=[
                     field("reason", width_px=150),
                     field("rows", unit="locale", decimals=0),
@@ -169,7 +168,7 @@ def _ledger() -> Row:
             table(
                 10, "Gaps and overlaps", "Offsets that no block has, or two. `gigawatt audit` proves the whole ledger "
                 "and what the log still holds.",
-                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], nothing="no gap, no overlap",
+                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER],
                 fields=[
                     field("what", grows_from_px=138),
                     field("messages", decimals=0),
@@ -194,7 +193,7 @@ def _meters() -> Row:
                 "before the end of the range. A meter also sees what is no chip, so the ratio is below one where all "
                 "is well; what matters is that it stays what it was. Meters and their limits are of the chosen "
                 "fleets' sites.",
-                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS], nothing="no meter",
+                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS],
                 fields=[
                     field("meter", grows_from_px=140),
                     field("ratio", unit="percentunit", decimals=1),
@@ -222,12 +221,12 @@ def _workers() -> Row:
             timeseries(
                 12, "Samples stored by each worker", "Per second. Intervals that the range cuts are left out.",
                 sql.BY_WORKER, unit="short", low=0, width=8, height=11, stacked=True, fill=60,
-                by_series="samples_per_s", every_s=EACH_BLOCK, links=[_TO_POWER],
+                by_series="samples_per_s", links=[_TO_POWER],
             ),
             timeseries(
                 13, "Commits and blocks", "Per second. Blocks that are due together are one commit, and each commit is "
                 "a handful of inserts: what the store costs goes by these.",
-                sql.CADENCE, unit="none", low=0, width=8, height=11, every_s=EACH_BLOCK, links=[_TO_POWER],
+                sql.CADENCE, unit="none", low=0, width=8, height=11, links=[_TO_POWER],
                 fields=[
                     field("commits_per_s", title="commits per second", color="blue"),
                     field("blocks_per_s", title="blocks per second", color="purple"),
@@ -236,7 +235,7 @@ def _workers() -> Row:
             table(
                 14, "Workers", "Who stored anything within the last hour: partitions, samples and commits of the last "
                 "minute.",
-                sql.WORKERS, unit="none", width=8, height=11, nothing="no worker", links=[_TO_POWER],
+                sql.WORKERS, unit="none", width=8, height=11, links=[_TO_POWER],
                 fields=[
                     field("worker", grows_from_px=110),
                     field("stored_ago_s", title="stored", unit="s", decimals=1, steps=_FRESH, cell="color-text"),

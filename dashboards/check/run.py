@@ -18,7 +18,7 @@ from dashboards.check.views import Case, cases, widest
 from dashboards.macros import MacroError, expand
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
-from schema.published import PUBLISHED
+from schema.published import PUBLISHED, RULE_VIEWS
 
 GIVEN_UP_AFTER_S: Final = 120
 """Where so long is not enough, no Grafana would wait either, on any machine."""
@@ -152,7 +152,7 @@ def _require_schema(client: Client) -> None:
     found = client.query(
         "SELECT name FROM system.tables WHERE database = {name:String}", parameters={"name": DATABASE}
     ).result_rows
-    if missing := sorted(set(PUBLISHED) - {name for (name,) in found}):
+    if missing := sorted({*PUBLISHED, *RULE_VIEWS} - {name for (name,) in found}):
         raise GigawattError(f"the database has no {', '.join(missing)}; run `gigawatt migrate` first")
 
 

@@ -9,8 +9,7 @@ from schema.clickhouse import connect
 from schema.fleet import budgets, load, rack_hosts
 from schema.kafka import KafkaAdmin
 from schema.kafka_access import KafkaAccess
-from schema.migrate import load as load_migrations
-from schema.migrate import migrate, set_budgets
+from schema.migrate import set_budgets, upgrade
 from schema.rights import ROLES
 from schema.settings import Settings
 from schema.terminal import say
@@ -71,14 +70,14 @@ def command(
     client = connect(clickhouse, database=None)
     if words is not None:
         make_users(client, words, _say)
-    applied = migrate(client, load_migrations(), _say)
+    done = upgrade(client, _say)
     if fleet is not None:
         set_budgets(client, budgets(fleet), rack_hosts(fleet))
         _say(f"budgets{' and racks' if fleet.racks else ''} of {fleet_file} set")
     if not skip_topics:
         with KafkaAdmin(kafka, access=access) as admin:
             admin.ensure(partitions, replication, _say)
-    if not applied:
+    if not done:
         _say("schema is current")
 
 

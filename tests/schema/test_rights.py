@@ -17,7 +17,7 @@ from schema.clickhouse import connect
 from schema.clickhouse_errors import refused
 from schema.fleet import Budget, RackHost
 from schema.forget import forget
-from schema.migrate import load, migrate, set_budgets
+from schema.migrate import set_budgets, upgrade
 from schema.passwords import password_of
 from schema.rights import MIGRATION, READING, ROLES, WRITING
 from streams import audit
@@ -37,7 +37,7 @@ RACKS = [RackHost("north", "rack", "host-*")]
 def as_owner(client):
     """Do what `gigawatt migrate` and `gigawatt forget` do, and again what is safe to do again."""
     for _ in range(2):
-        migrate(client, load())
+        upgrade(client)
         set_budgets(client, [BUDGET], RACKS)
     set_budgets(client, [BUDGET._replace(budget_w=2000.0)], RACKS)
     client.insert("chip_series", [[1, *FLEET, "host", "chip"]], column_names=["series", *Group._fields, "host", "chip"])

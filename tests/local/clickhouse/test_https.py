@@ -15,7 +15,7 @@ from dashboards.page.queries import Prepared
 from dashboards.page.store import Store as PageStore
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.clickhouse_errors import in_words
-from schema.migrate import load, migrate
+from schema.migrate import upgrade
 from schema.passwords import password_file
 from schema.rights import READING, WRITING
 from streams.rosters import Group
@@ -66,7 +66,7 @@ def client(front: Front, named):
         return connect(f"https://{user and f'{user}@'}{HERE}:{front.port}", environment=named | file, **options)
 
     with of(OWNER, database=None) as owner:
-        migrate(owner, load())
+        upgrade(owner)
     return of
 
 
