@@ -7,8 +7,9 @@ CREATE OR REPLACE VIEW fleet_chips_at AS
 WITH (SELECT horizon FROM gigawatt.horizon_at(at = {at:DateTime('UTC')})) AS horizon
 SELECT
     site, fleet, platform, concat(site, ' / ', fleet, ' / ', platform) AS fleet_path,
-    known, alive, known - alive AS silent, (1 - alive / known) / greatest(limits['silent_share'], 1e-6) AS silent_of_limit,
-    greatest(reported - alive, 0) AS twice, twice / nullIf(alive, 0) / greatest(limits['silent_share'], 1e-6) AS twice_of_limit,
+    toNullable(inventory.known) AS known, toNullable(inventory.alive) AS alive, known - alive AS silent,
+    (1 - alive / known) / greatest(limits['silent_share'], 1e-6) AS silent_of_limit,
+    if(isNull(reported), NULL, greatest(reported - alive, 0)) AS twice, twice / nullIf(alive, 0) / greatest(limits['silent_share'], 1e-6) AS twice_of_limit,
     throttled.capped AS capped, throttled.hot AS hot, throttled.slowed AS slowed,
     greatest(capped, hot, slowed) / greatest(limits['throttled_share'], 1e-6) AS throttled_of_limit
 FROM

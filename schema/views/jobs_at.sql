@@ -16,7 +16,7 @@ WITH
 SELECT
     job, site, fleet, platform, model, concat(site, ' / ', fleet, ' / ', platform) AS fleet_path,
     sum(samples.power_w * interval_ms / every_s) / 1000 AS job_w,
-    sumIf(interval_ms / every_s, samples.power_w IS NOT NULL) / 1000 AS job_chips,
+    toNullable(sumIf(interval_ms / every_s, samples.power_w IS NOT NULL) / 1000) AS job_chips,
     sum(utilization * interval_ms) / 1000 AS busy_s, sumIf(interval_ms, utilization IS NOT NULL) / 1000 AS stated_s
 FROM
 (
