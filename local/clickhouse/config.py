@@ -14,9 +14,10 @@ _MACHINE_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _CORES = os.cpu_count() or 1
 
 # What a query of a read-only user may take at most; a request may ask for less, never for more. At a million chips, all
-# queries of boards and rules are answered within the reader's memory. The page's queries wait behind nobody and run two
-# at once: with a thread each, and large groups on the disk, they take a quarter of the memory for the same CPU time.
-_READER_BYTES, _MODEST_BYTES, _PAGE_BYTES, _PAGE_GROUPS_BYTES = 192 * _MB, 40 * _MB, 256 * _MB, 32 * _MB
+# queries of boards and rules are answered within the reader's memory. Large groups and sorts go on the disk. The page's
+# queries wait behind nobody and run two at once, with a thread each.
+_READER_BYTES, _MODEST_BYTES, _PAGE_BYTES = 176 * _MB, 40 * _MB, 256 * _MB
+_SPILLS = (("max_bytes_before_external_group_by", 32 * _MB), ("max_bytes_before_external_sort", 32 * _MB))
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
 # What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
 # may lie beside it. The embedded engine knows no other bound of what lies there for a while.
@@ -143,10 +144,7 @@ def users(*, password: str = "", reader_password: str = "", writer_password: str
             PAGE,
             password,
             read_only=True,
-            limits=(
-                *reader_limits(_PAGE_BYTES, threads=1),
-                ("max_bytes_before_external_group_by", _PAGE_GROUPS_BYTES),
-            ),
+            limits=(*reader_limits(_PAGE_BYTES, threads=1), *_SPILLS),
             floors=_FLOORS,
             at_once=_READERS_AT_ONCE,
         ),
@@ -154,7 +152,7 @@ def users(*, password: str = "", reader_password: str = "", writer_password: str
             READER,
             reader_password,
             read_only=True,
-            limits=reader_limits(_READER_BYTES),
+            limits=(*reader_limits(_READER_BYTES), *_SPILLS),
             floors=_FLOORS,
             at_once=_READERS_AT_ONCE,
             modest_bytes=_MODEST_BYTES,
