@@ -79,13 +79,12 @@ FROM
 (
     SELECT * FROM newest_samples_at(at = $__toTime)
     WHERE {reading} IS NOT NULL AND @chips
-    ORDER BY {reading} {order}
-    LIMIT 50
+    ORDER BY {reading} {order}, site, fleet, platform, host, chip
+    LIMIT 1 BY site, fleet, platform, host, chip
+    LIMIT 10
 )
 ORDER BY row_number() OVER (ORDER BY {reading} {order}, site, fleet, platform, host, chip)
     WITH FILL FROM 1 TO 2 INTERPOLATE (chip AS 'no reading now')
-LIMIT 1 BY site, fleet, platform, host, chip
-LIMIT 10
 """  # noqa: S608  our own text
 
 

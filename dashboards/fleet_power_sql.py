@@ -113,9 +113,9 @@ FROM
             {_EACH}) AS fleets
         WHERE @fleets
         GROUP BY time
-        HAVING total_w IS NOT NULL AND time <= min(complete_until) AND {_ENOUGH}
+        HAVING time <= min(complete_until) AND {_ENOUGH}
     )
-    HAVING count() > 0
+    HAVING count(total_w) > 0
 )
 ARRAY JOIN ['peak', '0.1 %', '1 %', '5 %', '10 %', '20 %', '30 %', '40 %', '50 %', '60 %', '70 %', '80 %', '90 %',
     '95 %', '99 %', 'always'] AS share_of_time, watts AS power_w
