@@ -121,7 +121,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "site": "data centre or region",
     "fleet": "the pool that is budgeted together",
     "platform": "tpu, trainium, nvidia or amd",
-    "model": "chip model; figures that are known by platform only are of the platforms that have it",
+    "model": "chip model; figures that exist per platform only cover the platforms of that model",
 }
 
 

@@ -1,4 +1,4 @@
-"""Power dynamics: how fast power changes, in which rhythm it swings, and what drops together."""
+"""Power dynamics: how fast power changes, how it oscillates, and what drops together."""
 
 from typing import Final
 
@@ -31,8 +31,9 @@ def build() -> Board:
     return board(
         DYNAMICS,
         "Power dynamics",
-        "How fast power changes, in which rhythm it swings, and what drops together. A change is told between seconds "
-        "of which enough chips reported, and as many at both ends: a gap in the telemetry is no change of power. What "
+        "How fast power changes, how it oscillates, and what drops together. Changes are computed between seconds in "
+        "which enough chips reported, and equally many at both ends: a gap in the telemetry is not a change of "
+        "power. What "
         "comes from seconds is of the newest hour of the range.",
         [_limits_row(), _ramps(), _oscillation(), _drops()],
     )
@@ -44,9 +45,10 @@ def _limits_row() -> Row:
         "Against the limits",
         [
             table(
-                1, "Steepest change of each fleet", f"{_NEWEST_HOUR} As the rules see it: means of five seconds, ten "
-                "seconds apart. A rise is held against the fleet's ramp limit, a share of its budget per second; a "
-                "drop is a share of its power. Fleets that sample more seldom than every five seconds are left out.",
+                1, "Steepest change of each fleet",
+                f"{_NEWEST_HOUR} As in the rules: means of five seconds, ten seconds apart. A rise is compared with "
+                f"the fleet's ramp limit, a share of its budget per second; a drop is a share of its power. Fleets "
+                f"with longer intervals than five seconds are left out.",
                 sql.STEEPEST, unit="si:W/s", width=16, height=12,
                 links=[_TO_POWER, _TO_TRUST],
                 fields=[
@@ -62,8 +64,9 @@ def _limits_row() -> Row:
                 ],
             ),
             timeseries(
-                2, "Ramp of whole sites over 10 s", f"{_NEWEST_HOUR} Sum of the site's chosen fleets, of each interval "
-                "the steepest change: positive is a rise. It is what the grid sees.",
+                2, "Ramp of whole sites over 10 s",
+                f"{_NEWEST_HOUR} Sum of the site's chosen fleets: the steepest change of each interval, positive for "
+                f"a rise. This is what the grid sees.",
                 sql.SITE_RAMP, unit="si:W/s", width=8, height=12, by_series="ramp", links=[_TO_POWER],
             ),
         ],
@@ -73,7 +76,7 @@ def _limits_row() -> Row:
 def _ramps() -> Row:
     return Row(
         200,
-        "Ramps and swings of each fleet: of each interval the steepest change, positive where power rises",
+        "Ramps and swings of each fleet: the steepest change of each interval, positive where power rises",
         [
             timeseries(
                 3, "Ramp over 1 s", f"{_NEWEST_HOUR} From one second to the next. Fleets whose samples are longer than "
@@ -81,8 +84,9 @@ def _ramps() -> Row:
                 sql.RAMP_1_S, unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
-                4, "Ramp over 10 s", f"{_NEWEST_HOUR} Between seconds that are ten apart. Fleets that sample more "
-                "seldom than every five seconds are left out.",
+                4, "Ramp over 10 s",
+                f"{_NEWEST_HOUR} Between seconds that are ten apart. Fleets with longer intervals than five seconds "
+                f"are left out.",
                 sql.RAMP_10_S, unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
@@ -91,14 +95,16 @@ def _ramps() -> Row:
                 sql.RAMP_60_S, unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
-                6, "Change from minute to minute", "Of the whole range: between the means of two minutes, from three "
-                "weeks on of two hours. A step within a minute is shared out between two of them.",
+                6, "Change from minute to minute",
+                "Over the whole range: between the means of two minutes, from three weeks on of two hours. A step "
+                "within a minute is split between two minutes.",
                 sql.MINUTE_TO_MINUTE, unit="si:W/s", width=12, by_series="ramp",
                 links=[_TO_POWER],
             ),
             timeseries(
-                7, "Swing within a minute", f"{_NEWEST_HOUR} From trough to peak of a minute of which every second is "
-                "complete; of each interval the largest. Fleets whose samples are longer than a second are left out.",
+                7, "Swing within a minute",
+                f"{_NEWEST_HOUR} From trough to peak of a minute in which every second is complete; the largest of "
+                f"each interval. Fleets whose samples are longer than a second are left out.",
                 sql.SWING, unit="watt", low=0, width=12, by_series="swing", links=[_TO_POWER],
             ),
         ],
@@ -111,9 +117,10 @@ def _oscillation() -> Row:
         "Oscillation",
         [
             table(
-                8, "Strongest oscillation", "Of the 128 seconds that end ten seconds before the range: the strongest "
-                "frequency up to 0.5 Hz and its size from trough to peak. Trainium is left out. What cannot be seen "
-                "stands beside.",
+                8, "Strongest oscillation",
+                "In the 128 seconds that end ten seconds before the end of the range: the strongest frequency up to "
+                "0.5 Hz and its amplitude from trough to peak. Trainium is left out. The panel on the right states "
+                "the limits.",
                 sql.OSCILLATIONS, unit="watt", width=16, links=[_TO_POWER],
                 fields=[
                     *_FLEET,
@@ -137,9 +144,10 @@ def _drops() -> Row:
         "Synchronised drops",
         [
             table(
-                10, "Drops within ten seconds", f"{_NEWEST_HOUR} Fleets that lost more of their power than their limit "
-                "within ten seconds while their chips went on to report, and how many of the site's fleets did so "
-                "within the same ten seconds: one is a job, several are the site.",
+                10, "Drops within ten seconds",
+                f"{_NEWEST_HOUR} Fleets that lost more of their power than their limit within ten seconds while "
+                f"their chips kept reporting, and how many of the site's fleets did so within the same ten seconds: "
+                f"one fleet suggests a job, several suggest the site.",
                 sql.DROPS, unit="watt", width=24, links=[_TO_CHIPS, _TO_TRUST],
                 fields=[
                     *_FLEET,

@@ -1,4 +1,4 @@
-"""Runbooks: what to do about each alert. The text of docs/runbooks.md, where an alert's link finds it."""
+"""Runbooks: what to do about each alert. The text of docs/runbooks.md, to which alerts link."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def build() -> Board:
     return board(
         RUNBOOKS_UID,
         "Runbooks",
-        "What each alert means, where to look, what to do, and when it is false. Alerts link to their own.",
+        "What each alert means, how to diagnose it, how to fix it, and when it is a false positive. Alerts link here.",
         [
             Row(100, "Of all alerts", [text(101, "How to read them", "Of all alerts.", introduction, height=12)]),
             Row(200, "One by one", [_runbook(*rule) for rule in sorted(rules)]),
