@@ -8,7 +8,8 @@ SELECT
     throttled_of_limit
 FROM fleet_chips_at(at = $__toTime)
 WHERE @fleets
-ORDER BY row_number() OVER (ORDER BY greatest(silent_of_limit, ifNull(twice_of_limit, 0), ifNull(throttled_of_limit, 0)) DESC, site, fleet, platform)
+ORDER BY row_number() OVER (
+    ORDER BY greatest(silent_of_limit, ifNull(twice_of_limit, 0), ifNull(throttled_of_limit, 0)) DESC, fleet_path)
     WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """
 
@@ -20,7 +21,7 @@ ORDER BY row_number() OVER (ORDER BY abs(of_fleet - 1) DESC, site, host)
     WITH FILL FROM 1 TO 2 INTERPOLATE (host AS 'no host')
 LIMIT 20
 """
-# Which hosts is worked out once, as a scalar. A heatmap of Grafana puts the column's name before each label, but for this.
+# Which hosts is worked out once, as a scalar. A heatmap of Grafana puts a column's name before labels, but for `Value`.
 HEATMAP: Final = """
 WITH
 (
@@ -78,13 +79,12 @@ FROM
 (
     SELECT * FROM newest_samples_at(at = $__toTime)
     WHERE {reading} IS NOT NULL AND @chips
-    ORDER BY {reading} {order}
-    LIMIT 50
+    ORDER BY {reading} {order}, site, fleet, platform, host, chip
+    LIMIT 1 BY site, fleet, platform, host, chip
+    LIMIT 10
 )
 ORDER BY row_number() OVER (ORDER BY {reading} {order}, site, fleet, platform, host, chip)
     WITH FILL FROM 1 TO 2 INTERPOLATE (chip AS 'no reading now')
-LIMIT 1 BY site, fleet, platform, host, chip
-LIMIT 10
 """  # noqa: S608  our own text
 
 

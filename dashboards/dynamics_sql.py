@@ -8,40 +8,40 @@ somebody looks.
 
 from typing import Final
 
-_NEWEST_HOUR: Final = "since = greatest($__fromTime, $__toTime - INTERVAL 1 HOUR), until = $__toTime"
-WINDOW_S: Final = "if($__interval_s >= 3600, 3600, 60)"
-"""SQL for the windows between whose means power changes, over the whole range."""
+_NEWEST_HOUR: Final = "since = greatest($__fromTime, $__toTime - 3600), until = $__toTime"
+_WINDOW_S: Final = "if($__interval_s >= 3600, 3600, 60)"
 
 
-def _ramp(ramps: str) -> str:
+# Below a watt a second is nothing that matters, and would be shown in milliwatts.
+def _ramp(times: str, steps: str) -> str:
     return f"""
-SELECT
-    $__timeInterval(ramps.time) AS time, fleet_path AS series, color,
+SELECT $__timeInterval(ramps.time) AS time, fleet_path AS series, color,
     if(max(abs(w_per_s)) < 1, 0, argMax(w_per_s, abs(w_per_s))) AS ramp
-FROM power_ramps_between({ramps}) AS ramps
+FROM power_ramps_between({times},
+    {steps}) AS ramps
 WHERE @fleets
 GROUP BY time, series, color
 ORDER BY time, series
 """
 
 
-RAMP_1_S: Final = _ramp(f"{_NEWEST_HOUR}, length_s = 1, lag_s = 1, step_s = $__interval_s")
-RAMP_10_S: Final = _ramp(f"{_NEWEST_HOUR}, length_s = 1, lag_s = 10, step_s = $__interval_s")
-RAMP_60_S: Final = _ramp(f"{_NEWEST_HOUR}, length_s = 1, lag_s = 60, step_s = $__interval_s")
+RAMP_1_S: Final = _ramp(_NEWEST_HOUR, "length_s = 1, lag_s = 1, step_s = $__interval_s")
+RAMP_10_S: Final = _ramp(_NEWEST_HOUR, "length_s = 1, lag_s = 10, step_s = $__interval_s")
+RAMP_60_S: Final = _ramp(_NEWEST_HOUR, "length_s = 1, lag_s = 60, step_s = $__interval_s")
+# Between the means of two minutes, from three weeks on of two hours.
 MINUTE_TO_MINUTE: Final = _ramp(
-    f"""
-    since = $__fromTime - {WINDOW_S}, until = $__toTime, length_s = {WINDOW_S}, lag_s = {WINDOW_S},
-    step_s = greatest($__interval_s, 60)"""
+    f"since = $__fromTime - {_WINDOW_S}, until = $__toTime,\n    length_s = {_WINDOW_S}",
+    f"lag_s = {_WINDOW_S}, step_s = greatest($__interval_s, 60)",
 )
 
 SITE_RAMP: Final = f"""
-SELECT
-    $__timeInterval(ramps.second) AS time, site AS series, colors.color AS color,
+SELECT $__timeInterval(ramps.second) AS time, site AS series, colors.color AS color,
     if(max(abs(site_w_per_s)) < 1, 0, argMax(site_w_per_s, abs(site_w_per_s))) AS ramp
 FROM
 (
     SELECT time AS second, site, sum(w_per_s) AS site_w_per_s
-    FROM power_ramps_between({_NEWEST_HOUR}, length_s = 1, lag_s = 10, step_s = $__interval_s)
+    FROM power_ramps_between({_NEWEST_HOUR},
+        length_s = 1, lag_s = 10, step_s = $__interval_s)
     WHERE @fleets
     GROUP BY second, site
 ) AS ramps

@@ -21,13 +21,12 @@ WHERE @fleets
 HAVING count() > 0
 """
 GROUPS: Final = """
-SELECT
-    fleet_path, site, fleet, platform, power_estimated_w AS power_w, state, budget_w,
+SELECT fleet_path, site, fleet, platform, power_estimated_w AS power_w, state, budget_w,
     1 - power_w / budget_w AS headroom, power_error_w AS error_w, if(heard, fleets.coverage, 0) AS coverage, age_s,
     1 - modelled_share AS measured
 FROM fleet_states_at(at = $__toTime) AS fleets
 WHERE @fleets
-ORDER BY row_number() OVER (ORDER BY power_w DESC NULLS FIRST, site, fleet, platform)
+ORDER BY row_number() OVER (ORDER BY power_w DESC NULLS FIRST, fleet_path)
     WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """
 
@@ -74,56 +73,52 @@ ORDER BY time, series
 ERROR_BY_GROUP: Final = """
 SELECT time, fleet_path AS series, color, error_share
 FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
-WHERE @fleets
+WHERE time <= complete_until AND @fleets
 QUALIFY count(error_share) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 
 ENERGY: Final = """
-SELECT
-    sumIf(energy_j, time >= toStartOfDay($__toTime)) / 3600 AS today_wh,
-    sum(energy_j) / 3600 AS month_wh
-FROM power_by_hour
-WHERE time >= toDateTime(toStartOfMonth($__toTime)) AND time <= $__toTime
-    AND model NOT IN ('host-meter', 'rack-meter')
-    AND @chips
+SELECT sum(energy.today_wh) AS today_wh, sum(energy.month_wh) AS month_wh
+FROM energy_at(at = $__toTime) AS energy
+WHERE @chips
 """
 ENERGY_BY_GROUP: Final = """
 SELECT
-    concat(site, ' / ', fleet, ' / ', platform) AS fleet_path, site, fleet, platform,
-    sumIf(energy_j, time >= toStartOfDay($__toTime)) / 3600 AS today_wh,
-    sum(energy_j) / 3600 AS month_wh, month_wh / sum(month_wh) OVER () AS share
-FROM power_by_hour
-WHERE time >= toDateTime(toStartOfMonth($__toTime)) AND time <= $__toTime
-    AND model NOT IN ('host-meter', 'rack-meter')
-    AND @chips
-GROUP BY site, fleet, platform
-ORDER BY row_number() OVER (ORDER BY month_wh DESC, site, fleet, platform)
+    fleet_path, site, fleet, platform, sum(energy.today_wh) AS today_wh, sum(energy.month_wh) AS month_wh,
+    month_wh / sum(month_wh) OVER () AS share
+FROM energy_at(at = $__toTime) AS energy
+WHERE @chips
+GROUP BY fleet_path, site, fleet, platform
+ORDER BY row_number() OVER (ORDER BY month_wh DESC, fleet_path)
     WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """
 
-# Of the seconds, minutes or hours that the range is read by. Times at which as many of the planned chips report as rules
-# ask for: the least power that was met is that of no gap.
+# Of each second, minute or hour that the range is read by, at which as many of the planned chips report as rules ask:
+# the least power that was met is that of no gap.
 _EACH: Final = "step_s = multiIf($__interval_s >= 3600, 3600, $__interval_s >= 30, 60, 1)"
-_ENOUGH: Final = """sumIf(chips_reporting, fleets.budget_w IS NOT NULL) >= sumIf(chips_expected, fleets.budget_w IS NOT NULL)
+_ENOUGH: Final = """sumIf(chips_reporting, fleets.budget_w IS NOT NULL) >=
+            sumIf(chips_expected, fleets.budget_w IS NOT NULL)
             * (SELECT default_value FROM limits WHERE name = 'coverage_share')"""
 DURATION: Final = f"""
 SELECT share_of_time, power_w
 FROM
 (
-    SELECT quantilesExact(1, 0.999, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01, 0)(total_w) AS watts
+    SELECT quantilesExact(
+        1, 0.999, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01, 0)(total_w) AS watts
     FROM
     (
         SELECT time, sum(fleets.power_w) AS total_w
-        FROM fleet_power_between(since = $__fromTime, until = $__toTime, {_EACH}) AS fleets
+        FROM fleet_power_between(since = $__fromTime, until = $__toTime,
+            {_EACH}) AS fleets
         WHERE @fleets
         GROUP BY time
-        HAVING total_w IS NOT NULL AND time <= min(complete_until) AND {_ENOUGH}
+        HAVING time <= min(complete_until) AND {_ENOUGH}
     )
-    HAVING count() > 0
+    HAVING count(total_w) > 0
 )
-ARRAY JOIN ['peak', '0.1 %', '1 %', '5 %', '10 %', '20 %', '30 %', '40 %', '50 %', '60 %', '70 %', '80 %', '90 %', '95 %',
-    '99 %', 'always'] AS share_of_time, watts AS power_w
+ARRAY JOIN ['peak', '0.1 %', '1 %', '5 %', '10 %', '20 %', '30 %', '40 %', '50 %', '60 %', '70 %', '80 %', '90 %',
+    '95 %', '99 %', 'always'] AS share_of_time, watts AS power_w
 """
 STRANDED: Final = f"""
 SELECT
@@ -134,7 +129,8 @@ FROM
     SELECT
         time, sumIf(fleets.power_w, fleets.budget_w IS NOT NULL) AS used_w,
         sumIf(fleets.budget_w, last_power_w IS NOT NULL) AS planned_w
-    FROM fleet_power_between(since = $__fromTime, until = $__toTime, {_EACH}) AS fleets
+    FROM fleet_power_between(since = $__fromTime, until = $__toTime,
+        {_EACH}) AS fleets
     WHERE @fleets
     GROUP BY time
     HAVING time <= min(complete_until) AND {_ENOUGH}
@@ -142,13 +138,13 @@ FROM
 HAVING count(used_w) > 0
 """
 STRANDED_BY_GROUP: Final = f"""
-SELECT
-    fleet_path, site, fleet, platform, budget_w - p999_w AS stranded_w, argMax(fleets.budget_w, time) AS budget_w,
+SELECT fleet_path, site, fleet, platform, budget_w - p999_w AS stranded_w, argMax(fleets.budget_w, time) AS budget_w,
     quantileExact(0.999)(fleets.power_w) AS p999_w, stranded_w / budget_w AS stranded
-FROM fleet_power_between(since = $__fromTime, until = $__toTime, {_EACH}) AS fleets
+FROM fleet_power_between(since = $__fromTime, until = $__toTime,
+    {_EACH}) AS fleets
 WHERE @fleets
 GROUP BY fleet_path, site, fleet, platform
 HAVING budget_w IS NOT NULL AND p999_w IS NOT NULL
-ORDER BY row_number() OVER (ORDER BY stranded_w DESC, site, fleet, platform)
+ORDER BY row_number() OVER (ORDER BY stranded_w DESC, fleet_path)
     WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """

@@ -11,10 +11,11 @@ ORDER BY time
 
 PARTITIONS: Final = """
 SELECT
-    toString(kafka_partition) AS partition, newest_age_s, stored_ago_s, pending, pending_for_s, stored_to_offset, worker
-FROM partitions_at(at = $__toTime)
-ORDER BY row_number() OVER (ORDER BY kafka_partition)
-    WITH FILL FROM 1 TO 2 INTERPOLATE (partition AS 'none stored')
+    toString(partitions.kafka_partition) AS kafka_partition, newest_age_s, stored_ago_s, pending, pending_for_s,
+    stored_to_offset, worker
+FROM partitions_at(at = $__toTime) AS partitions
+ORDER BY row_number() OVER (ORDER BY partitions.kafka_partition)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (kafka_partition AS 'none stored')
 """
 LAG: Final = """
 SELECT time, series, color, lag_s AS lag
@@ -31,11 +32,11 @@ ORDER BY time, series
 """
 REFUSED_BY_REASON: Final = """
 SELECT
-    reason, sum(rows) AS refused, sumIf(rows, time > $__toTime - INTERVAL 5 MINUTE) AS lately,
+    reason, toNullable(sum(rows)) AS refused, toNullable(sumIf(rows, time > $__toTime - INTERVAL 5 MINUTE)) AS lately,
     refused / (
         SELECT greatest(sum(samples + rejected), 1) FROM ingest_blocks
         WHERE stored_at > $__fromTime AND stored_at <= $__toTime) AS share,
-    max(time) AS last_at, argMax(detail, time) AS last_detail
+    toNullable(max(time)) AS last_at, argMax(detail, time) AS last_detail
 FROM rejected_rows
 WHERE $__timeFilter(time)
 GROUP BY reason
@@ -43,8 +44,10 @@ ORDER BY row_number() OVER (ORDER BY refused DESC, reason)
     WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'none was refused')
 """
 REFUSED_NEWEST: Final = """
-SELECT reason, rows, time AS appended_at, detail, kafka_partition, kafka_offset
-FROM rejected_rows
+SELECT
+    reason, toNullable(refused.rows) AS rows, toNullable(time) AS appended_at, detail,
+    toNullable(refused.kafka_partition) AS kafka_partition, toNullable(refused.kafka_offset) AS kafka_offset
+FROM rejected_rows AS refused
 WHERE $__timeFilter(time)
 ORDER BY row_number() OVER (ORDER BY time DESC, kafka_partition, kafka_offset DESC)
     WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'none was refused')
@@ -67,9 +70,9 @@ FROM ledger_steps_between(since = $__fromTime, until = $__toTime)
 """
 BROKEN: Final = """
 SELECT
-    broken AS what, broken_messages AS messages, kafka_partition, broken_from AS from_offset, broken_to AS to_offset,
-    stored_at, worker
-FROM ledger_steps_between(since = $__fromTime, until = $__toTime)
+    broken AS what, broken_messages AS messages, toNullable(steps.kafka_partition) AS kafka_partition,
+    broken_from AS from_offset, broken_to AS to_offset, stored_at, worker
+FROM ledger_steps_between(since = $__fromTime, until = $__toTime) AS steps
 WHERE broken != ''
 ORDER BY row_number() OVER (ORDER BY stored_at DESC, kafka_partition)
     WITH FILL FROM 1 TO 2 INTERPOLATE (what AS 'no gap, no overlap')
@@ -117,7 +120,8 @@ SELECT
 """
 TABLES: Final = """
 SELECT
-    table, sum(rows) AS stored_rows, sum(bytes_on_disk) AS disk_bytes, count() AS parts, max(merging.merges) AS merges
+    table, toNullable(sum(rows)) AS stored_rows, toNullable(sum(bytes_on_disk)) AS disk_bytes,
+    toNullable(count()) AS parts, toNullable(max(merging.merges)) AS merges
 FROM system.parts AS parts
 LEFT JOIN
 (

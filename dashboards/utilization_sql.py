@@ -52,7 +52,8 @@ SELECT
     sum(tensor_seconds) / nullIf(sum(tensor_chip_seconds), 0) AS tensor,
     sum(energy_j) / nullIf(sum(powered_chip_seconds), 0) AS chip_w,
     sum(utilization_known_j) / nullIf(sum(powered_utilization_seconds), 0) AS busy_chip_w,
-    sum(energy_j) / 3600 AS energy_wh, sum(idle_j) / 3600 AS idle_wh, idle_wh / nullIf(energy_wh, 0) AS idle_share
+    toNullable(sum(energy_j) / 3600) AS energy_wh, toNullable(sum(idle_j) / 3600) AS idle_wh,
+    idle_wh / nullIf(energy_wh, 0) AS idle_share
 FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
 WHERE @chips
 GROUP BY fleet_path, site, fleet, platform, model
@@ -64,7 +65,7 @@ ORDER BY row_number() OVER (ORDER BY energy_wh DESC, site, fleet, platform, mode
 IDLE_POWER: Final = """
 SELECT time, fleet_path AS series, color, idle_w
 FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
-WHERE @fleets
+WHERE time <= complete_until AND @fleets
 QUALIFY count(idle_w) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """

@@ -119,6 +119,7 @@ _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
     "limits": ("name", "default_value", "least", "most", "meaning"),
     # fleets
     "fleet_states_at": (*_BEYOND["fleets_at"], "doubled_chips", "state", "fleet_path"),
+    "newest_seconds_at": (*_GROUP, "cadence_s", "time", "heard"),
     "fleet_models_between": (*_GROUP, "model"),
     "fleet_colors_at": (*_FLEET, "color"),
     "site_colors_at": ("site", "color"),
@@ -127,6 +128,7 @@ _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
         *("last_power_w", "complete_until", "budget_w", "chips_reporting", "power_chips_reporting", "chips_expected"),
         "power_chips_expected",
     ),
+    "energy_at": (*_FLEET, "model", "today_wh", "month_wh"),
     "chip_sums_between": (
         *(*_LINE, "model", "energy_j", "chip_seconds", "utilization_seconds", "utilization_chip_seconds"),
         *("tensor_seconds", "tensor_chip_seconds", "idle_j", "idle_chip_seconds", "throttle_chip_seconds"),
@@ -195,7 +197,7 @@ _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
 """One view for each question of a board; `schema/views` says what each answers."""
 
 PUBLISHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {name: (*CONTRACT.get(name, ()), *_BEYOND.get(name, ())) for name in (*CONTRACT, *_BEYOND)} | _MEANING
+    {name: (*CONTRACT.get(name, ()), *_BEYOND.get(name, ())) for name in (*CONTRACT, *_BEYOND)} | dict(_MEANING)
 )
 """Every table and view that a query may name, with its columns. What has parameters is called as a function."""
 

@@ -3,6 +3,9 @@
 They stand beside the numbered migrations, which only ever change tables. What a view was made of is recorded with a
 checksum, of its own text and of those of the views that it asks, so that nothing is done where nothing changed. The
 order is found in the texts: a view is made after those that it names.
+
+ClickHouse analyses a parameterised view twice, once for its columns: one that asks another one four times, and so on. So
+what a file asks of another parameterised view is put in its place when the view is made.
 """
 
 import hashlib
@@ -23,6 +26,8 @@ _CREATE: Final = re.compile(r"(?:--[^\n]*\n)*CREATE OR REPLACE VIEW (?P<name>[a-
 _WORD: Final = re.compile(r"\b[a-z][a-z0-9_]*\b")
 _QUOTE: Final = "'"
 _LITERAL: Final = re.compile(r"--[^\n]*|'(?:[^'\\]|\\.)*'")
+_CALL: Final = re.compile(r"\bgigawatt\.(?P<name>[a-z0-9_]+)\(")
+_PARAMETER: Final = re.compile(r"\{(?P<name>\w+):(?P<type>[^}]+)\}")
 _RECORDS: Final = """
 CREATE TABLE IF NOT EXISTS schema_views
 (name String, checksum String, made_at DateTime64(3, 'UTC') DEFAULT now64(3))
@@ -60,16 +65,59 @@ def load_views(folder: Traversable | None = None) -> list[View]:
         views[match["name"]] = View(match["name"], sql.strip().removesuffix(";"))
     asked = {name: view.words & views.keys() for name, view in views.items()}
     try:
-        return [views[name] for name in TopologicalSorter(asked).static_order()]
+        flat: dict[str, View] = {}
+        for name in TopologicalSorter(asked).static_order():
+            flat[name] = View(name, _flat(views[name].sql, flat))
+        return list(flat.values())
     except CycleError as error:
         raise ViewError(f"views ask each other in a circle: {', '.join(error.args[1])}") from error
+
+
+def _flat(sql: str, views: Mapping[str, View]) -> str:
+    """Return a statement with the views that it calls in place of the calls."""
+    for call in reversed(list(_CALL.finditer(sql))):
+        if call["name"] not in views:
+            continue  # a migration made it
+        end = _closing(sql, call.end())
+        given = dict(one.split(" = ", 1) for one in _listed(sql[call.end() : end]))
+        body = _CREATE.sub("", views[call["name"]].sql, count=1)
+        body = _PARAMETER.sub(
+            lambda match, given=given: f"CAST({given[match['name']]}, {_quoted(match['type'])})", body
+        )
+        sql = f"{sql[: call.start()]}(\n{body}\n){sql[end + 1 :]}"
+    return sql
+
+
+def _closing(sql: str, begin: int) -> int:
+    """Return where the bracket closes that is open at `begin`."""
+    depth = 1
+    for at in range(begin, len(sql)):
+        depth += {"(": 1, ")": -1}.get(sql[at], 0)
+        if depth == 0:
+            return at
+    raise ViewError(f"no closing bracket after {sql[begin - 40 : begin]}")
+
+
+def _listed(arguments: str) -> list[str]:
+    """Split arguments at commas that are in no bracket."""
+    parts, depth = [""], 0
+    for char in arguments:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        parts[-1] += char
+        if char == "," and depth == 0:
+            parts[-1] = parts[-1][:-1]
+            parts.append("")
+    return [" ".join(part.split()) for part in parts]
+
+
+def _quoted(text: str) -> str:
+    return _QUOTE + text.replace(_QUOTE, 2 * _QUOTE) + _QUOTE
 
 
 def limits_view() -> View:
     """Return the view `limits`, made of `schema/fleet_limits.py`: each with its default, bounds and meaning."""
     rows = ",\n".join(
-        f"    ('{name}', {one.default}, {one.low}, {one.high}, '{one.meaning.replace(_QUOTE, 2 * _QUOTE)}')"
-        for name, one in LIMITS.items()
+        f"    ('{name}', {one.default}, {one.low}, {one.high}, {_quoted(one.meaning)})" for name, one in LIMITS.items()
     )
     columns = "one.1 AS name, one.2 AS default_value, one.3 AS least, one.4 AS most, one.5 AS meaning"
     return View(

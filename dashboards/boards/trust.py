@@ -82,7 +82,7 @@ def _behind() -> Row:
                 "stored are pending; each is for a second or two, longer where the store or the worker is stuck.",
                 sql.PARTITIONS, unit="none", width=12, height=11, links=[_TO_POWER],
                 fields=[
-                    field("partition"),
+                    field("kafka_partition", title="partition"),
                     field("newest_age_s", title="newest", unit="s", decimals=1),
                     field("stored_ago_s", title="stored", unit="s", decimals=1),
                     field("pending"),

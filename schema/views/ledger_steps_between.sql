@@ -3,7 +3,7 @@
 -- many messages that is. The first block of each partition has none before it that could be missing.
 CREATE OR REPLACE VIEW ledger_steps_between AS
 SELECT
-    log, topic, kafka_partition, offset_from, stored_at, worker, samples, rejected, lost,
+    log, topic, kafka_partition, offset_from, toNullable(steps.stored_at) AS stored_at, worker, samples, rejected, lost,
     multiIf(offset_from = expected OR expected = 0, '', offset_from > expected, 'gap', 'overlap') AS broken,
     if(broken = '', NULL, least(offset_from, expected)) AS broken_from,
     if(broken = '', NULL, greatest(offset_from, expected) - 1) AS broken_to,
@@ -17,4 +17,4 @@ FROM
         ) AS expected
     FROM ingest_blocks
     WHERE stored_at > {since:DateTime('UTC')} AND stored_at <= {until:DateTime('UTC')}
-);
+) AS steps;

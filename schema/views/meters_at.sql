@@ -5,9 +5,9 @@ SELECT
     toNullable(minutes.time) AS minute, minutes.site AS site, kind, meter, toNullable(minutes.hosts) AS hosts,
     toNullable(minutes.chips_expected) AS chips_expected, chips_estimated_w AS chips_w, metered_w,
     ratio,
-    greatest(
+    if(isNull(ratio), NULL, greatest(
         greatest(if(high > 0, low, (SELECT default_value FROM limits WHERE name = 'meter_low')), 1e-6) / greatest(ratio, 1e-6),
-        ratio / greatest(if(high > 0, high, (SELECT default_value FROM limits WHERE name = 'meter_high')), 1e-6)) AS of_limit,
+        ratio / greatest(if(high > 0, high, (SELECT default_value FROM limits WHERE name = 'meter_high')), 1e-6))) AS of_limit,
     coverage, meter_coverage
 FROM gigawatt.power_reconciled_between(since = {at:DateTime('UTC')} - 210, until = {at:DateTime('UTC')} - 150) AS minutes
 LEFT JOIN

@@ -10,9 +10,10 @@
 CREATE OR REPLACE VIEW oscillations_at AS
 SELECT
     site, fleet, platform, concat(site, ' / ', fleet, ' / ', platform) AS fleet_path, budget_w, limits,
-    (3 + indexOf(arraySlice(amplitudes, 4, 60) AS heard, arrayMax(heard)) AS bin) / 128 AS frequency_hz,
-    4 / 128 * amplitudes[bin] AS size_w,
-    arraySum(a -> a * a, arraySlice(amplitudes, bin - 1, 3)) / greatest(arraySum(a -> a * a, amplitudes), 1e-9) AS share,
+    toNullable((3 + indexOf(arraySlice(amplitudes, 4, 60) AS heard, arrayMax(heard)) AS bin) / 128) AS frequency_hz,
+    toNullable(4 / 128 * amplitudes[bin]) AS size_w,
+    toNullable(arraySum(a -> a * a, arraySlice(amplitudes, bin - 1, 3)) / greatest(arraySum(a -> a * a, amplitudes), 1e-9))
+        AS share,
     share >= 0.5 AS steady,
     if(steady, size_w / nullIf(budget_w * greatest(limits['oscillation_share'], 1e-6), 0), NULL) AS size_of_limit
 FROM

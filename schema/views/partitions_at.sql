@@ -7,8 +7,8 @@ SELECT
     if(blocks > 0, toNullable(stored_to), NULL) AS stored_to_offset,
     if(blocks > 0, greatest(toFloat64({at:DateTime('UTC')}) - toFloat64(appended), 0), NULL) AS newest_age_s,
     if(blocks > 0, greatest(toFloat64({at:DateTime('UTC')}) - toFloat64(stored), 0), NULL) AS stored_ago_s,
-    pending,
-    if(pending > 0, greatest(toFloat64({at:DateTime('UTC')}) - toFloat64(agreed), 0), NULL) AS pending_for_s,
+    toNullable(cuts.pending) AS pending,
+    if(cuts.pending > 0, greatest(toFloat64({at:DateTime('UTC')}) - toFloat64(agreed), 0), NULL) AS pending_for_s,
     worker
 FROM
 (
