@@ -119,6 +119,7 @@ _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
     "limits": ("name", "default_value", "least", "most", "meaning"),
     # fleets
     "fleet_states_at": (*_BEYOND["fleets_at"], "doubled_chips", "state", "fleet_path"),
+    "newest_seconds_at": (*_GROUP, "cadence_s", "time", "heard"),
     "fleet_models_between": (*_GROUP, "model"),
     "fleet_colors_at": (*_FLEET, "color"),
     "site_colors_at": ("site", "color"),

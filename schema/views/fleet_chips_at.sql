@@ -4,7 +4,10 @@
 -- that ends with the newest complete second, than the inventory saw. Shares of throttled chips are of those that say so,
 -- over two to three minutes that are complete.
 CREATE OR REPLACE VIEW fleet_chips_at AS
-WITH (SELECT horizon FROM gigawatt.horizon_at(at = {at:DateTime('UTC')})) AS horizon
+WITH
+    (SELECT horizon FROM gigawatt.horizon_at(at = {at:DateTime('UTC')})) AS horizon,
+    (SELECT CAST((groupArray(name), groupArray(default_value)), 'Map(String, Float64)') FROM limits) AS defaults,
+    if(empty(planned.limits), defaults, planned.limits) AS limits
 SELECT
     site, fleet, platform, concat(site, ' / ', fleet, ' / ', platform) AS fleet_path,
     toNullable(inventory.known) AS known, toNullable(inventory.alive) AS alive, known - alive AS silent,
@@ -35,11 +38,9 @@ INNER JOIN
 LEFT JOIN
 (
     SELECT
-        site, fleet, platform, fleets.limits AS limits,
-        if(
-            isNull(any(fleets.time)), NULL,
-            sumIf(sums.chip_seconds, second > assumeNotNull(fleets.time) - 60 AND second <= fleets.time) / 60) AS reported
-    FROM gigawatt.fleets_at(at = {at:DateTime('UTC')}) AS fleets
+        site, fleet, platform,
+        toNullable(sumIf(sums.chip_seconds, second > fleets.time - 60 AND second <= fleets.time) / 60) AS reported
+    FROM gigawatt.newest_seconds_at(at = {at:DateTime('UTC')}) AS fleets
     LEFT JOIN
     (
         SELECT time AS second, site, fleet, platform, chip_seconds
@@ -47,8 +48,9 @@ LEFT JOIN
         WHERE resolution_s = 1 AND time > {at:DateTime('UTC')} - 240 AND time <= {at:DateTime('UTC')}
             AND power_method != '' AND model NOT IN ('host-meter', 'rack-meter')
     ) AS sums USING (site, fleet, platform)
-    GROUP BY site, fleet, platform, limits
+    GROUP BY site, fleet, platform
 ) AS reports USING (site, fleet, platform)
+LEFT JOIN gigawatt.budgets_at(at = {at:DateTime('UTC')}) AS planned USING (site, fleet, platform)
 LEFT JOIN
 (
     SELECT

@@ -18,10 +18,20 @@ WITH
             AND model NOT IN ('host-meter', 'rack-meter')
     ) AS found,
     (
-        SELECT groupArray((
-            site, fleet, platform, ifNull(time, toDateTime(0, 'UTC')), if(heard, assumeNotNull(time), {until:DateTime('UTC')})))
-        FROM gigawatt.fleets_at(at = {until:DateTime('UTC')})
-    ) AS newest
+        SELECT groupArray((site, fleet, platform, time, if(heard, time, {until:DateTime('UTC')})))
+        FROM gigawatt.newest_seconds_at(at = {until:DateTime('UTC')})
+    ) AS newest,
+    (
+        SELECT groupArray((site, fleet, platform))
+        FROM
+        (
+            SELECT site, fleet, platform
+            FROM budget_loads
+            WHERE since <= {until:DateTime('UTC')}
+            GROUP BY site, fleet, platform
+            HAVING argMax(planned, since)
+        )
+    ) AS planned_fleets
 SELECT
     points.time AS time, points.site AS site, points.fleet AS fleet, points.platform AS platform,
     concat(site, ' / ', fleet, ' / ', platform) AS fleet_path,
@@ -79,7 +89,9 @@ FROM
                 SELECT
                     arrayJoin(arrayConcat(newest, arrayMap(
                         one -> (one.1, one.2, one.3, toDateTime(0, 'UTC'), {until:DateTime('UTC')}),
-                        arrayFilter(one -> NOT has(arrayMap(known -> (known.1, known.2, known.3), newest), one), found.2))))
+                        arrayFilter(
+                            one -> NOT has(arrayMap(known -> (known.1, known.2, known.3), newest), one),
+                            arrayDistinct(arrayConcat(found.2, planned_fleets))))))
                         AS of
             ) AS groups
             CROSS JOIN

@@ -8,10 +8,9 @@ WITH
         SELECT (
             groupArrayIf((site, fleet, platform), cadence_s <= 1.5),
             groupArrayIf((site, fleet, platform), cadence_s > 1.5),
-            coalesce(minIf(time, cadence_s <= 1.5 AND heard), maxIf(time, cadence_s <= 1.5), toDateTime(0, 'UTC')) + 1,
-            coalesce(minIf(time, cadence_s > 1.5 AND heard), maxIf(time, cadence_s > 1.5), toDateTime(0, 'UTC')) + 1)
-        FROM gigawatt.fleets_at(at = {at:DateTime('UTC')})
-        WHERE time IS NOT NULL
+            if(countIf(cadence_s <= 1.5 AND heard) > 0, minIf(time, cadence_s <= 1.5 AND heard), maxIf(time, cadence_s <= 1.5)) + 1,
+            if(countIf(cadence_s > 1.5 AND heard) > 0, minIf(time, cadence_s > 1.5 AND heard), maxIf(time, cadence_s > 1.5)) + 1)
+        FROM gigawatt.newest_seconds_at(at = {at:DateTime('UTC')})
     ) AS newest
 SELECT
     job, site, fleet, platform, model, concat(site, ' / ', fleet, ' / ', platform) AS fleet_path,

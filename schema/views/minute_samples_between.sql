@@ -2,7 +2,7 @@
 CREATE OR REPLACE VIEW minute_samples_between AS
 WITH
     (
-        SELECT groupUniqArray(platform) FROM gigawatt.fleets_at(at = {until:DateTime('UTC')}) WHERE cadence_s > 1.5
+        SELECT groupUniqArray(platform) FROM gigawatt.newest_seconds_at(at = {until:DateTime('UTC')}) WHERE cadence_s > 1.5
     ) AS seldom
 SELECT toStartOfMinute(batch_time) AS time, samples.*
 FROM series_samples AS samples

@@ -13,9 +13,8 @@ WITH
         (
             SELECT
                 site, fleet, platform, toInt32(greatest(ceil(cadence_s - 0.5), 1)) AS interval_s,
-                toInt64(toUnixTimestamp(assumeNotNull(time))) AS second
-            FROM gigawatt.fleets_at(at = {at:DateTime('UTC')})
-            WHERE time IS NOT NULL
+                toInt64(toUnixTimestamp(time)) AS second
+            FROM gigawatt.newest_seconds_at(at = {at:DateTime('UTC')})
         )
     ) AS newest,
     (
