@@ -6,8 +6,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 STAMP := .venv/.installed
 DEV := .venv/.installed-dev
 OLDEST := .venv/oldest-engine/.installed
-# Whole is a .venv whose installation ended, whose Python is still there, and which was made for this checkout. One that
-# is a link is somebody's own.
+# A .venv is whole if its installation ended, its Python exists, and it was made for this checkout. A link is the
+# operator's own .venv.
 IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import gigawatt, os, sys; \
 	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
@@ -18,7 +18,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with the locked versions and the gigawatt command in it
-	@if test -e .venv && ! { $(IS_WHOLE); }; then echo "setup: .venv is broken, or of another place: it is made anew"; rm -rf .venv; fi
+	@if test -e .venv && ! { $(IS_WHOLE); }; then echo "setup: .venv is broken, or belongs to another checkout; creating it again"; rm -rf .venv; fi
 	@$(MAKE) --no-print-directory $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
@@ -51,7 +51,7 @@ $(OLDEST): requirements-oldest.lock | dev
 test: dev lint $(OLDEST) ## format, lint, types, import rules, then every test
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-fuzz: dev ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
+fuzz: dev ## run four fuzzers against the front and the worker for ten minutes each; SECONDS=60 for one minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \
 		$(BIN)/pytest -s --timeout=0 tests/fuzz
 

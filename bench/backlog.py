@@ -57,7 +57,7 @@ def measure_backlog(load: Load, stopped_s: float, said: Callable[[str], None] = 
         before = look(running, client)
         time.sleep(min(_USUAL_S, load.seconds))
         usual = between(before, look(running, client))
-        said(f"{load.title}: the workers stand still for {stopped_s:.0f} s")
+        said(f"{load.title}: the workers are paused for {stopped_s:.0f} s")
         _signal(running, signal.SIGSTOP)
         try:
             time.sleep(stopped_s)
@@ -70,7 +70,7 @@ def measure_backlog(load: Load, stopped_s: float, said: Callable[[str], None] = 
         deadline = before.at_s + _SLOWEST * stopped_s + _PATIENCE_S
         while (left := _waiting(admin, client)) > few:
             if time.monotonic() > deadline:
-                raise GigawattError(f"{left:,} messages still wait: this machine is too slow; take fewer --chips")
+                raise GigawattError(f"{left:,} messages still wait: this machine is too slow; use fewer --chips")
             time.sleep(_LOOKS_EVERY_S)
         done = between(before, look(running, client))
     return BacklogResult(
@@ -112,10 +112,10 @@ def backlog_table(result: BacklogResult) -> Sequence[Sequence[str]]:
     return [
         ["chips", f"{result.chips:,}"],
         ["samples per message", f"{result.batch:,}"],
-        ["workers stood still, s", f"{result.stopped_s:,.0f}"],
-        ["messages that waited", f"{result.waiting_messages:,}"],
+        ["workers paused, s", f"{result.stopped_s:,.0f}"],
+        ["messages waiting", f"{result.waiting_messages:,}"],
         ["caught up after, s", f"{result.caught_up_s:,.1f}"],
-        ["samples/s meanwhile", f"{result.samples_per_second:,.0f}"],
+        ["samples/s while catching up", f"{result.samples_per_second:,.0f}"],
         *costs,
         *([f"memory {role}, MB", f"{result.memory_mb[role]:,.0f}"] for role in ROLES),
     ]

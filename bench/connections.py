@@ -85,11 +85,11 @@ def joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 @click.command()
-@click.option("--to", required=True, help="The broker, HOST:PORT.")
+@click.option("--to", required=True, help="Broker, HOST:PORT.")
 @click.option("--chips", required=True, type=click.IntRange(1), help="Size of the fleet.")
-@click.option("--batch", required=True, type=click.IntRange(1), help="Samples in a message, of one read.")
-@click.option("--connections", required=True, type=click.IntRange(1), help="Clients with a connection each.")
-@click.option("--publish-every", default=1, type=click.IntRange(1), help="Reads in a message, one a second.")
+@click.option("--batch", required=True, type=click.IntRange(1), help="Samples per message and read.")
+@click.option("--connections", required=True, type=click.IntRange(1), help="Clients, each with its own connection.")
+@click.option("--publish-every", default=1, type=click.IntRange(1), help="Seconds of samples in one message.")
 def main(to: str, chips: int, batch: int, connections: int, publish_every: int) -> None:
     """Publish a simulated fleet over so many connections until SIGINT or SIGTERM."""
     stop = threading.Event()
@@ -106,7 +106,7 @@ def main(to: str, chips: int, batch: int, connections: int, publish_every: int) 
 def _publisher(to: str, stop: threading.Event) -> KafkaPublisher:
     connection = connect(to, SAMPLES, stop=stop, give_up_s=_CONNECTS_WITHIN_S)
     if connection is None:
-        raise GigawattError("stopped before all connections were made")
+        raise GigawattError("stopped before all connections were open")
     return KafkaPublisher(connection, SAMPLES)
 
 

@@ -15,7 +15,7 @@ from bench.stack import last_line
 from local.broker.kafka import free_port
 from schema.clickhouse import connect
 from schema.errors import GigawattError
-from schema.migrate import load, migrate
+from schema.migrate import upgrade
 
 _STARTS_WITHIN_S: Final = 60.0
 _ENDS_WITHIN_S: Final = 60.0
@@ -48,7 +48,7 @@ def engine() -> Iterator[Engine]:
             _wait_for(process, log)
             url = f"http://127.0.0.1:{port}"
             with connect(url, database=None) as client:
-                migrate(client, load())
+                upgrade(client)
             yield Engine(url, psutil.Process(process.pid))
         finally:
             process.terminate()

@@ -57,7 +57,7 @@ def between(before: Look, after: Look) -> Interval:
     """Return what happened between two looks. Raises `GigawattError` when nothing was stored."""
     seconds, samples = after.at_s - before.at_s, after.samples - before.samples
     if not samples:
-        raise GigawattError("no sample was stored while measuring; run `gigawatt up` to see why")
+        raise GigawattError("no sample was stored during the measurement; run `gigawatt up` to see why")
     cpu_s = {role: after.costs[role].cpu_s - before.costs[role].cpu_s for role in ROLES}
     ours_s = sum(after.costs[role].cpu_s - before.costs[role].cpu_s for role in after.costs)
     per_sample = {role: used / samples * 1e6 for role, used in cpu_s.items()}

@@ -64,7 +64,7 @@ def measure_panels(
     """Seed an engine and run every query that is checked in over a day, the slowest first in the result."""
     wanted = checked_in() if asked is None else asked
     if not wanted:
-        raise GigawattError("no dashboard is checked in; run `gigawatt dashboards build` first")
+        raise GigawattError("no dashboards found; run `gigawatt dashboards build` first")
     with engine() as running:
         newest_s = seed(running.url, day, said)
         with connect(running.url.replace("http://", f"http://{DATA_SOURCE_USER}@"), timeout_s=120) as client:

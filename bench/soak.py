@@ -69,7 +69,7 @@ def soak(
             )
         running.stop_producers()
         time.sleep(_SETTLES_S)
-        said("auditing what was stored")
+        said("auditing the stored samples")
         audited = _audit(running)
         return SoakResult(load, intervals, audited.stdout.splitlines(), audited.returncode == 0)
 

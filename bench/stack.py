@@ -61,7 +61,7 @@ def stack(workers: int, said: Callable[[str], None]) -> Iterator[Stack]:
         folder = Path(name)
         ready = folder / "ready.json"
         ports = [str(free_port("127.0.0.1")) for _ in range(3)]
-        said("starting a stack of its own")
+        said("starting a separate stack")
         command = (
             sys.executable, "-m", "gigawatt", "up", "--chips", "0", "--state", str(folder / "state"),
             "--ready-file", str(ready), "--workers", str(workers),
@@ -107,7 +107,7 @@ def environment() -> dict[str, str]:
 
 def last_line(log: Path) -> str:
     """Return the last line of a log."""
-    return (log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+    return (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
 
 
 def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:

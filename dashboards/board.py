@@ -32,9 +32,9 @@ ORDER BY {column}
 _BUDGETED: Final = "UNION ALL SELECT {column} FROM budgets"
 
 _CAPACITY_CHANGES: Final = """
-SELECT time, concat(@series, ': ', text) AS text, 'capacity' AS tags
+SELECT time, concat(site, ' / ', fleet, ' / ', platform, ': ', text) AS text, 'capacity' AS tags
 FROM capacity_changes
-WHERE $__timeFilter(time) AND @chosen
+WHERE $__timeFilter(time) AND @fleets
 ORDER BY time
 """
 
@@ -121,7 +121,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "site": "data centre or region",
     "fleet": "the pool that is budgeted together",
     "platform": "tpu, trainium, nvidia or amd",
-    "model": "chip model; figures that are known by platform only are of the platforms that have it",
+    "model": "chip model; figures that exist per platform only cover the platforms of that model",
 }
 
 

@@ -110,7 +110,7 @@ def _certificates(file: Path) -> str:
     try:
         return read_text(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise GigawattError(f"no certificates can be read from {file}: {error}") from error
+        raise GigawattError(f"cannot read certificates from {file}: {error}") from error
 
 
 def hers(clickhouse: str) -> bool:
@@ -127,7 +127,7 @@ def read_dashboards(folder_path: Path, folder_uid: str = names.FOLDER_UID) -> li
     """Return the dashboards that are JSON files at a path, by file name."""
     paths = sorted(folder_path.glob("*.json"))
     if not paths:
-        raise GigawattError(f"{folder_path} holds no dashboard; make them with: gigawatt dashboards build")
+        raise GigawattError(f"{folder_path} has no dashboards; write them with: gigawatt dashboards build")
     return [dashboard(json.loads(path.read_text("utf-8")), folder_uid) for path in paths]
 
 
@@ -159,11 +159,11 @@ def compare(item: Item, present: Body) -> list[str]:
 def locked(item: Item, present: Body) -> str:
     """Return why Grafana would not let this be changed over HTTP, empty when it does."""
     if item.kind == "data source" and present.get("readOnly"):
-        return "it comes from a provisioning file of that Grafana"
+        return "a provisioning file of that Grafana manages it"
     if item.kind == "dashboard" and present.get("meta", {}).get("provisioned"):
-        return "it comes from a provisioning file of that Grafana"
+        return "a provisioning file of that Grafana manages it"
     if item.kind == "rule" and present.get("provenance", "") not in ("", "api"):
-        return f"it is provisioned there in another way: {present['provenance']}"
+        return f"another provisioner of that Grafana manages it: {present['provenance']}"
     return ""
 
 

@@ -1,154 +1,150 @@
-"""What the panels of the board Fleet power ask; `@name` is a fragment of sql.py."""
+"""What the panels of the board Fleet power ask; `@fleets` and `@chips` are the conditions of sql.py."""
 
 # ruff: noqa: S608  queries are made of our own text
 
 from typing import Final
 
-_DOUBTFUL: Final = "doubtful_fleets_between(since = $__toTime - 90, until = $__toTime)"
-NOW: Final = f"""
+NOW: Final = """
 SELECT
     sum(drawn_w) AS power_w,
-    sqrt(arraySum(alike_w -> alike_w * alike_w, mapValues(sumMap(map(platform, ifNull(power_error_w, 0)))))) AS error_w,
+    sqrt(arraySum(w -> w * w, mapValues(sumMap(map(platform, ifNull(power_error_w, 0)))))) AS error_w,
     ifNull(sumIf(drawn_w, budget_w IS NULL), 0) AS unbudgeted_w,
     sum(budget_w) AS budget_total_w,
-    sumIf(budget_w - drawn_w, drawn_w IS NOT NULL) AS headroom_w,
+    sum(fleets.headroom_w) AS headroom_w,
     headroom_w / sumIf(budget_w, drawn_w IS NOT NULL) AS headroom,
     sumIf(power_chips_reporting, heard) / nullIf(sum(power_chips_expected), 0) AS coverage,
     sum(chips_expected) - sumIf(chips_reporting, heard) AS missing_chips,
-    (SELECT sum(chips) FROM {_DOUBTFUL} WHERE @chosen) AS twice,
+    sum(doubled_chips) AS twice,
     min(age_s) AS newest_age_s
-FROM (SELECT *, ifNull(power_estimated_w, newest.power_w) AS drawn_w FROM @newest AS newest)
+FROM fleet_states_at(at = $__toTime) AS fleets
+WHERE @fleets
 HAVING count() > 0
 """
+GROUPS: Final = """
+SELECT fleet_path, site, fleet, platform, power_estimated_w AS power_w, state, budget_w,
+    1 - power_w / budget_w AS headroom, power_error_w AS error_w, if(heard, fleets.coverage, 0) AS coverage, age_s,
+    1 - modelled_share AS measured
+FROM fleet_states_at(at = $__toTime) AS fleets
+WHERE @fleets
+ORDER BY row_number() OVER (ORDER BY power_w DESC NULLS FIRST, fleet_path)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
+"""
 
+# All fleets have a row at each time, so that one that is silent leaves a gap of its own.
 AGAINST_BUDGET: Final = """
 SELECT
-    time,
-    sum(known_w) AS power_w,
-    power_w - (
-        sqrt(arraySum(alike_w -> alike_w * alike_w, mapValues(sumMap(map(platform, ifNull(error_w, 0)))))) AS band_w
-    ) AS low_w,
+    time, sum(fleets.power_w) AS power_w,
+    power_w - (sqrt(arraySum(w -> w * w, mapValues(sumMap(map(platform, ifNull(error_w, 0)))))) AS band_w) AS low_w,
     power_w + band_w AS high_w,
-    if(countIf(known_w IS NULL AND last_w IS NOT NULL AND expected > 0) = 0, NULL, sumIf(last_w, expected > 0))
-        AS with_silent_w,
-    if(countIf(planned_w IS NULL AND known_w IS NOT NULL) = 0, NULL, sumIf(known_w, planned_w IS NOT NULL))
-        AS budgeted_w,
-    sum(planned_w) AS budget_w,
-    sum(reporting) / nullIf(sum(expected), 0) AS coverage
-FROM
-(
-    SELECT
-        time, platform, together.power_w AS known_w, error_w, last_w, together.budget_w AS planned_w,
-        reporting, expected
-    FROM @together AS together
-)
+    if(countIf(fleets.power_w IS NULL AND last_power_w IS NOT NULL AND power_chips_expected > 0) = 0, NULL,
+        sumIf(last_power_w, power_chips_expected > 0)) AS with_silent_w,
+    if(countIf(fleets.power_w IS NOT NULL AND fleets.budget_w IS NULL) = 0, NULL,
+        sumIf(fleets.power_w, fleets.budget_w IS NOT NULL)) AS budgeted_w,
+    sum(fleets.budget_w) AS budget_w, sum(power_chips_reporting) / nullIf(sum(power_chips_expected), 0) AS coverage
+FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s) AS fleets
+WHERE @fleets
 GROUP BY time
+HAVING time <= min(complete_until)
 ORDER BY time
 """
 BY_GROUP: Final = """
-SELECT time, @series AS series, together.power_w AS power_w
-FROM @together AS together
+SELECT time, fleet_path AS series, color, power_w
+FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @fleets
+QUALIFY time <= min(complete_until) OVER ()
 ORDER BY time, series
-"""
-GROUPS: Final = f"""
-SELECT
-    site, fleet, platform,
-    multiIf(
-        newest.time IS NULL, 'silent',
-        NOT heard, 'not heard of',
-        (site, fleet, platform) IN (SELECT site, fleet, platform FROM {_DOUBTFUL}), 'doubtful',
-        power_estimated_w > budget_w, 'over budget',
-        power_chips_reporting < power_chips_expected * limits['coverage_share'], 'chips missing',
-        power_estimated_w > budget_w * (1 - limits['headroom_share']), 'headroom low',
-        'as planned') AS state,
-    power_estimated_w AS power_w, budget_w,
-    1 - power_estimated_w / budget_w AS headroom,
-    power_error_w AS error_w,
-    if(heard, coverage, 0) AS coverage,
-    age_s,
-    1 - modelled_share AS measured
-FROM @newest AS newest
-ORDER BY power_w DESC NULLS FIRST, site, fleet, platform
 """
 
 BY_ORIGIN: Final = """
-SELECT
-    time,
-    sum(reported_w * (1 - ifNull(modelled_share, 0))) AS measured_w,
-    sum(reported_w * modelled_share) AS modelled_w
-FROM @together
+SELECT time, sum(fleets.measured_w) AS measured_w, sum(fleets.modelled_w) AS modelled_w
+FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s) AS fleets
+WHERE @fleets
 GROUP BY time
+HAVING time <= min(complete_until)
 ORDER BY time
 """
 COVERAGE_BY_GROUP: Final = """
-SELECT time, @series AS series, reporting / nullIf(expected, 0) AS coverage
-FROM @together
+SELECT time, fleet_path AS series, color, power_chips_reporting / nullIf(power_chips_expected, 0) AS coverage
+FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @fleets
+QUALIFY time <= min(complete_until) OVER ()
 ORDER BY time, series
 """
 ERROR_BY_GROUP: Final = """
-SELECT $__timeInterval(lines.time) AS time, @series AS series, avg(power_error_w / power_estimated_w) AS error_share
-FROM @lines AS lines
-WHERE power_estimated_w > 0
-GROUP BY time, series
+SELECT time, fleet_path AS series, color, error_share
+FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE time <= complete_until AND @fleets
+QUALIFY count(error_share) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 
 ENERGY: Final = """
-SELECT
-    sumIf(energy_j, time >= toStartOfDay($__toTime)) / 3600 AS today_wh,
-    sum(energy_j) / 3600 AS month_wh
-FROM power_by_hour
-WHERE time >= toDateTime(toStartOfMonth($__toTime)) AND time <= $__toTime AND @chosen_chips
+SELECT sum(energy.today_wh) AS today_wh, sum(energy.month_wh) AS month_wh
+FROM energy_at(at = $__toTime) AS energy
+WHERE @chips
 """
 ENERGY_BY_GROUP: Final = """
 SELECT
-    site, fleet, platform,
-    sumIf(energy_j, time >= toStartOfDay($__toTime)) / 3600 AS today_wh,
-    sum(energy_j) / 3600 AS month_wh,
+    fleet_path, site, fleet, platform, sum(energy.today_wh) AS today_wh, sum(energy.month_wh) AS month_wh,
     month_wh / sum(month_wh) OVER () AS share
-FROM power_by_hour
-WHERE time >= toDateTime(toStartOfMonth($__toTime)) AND time <= $__toTime AND @chosen_chips
-GROUP BY site, fleet, platform
-ORDER BY month_wh DESC, site, fleet, platform
+FROM energy_at(at = $__toTime) AS energy
+WHERE @chips
+GROUP BY fleet_path, site, fleet, platform
+ORDER BY row_number() OVER (ORDER BY month_wh DESC, fleet_path)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """
 
-DURATION: Final = """
+# Of each second, minute or hour that the range is read by, at which as many of the planned chips report as rules ask:
+# the least power that was met is that of no gap.
+_EACH: Final = "step_s = multiIf($__interval_s >= 3600, 3600, $__interval_s >= 30, 60, 1)"
+_ENOUGH: Final = """sumIf(chips_reporting, fleets.budget_w IS NOT NULL) >=
+            sumIf(chips_expected, fleets.budget_w IS NOT NULL)
+            * (SELECT default_value FROM limits WHERE name = 'coverage_share')"""
+DURATION: Final = f"""
 SELECT share_of_time, power_w
 FROM
 (
     SELECT quantilesExact(
-        1, 0.999, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01, 0)(moments.power_w) AS watts
-    FROM @moments AS moments
-    HAVING count(moments.power_w) > 0
-)
-ARRAY JOIN
-    ['peak', '0.1 %', '1 %', '5 %', '10 %', '20 %', '30 %', '40 %', '50 %', '60 %', '70 %', '80 %', '90 %', '95 %',
-        '99 %', 'always'] AS share_of_time,
-    watts AS power_w
-"""
-STRANDED: Final = """
-SELECT
-    quantileExact(0.999)(budgeted_w) AS p999_w,
+        1, 0.999, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01, 0)(total_w) AS watts
+    FROM
     (
-        SELECT sum(budget_w) FROM budgets_at(at = $__toTime)
-        WHERE @chosen AND (site, fleet, platform) IN (
-            SELECT site, fleet, platform FROM power_by_hour
-            WHERE time >= toStartOfHour($__fromTime) AND time <= $__toTime)
-    ) AS budget_w,
-    budget_w - p999_w AS stranded_w,
-    stranded_w / budget_w AS stranded
-FROM @moments
-HAVING count(budgeted_w) > 0
+        SELECT time, sum(fleets.power_w) AS total_w
+        FROM fleet_power_between(since = $__fromTime, until = $__toTime,
+            {_EACH}) AS fleets
+        WHERE @fleets
+        GROUP BY time
+        HAVING time <= min(complete_until) AND {_ENOUGH}
+    )
+    HAVING count(total_w) > 0
+)
+ARRAY JOIN ['peak', '0.1 %', '1 %', '5 %', '10 %', '20 %', '30 %', '40 %', '50 %', '60 %', '70 %', '80 %', '90 %',
+    '95 %', '99 %', 'always'] AS share_of_time, watts AS power_w
 """
-STRANDED_BY_GROUP: Final = """
+STRANDED: Final = f"""
 SELECT
-    site, fleet, platform,
-    any(budgets.budget_w) AS budget_w,
-    quantileExact(0.999)(power_estimated_w) AS p999_w,
-    budget_w - p999_w AS stranded_w,
-    stranded_w / budget_w AS stranded
-FROM @lines AS lines
-INNER JOIN budgets_at(at = $__toTime) AS budgets USING (site, fleet, platform)
-GROUP BY site, fleet, platform
-ORDER BY stranded_w DESC, site, fleet, platform
+    quantileExact(0.999)(used_w) AS p999_w, argMax(planned_w, time) AS budget_w,
+    budget_w - p999_w AS stranded_w, stranded_w / budget_w AS stranded
+FROM
+(
+    SELECT
+        time, sumIf(fleets.power_w, fleets.budget_w IS NOT NULL) AS used_w,
+        sumIf(fleets.budget_w, last_power_w IS NOT NULL) AS planned_w
+    FROM fleet_power_between(since = $__fromTime, until = $__toTime,
+        {_EACH}) AS fleets
+    WHERE @fleets
+    GROUP BY time
+    HAVING time <= min(complete_until) AND {_ENOUGH}
+)
+HAVING count(used_w) > 0
+"""
+STRANDED_BY_GROUP: Final = f"""
+SELECT fleet_path, site, fleet, platform, budget_w - p999_w AS stranded_w, argMax(fleets.budget_w, time) AS budget_w,
+    quantileExact(0.999)(fleets.power_w) AS p999_w, stranded_w / budget_w AS stranded
+FROM fleet_power_between(since = $__fromTime, until = $__toTime,
+    {_EACH}) AS fleets
+WHERE @fleets
+GROUP BY fleet_path, site, fleet, platform
+HAVING budget_w IS NOT NULL AND p999_w IS NOT NULL
+ORDER BY row_number() OVER (ORDER BY stranded_w DESC, fleet_path)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """

@@ -44,10 +44,10 @@ class Grafana:
             health = self.api.GET("/health")
         except GrafanaError as error:
             if error.status == _NOT_FOUND:
-                raise GrafanaError(f"{self.address} is no Grafana: it has no /api/health") from error
+                raise GrafanaError(f"{self.address} is not a Grafana: it has no /api/health") from error
             raise
         if not isinstance(health, dict) or "database" not in health:
-            raise GrafanaError(f"{self.address} is no Grafana: its /api/health says {str(health)[:80]}")
+            raise GrafanaError(f"{self.address} is not a Grafana: its /api/health returns {str(health)[:80]}")
         return str(health.get("version", ""))
 
     def folder(self, uid: str) -> Body | None:

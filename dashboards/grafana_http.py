@@ -25,12 +25,12 @@ _CLIENT_ERROR: Final = 400
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _ADVICE: Final[Mapping[int, str]] = {
-    401: "the token is wrong, expired or another Grafana's; make one for a service account with the role Admin, and "
+    401: "the token is wrong, expired or of another Grafana; create one for a service account with the role Admin, and "
     "put it into GIGAWATT_GRAFANA_TOKEN or the file of --token-file",
-    403: "the token may not do this; give its service account the role Admin, or the permission that is named here",
-    404: "it, or something that it needs, is not there",
-    409: "something else there has this name or uid; rename or delete that, then push again",
-    412: "somebody else changed it meanwhile, and nothing was overwritten; look with --dry-run, then push again",
+    403: "the token has no right to do this; give its service account the role Admin, or the permission named here",
+    404: "it does not exist, or something that it needs does not",
+    409: "another object has this name or uid; rename or delete it, then push again",
+    412: "it was changed by another user meanwhile, and nothing was overwritten; check with --dry-run, then push again",
 }
 
 
@@ -136,36 +136,38 @@ class Api(GrafanaAPI):  # type: ignore[misc]  # the package has no types
             raise GrafanaError(f"the certificate of {self.address} is not trusted ({_why(error)})") from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise UnavailableError(
-                f"Grafana at {self.address} does not answer ({_why(error)}); start it, or name another with --url or "
-                "GIGAWATT_GRAFANA",
+                f"Grafana at {self.address} does not answer ({_why(error)}); start it, or set another address "
+                "with --url or GIGAWATT_GRAFANA",
                 perhaps_done=not _never_sent(error),
             ) from error
         except requests.exceptions.RequestException as error:
-            raise GrafanaError(f"Grafana at {self.address} cannot be asked ({_why(error)})") from error
+            raise GrafanaError(f"Grafana at {self.address} cannot be queried ({_why(error)})") from error
         return self._content(response, f"{method} /api{path}")
 
     def _content(self, response: requests.Response, asked: str) -> Any:
         status = response.status_code
         if status == _TOO_MANY or status >= _SERVER_ERROR:
             raise UnavailableError(
-                f"Grafana at {self.address} is in trouble: {_said(response)} ({status} on {asked})",
+                f"Grafana at {self.address} reports an error: {_said(response)} ({status} on {asked})",
                 status,
                 perhaps_done=status != _TOO_MANY,
                 wait_s=_retry_after_s(response.headers.get("Retry-After"), time.time()),
             )
         if status >= _CLIENT_ERROR:
             advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
-            raise GrafanaError(f"Grafana refuses {asked}: {_said(response)} ({status}){advice}", status)
+            raise GrafanaError(f"Grafana rejects {asked}: {_said(response)} ({status}){advice}", status)
         if response.is_redirect:
             where = bare(response.headers["Location"])
-            raise GrafanaError(f"{self.address} sends elsewhere, to {where}: name that with --url", status)
+            raise GrafanaError(f"{self.address} redirects to {where}; use that address with --url", status)
         if not response.content:
             return None
         try:
             return response.json()
         except requests.exceptions.JSONDecodeError as error:
             kind = response.headers.get("Content-Type", "something unnamed").partition(";")[0]
-            raise GrafanaError(f"{self.address} answered {asked} with {kind}, not JSON: is it a Grafana?") from error
+            raise GrafanaError(
+                f"{self.address} answered {asked} with {kind}, not JSON; check whether it is a Grafana"
+            ) from error
 
 
 def _address(url: str) -> SplitResult:
@@ -175,9 +177,9 @@ def _address(url: str) -> SplitResult:
     except ValueError:
         known = False
     if not known or parts.query or parts.fragment:
-        raise GrafanaError(f"{url!r} is no address of a Grafana; write it as http://host:3000")
+        raise GrafanaError(f"{url!r} is not an address of a Grafana; write it as http://host:3000")
     if parts.username or parts.password:
-        raise GrafanaError("leave user and password out of Grafana's address; a token goes into GIGAWATT_GRAFANA_TOKEN")
+        raise GrafanaError("remove user and password from Grafana's address; put a token into GIGAWATT_GRAFANA_TOKEN")
     return parts
 
 

@@ -26,6 +26,7 @@ What stands here is all of Grafana that the dashboards use, and so all that the 
   `${datasource:queryparam}` and var-NAME=`${__data.fields.COLUMN}`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Required, TypedDict, Unpack
 
@@ -33,7 +34,6 @@ from dashboards import sdk
 from dashboards.fields import NEUTRAL, SERIES_NAME, UNITS, Steps, fleet_colors, thresholds
 from dashboards.names import DATA_SOURCE_TYPE
 from dashboards.sdk import Dataquery, Field, Link, Panel
-from dashboards.shaped import EVERY_S, is_colored, lines, quoted, rows
 from dashboards.sql import compose
 from dashboards.supported import PLUGIN
 from dashboards.widths import sized
@@ -99,7 +99,6 @@ def timeseries(
     query: str,
     *,
     by_series: str = "",
-    every_s: str = EVERY_S,
     stacked: bool = False,
     bars: bool = False,
     fill: int = 0,
@@ -108,13 +107,10 @@ def timeseries(
 ) -> Panel:
     """Return lines over time: one for each field, or one for each value of `series`, of the column `by_series`.
 
-    Lines end where more than two points are missing, which stand `every_s` seconds apart (SQL). `fill` is the opacity
-    below a line in percent; `limits` draws the thresholds as dashed lines.
+    A line ends at a null. With a column `color`, each series has that of its fleet. `fill` is the opacity below a line
+    in percent; `limits` draws the thresholds as dashed lines.
     """
-    values = [by_series] if by_series else [str(one.matcher.options) for one in shown.get("fields", ())]
-    of_fleets = bool(by_series) and not bars and is_colored(query)
-    if not bars:
-        query = lines(query, values, by_series=bool(by_series), every_s=every_s)
+    of_fleets = bool(by_series) and bool(_COLORED.search(query))
     beside = shown.get("width", _COLUMNS // 2) >= _COLUMNS // 2
     custom = {
         "drawStyle": "bars" if bars else "line",
@@ -160,16 +156,13 @@ def table(
     description: str,
     query: str,
     *,
-    nothing: str = "nothing in this range",
-    nothing_sql: str = "",
     sort: str | None = None,
     **shown: Unpack[Shown],
 ) -> Panel:
     """Return a table of the fields' columns; `sort` is the column, as it is shown, whose largest value comes first.
 
-    `nothing` stands in the first row where there is none, or what `nothing_sql` says in its place.
+    Of a table without rows Grafana shows headings alone: its query fills in one that says why.
     """
-    query = rows(query, [str(one.matcher.options) for one in shown["fields"]], nothing_sql or quoted(nothing))
     shown["fields"] = sized(shown["fields"], shown["unit"])
     shown.setdefault("no_value", "-")
     options = sdk.table.Options(
@@ -235,6 +228,7 @@ def text(id_: int, title: str, description: str, content: str, *, width: int = 2
     )
 
 
+_COLORED: Final = re.compile(r"\bcolor\b")
 _LEAST_SHARE: Final = 0.001
 _NAMES_PX: Final = 170
 _COLUMNS: Final = 24

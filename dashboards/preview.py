@@ -1,6 +1,6 @@
 """Which rules would fire now: the same rules, evaluated here as Grafana would, without a Grafana.
 
-A rule that must hold for minutes cannot be told from one look, so a `Preview` remembers its instances and is asked
+A rule that must hold for minutes cannot be judged by one look, so a `Preview` remembers its instances and is asked
 again and again, by whoever shows it. It asks the store no more often than Grafana would.
 """
 
@@ -18,7 +18,7 @@ Query = Callable[[str], Frame]
 
 FIRING: Final = (State.ALERTING, State.RECOVERING)
 MOST: Final = 200
-"""So many alerts are told at once."""
+"""So many alerts are shown at once."""
 _ORDER: Final = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -49,7 +49,7 @@ class Alert:
 
 
 class Measured(NamedTuple):
-    """One instance of a rule, a normal one too: its value relative to the limit, and the number told with it."""
+    """One instance of a rule, a normal one too: its value relative to the limit, and the figure shown with it."""
 
     rule: str
     labels: dict[str, str]
@@ -115,7 +115,7 @@ class Preview:
             self._values[rule.name] = values
 
     def _frame(self, rule: Rule, now_ms: int) -> Frame:
-        if rule.none_unless and not self._query(_asked(rule, rule.none_unless, now_ms)).rows:
+        if rule.none_unless and not self._query(_asked(rule.none_unless, now_ms)).rows:
             return Frame(("value", "shown"), ())
         return self._query(statement(rule, now_ms))
 
@@ -126,7 +126,7 @@ class Preview:
                     yield _alert(rule, instance, self._told(rule).get(labels))
 
     def _told(self, rule: Rule) -> Mapping[Labels, float]:
-        """Return the number that each instance told last: one whose row is missing is kept for a while."""
+        """Return the figure that each instance showed last: one whose row is missing is kept for a while."""
         return self._shown.get(rule.name, {})
 
 
@@ -137,11 +137,11 @@ def told(alerts: Sequence[Alert]) -> dict[str, Any]:
 
 def statement(rule: Rule, now_ms: int, columns: Sequence[Column] = ("value", "shown")) -> str:
     """Return the statement that reaches ClickHouse when the rule is evaluated at a moment."""
-    return _asked(rule, rule.query(*columns), now_ms)
+    return _asked(rule.query(*columns), now_ms)
 
 
-def _asked(rule: Rule, sql: str, now_ms: int) -> str:
-    return expand(sql, View(now_ms - rule.back_s * 1000, now_ms - rule.until_s * 1000))
+def _asked(sql: str, now_ms: int) -> str:
+    return expand(sql, View(now_ms, now_ms))
 
 
 def _alert(rule: Rule, instance: Instance, shown: float | None) -> Alert:

@@ -111,7 +111,7 @@ def _change(item: Item, body: Body | None, *, send_password: bool) -> Change:
         return Change("create", item)
     found = compare(item, body)
     if send_password and "secureJsonData" in item.body:
-        found = [*(entry for entry in found if not entry.endswith(": added")), "password: sent, whatever it was"]
+        found = [*(entry for entry in found if not entry.endswith(": added")), "password: sent again"]
     if not found:
         return Change("unchanged", item, (), body)
     reason = locked(item, body)

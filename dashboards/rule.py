@@ -1,12 +1,12 @@
 """An alerting rule, and its two forms: in a file that provisions Grafana, and in Grafana's HTTP API.
 
-Each file of `dashboards/rules` has one rule, `RULE`. Its query has a row for whatever may alert, with the labels, the
-number that is compared (`value`) and the number that is told (`shown`, in `unit`). A value is relative to the limit of
-its fleet, which is in the budgets table: 1 is at the limit, so that one threshold does for all fleets. `value` is query
-A, `shown` is query B, and the threshold C looks at A alone.
+Each file of `dashboards/rules` has one rule, `RULE`; what it looks at is the view `rule_NAME` in `schema/views`. The
+view has a row for whatever may alert, with the labels, the number that is compared (`value`) and the figures behind it,
+one of which the text shows (`shown`, in `unit`). A value is relative to the limit of its fleet: 1 is at the limit, so
+that one threshold does for all fleets. `value` is query A, the figure is query B, and the threshold C looks at A alone.
 
 Rows are there while all is well, too: no row means that nothing is known, which Grafana takes apart from "normal". A
-query looks at `$__fromTime` and `$__toTime` and never at the clock, so that a past moment can be asked again.
+view answers for the instant `at` and never looks at the clock, so that a past moment can be asked again.
 """
 
 import importlib
@@ -17,8 +17,6 @@ from typing import Any, Final, Literal, NamedTuple
 
 from dashboards import rules
 from dashboards.names import DATA_SOURCE_TYPE, DATA_SOURCE_UID, FOLDER_UID, RUNBOOKS_UID
-from dashboards.rule_panels import PANELS, RUNBOOK_PANELS, Panel
-from dashboards.rule_sql import compose
 from dashboards.rule_text import Unit, template
 
 RUNBOOKS: Final = "docs/runbooks.md"
@@ -31,6 +29,8 @@ NoData = Literal["NoData", "Alerting", "OK", "KeepLast"]
 OnError = Literal["Error", "Alerting", "OK", "KeepLast"]
 Column = Literal["value", "shown"]
 FLEET: Final = ("site", "fleet", "platform")
+_LOOKS_BACK: Final = {"from": 600, "to": 0}
+"""Seconds before an evaluation. Views know themselves how far they look back; Grafana wants a range of every query."""
 
 
 class Group(NamedTuple):
@@ -42,6 +42,13 @@ class Group(NamedTuple):
     name: str
     interval_s: int
     seldom_s: int
+
+
+class Panel(NamedTuple):
+    """A panel, by the uid of its dashboard and its id there."""
+
+    dashboard_uid: str
+    panel_id: int
 
 
 FAST: Final = Group("Gigawatt: changes", 10, 40)  # of the minute that they look at, the first 14 s show no change
@@ -61,12 +68,13 @@ class Rule:
     severity: Severity
     group: Group
     summary: str
-    sql: str
+    shown: str
+    """The column of the view that the text shows, in `unit`."""
     unit: Unit
-    back_s: int
-    """The query's time range begins so long before the evaluation,"""
-    until_s: int = 0
-    """and ends so long before it."""
+    panel: Panel
+    """The panel that shows what it looks at: where its alerts are marked, and where its link leads."""
+    runbook_panel: int
+    """The panel of its runbook on the board of them: the next free number for a new rule, and never another."""
     labels: tuple[str, ...] = FLEET
     fires_above: float = 1.0
     clears_below: float = 0.95
@@ -75,7 +83,7 @@ class Rule:
     no_data: NoData
     on_error: OnError
     none_unless: str = ""
-    """A query that is far cheaper: where it has no row, the rule has none, and need not be worked out."""
+    """A query that is far cheaper: where it has no row, the view has none, and need not be asked."""
 
     @property
     def uid(self) -> str:
@@ -90,19 +98,18 @@ class Rule:
     @property
     def runbook(self) -> str:
         """The path of its runbook, in Grafana and on the page."""
-        return f"/d/{RUNBOOKS_UID}?viewPanel={RUNBOOK_PANELS[self.name]}"
+        return f"/d/{RUNBOOKS_UID}?viewPanel={self.runbook_panel}"
 
     @property
-    def panel(self) -> Panel:
-        """The panel that shows what it looks at."""
-        return PANELS[self.name]
+    def view(self) -> str:
+        """The view of its rows at an instant."""
+        return f"rule_{self.name}"
 
     def query(self, *columns: Column) -> str:
         """Return a query of its numbers: labels are text, as Grafana wants it of a table, and all else is not."""
-        chosen = [f"CAST({label}, 'String') AS {label}" for label in self.labels]
-        chosen += [f"toFloat64(ifNull({column}, nan)) AS {column}" for column in columns]
-        inner = compose(self.sql).replace("\n", "\n    ")
-        return f"SELECT {', '.join(chosen)}\nFROM\n(\n    {inner}\n)\n"
+        named = {"value": "value", "shown": f"{self.shown} AS shown"}
+        chosen = [*(f"CAST({label}, 'String') AS {label}" for label in self.labels), *(named[one] for one in columns)]
+        return f"SELECT {', '.join(chosen)}\nFROM {self.view}(at = $__toTime)\n"
 
     def file_form(self) -> dict[str, Any]:
         """Return what stands in a provisioning file's group."""
@@ -147,7 +154,7 @@ class Rule:
     def _asked(self, ref: str, column: Column) -> dict[str, Any]:
         return {
             "refId": ref,
-            "relativeTimeRange": {"from": self.back_s, "to": self.until_s},
+            "relativeTimeRange": _LOOKS_BACK,
             "datasourceUid": DATA_SOURCE_UID,
             "model": {
                 "refId": ref,
@@ -164,7 +171,7 @@ class Rule:
     def _threshold(self) -> dict[str, Any]:
         return {
             "refId": "C",
-            "relativeTimeRange": {"from": self.back_s, "to": self.until_s},
+            "relativeTimeRange": _LOOKS_BACK,
             "datasourceUid": "__expr__",
             "model": {
                 "refId": "C",

@@ -1,4 +1,4 @@
-"""What a rule tells: the same words as a template that Grafana fills in, and filled in here.
+"""What a rule says: the same words as a template that Grafana fills in, and filled in here.
 
 Grafana's templates have the functions of Prometheus (`humanize` and its kin). Of these the preview needs three, and it
 writes as they do: four significant digits.
@@ -51,7 +51,7 @@ def template(text: str, title: str, labels: Sequence[str], unit: Unit) -> str:
 def prometheus_template(text: str, name: str, labels: Sequence[str], unit: Unit) -> str:
     """Return the text as a template of Prometheus' alerts. Raises `KeyError` for a name that is no label.
 
-    The value is the alert's own; the number that is told is asked for, and a question mark where there is none.
+    The value is the alert's own; the figure that it shows is asked for, and a question mark where there is none.
     """
     selectors = ",".join([f'rule=\\"{name}\\"', *(f"{label}=%q" for label in labels)])
     asked = "".join(f" $labels.{label}" for label in labels)

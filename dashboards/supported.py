@@ -48,8 +48,8 @@ def doubts(grafana: str, plugin: str | None) -> Iterator[str]:
         )
     elif found and found < KEEPS_FIRING:
         yield (
-            f"Grafana {grafana} ends alerts at once: keepFiringFor needs {KEEPS_FIRING}; update it, or expect an alert "
-            "to end and begin again"
+            f"Grafana {grafana} ends alerts at once: keepFiringFor needs {KEEPS_FIRING}; update it, or alerts may "
+            "end and start again"
         )
     if plugin is None:
         yield f"the plugin {DATA_SOURCE_TYPE} is not installed there; install version {PLUGIN} or newer"

@@ -1,97 +1,25 @@
-"""Queries of trust: the ledger of stored blocks, what was refused or came late, meters, and the store itself."""
-
-# ruff: noqa: S608  queries are made of our own text
+"""What the panels of the board Trust ask; `@fleets` and `@chips` are the conditions of sql.py."""
 
 from typing import Final
 
-from dashboards.fields import FLEET_COLORS
-from dashboards.rule_sql import FRAGMENTS
-
-_STORED: Final = "stored_at > $__fromTime AND stored_at <= $__toTime"
-_DELAY_MS: Final = "toUnixTimestamp64Milli(stored_at) - toUnixTimestamp64Milli(assumeNotNull(newest_ts))"
-# The range cuts the first and the last interval: what is counted in them would look like a fall.
-_WHOLE: Final = "stored_at >= $__timeInterval($__fromTime) + $__interval_s AND stored_at < $__timeInterval($__toTime)"
-
-FRESHNESS_NOW: Final = f"""
-SELECT
-    if(known, delays_ms[1] / 1000, NULL) AS p50_s, if(known, delays_ms[2] / 1000, NULL) AS p99_s,
-    if(newest_s IS NULL, NULL, greatest(toFloat64($__toTime) - newest_s, 0)) AS newest_age_s,
-    greatest(toFloat64($__toTime) - last_s, 0) AS stored_ago_s
-FROM
-(
-    SELECT
-        quantilesExactWeightedIf(0.5, 0.99)({_DELAY_MS}, samples, newest_ts IS NOT NULL AND stored_at > last - 60)
-            AS delays_ms,
-        countIf(newest_ts IS NOT NULL AND stored_at > last - 60) > 0 AS known,
-        max(toFloat64(newest_ts)) AS newest_s, max(toFloat64(stored_at)) AS last_s
-    FROM
-    (
-        SELECT stored_at, newest_ts, samples, max(stored_at) OVER () AS last
-        FROM ingest_blocks
-        WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
-    )
-    HAVING count() > 0
-)
-"""
-FRESHNESS: Final = f"""
-SELECT
-    toStartOfInterval(toDateTime(stored_at), toIntervalSecond(greatest($__interval_s, 60))) AS time,
-    quantilesExactWeighted(0.5, 0.99)({_DELAY_MS}, samples)[1] / 1000 AS p50_s,
-    quantilesExactWeighted(0.5, 0.99)({_DELAY_MS}, samples)[2] / 1000 AS p99_s
-FROM ingest_blocks
-WHERE {_STORED} AND newest_ts IS NOT NULL
-GROUP BY time
+FRESHNESS_NOW: Final = "SELECT p50_s, p99_s, newest_age_s, stored_ago_s FROM freshness_at(at = $__toTime)"
+FRESHNESS: Final = """
+SELECT time, p50_s, p99_s
+FROM freshness_between(since = $__fromTime, until = $__toTime, step_s = greatest($__interval_s, 60))
 ORDER BY time
 """
 
-# A block is agreed, then stored, which takes a second or two. Of a topic that was made anew the newest log counts.
 PARTITIONS: Final = """
 SELECT
-    kafka_partition,
-    if(blocks > 0, toNullable(stored_to), NULL) AS stored_to_offset,
-    if(blocks > 0, greatest(toFloat64($__toTime) - toFloat64(appended), 0), NULL) AS newest_age_s,
-    if(blocks > 0, greatest(toFloat64($__toTime) - toFloat64(stored), 0), NULL) AS stored_ago_s,
-    pending,
-    if(pending > 0, greatest(toFloat64($__toTime) - toFloat64(agreed), 0), NULL) AS pending_for_s,
-    worker
-FROM
-(
-    SELECT
-        log, topic, kafka_partition, count() AS blocks, max(offset_to) AS stored_to, max(appended_to) AS appended,
-        max(stored_at) AS stored, argMax(worker, stored_at) AS worker
-    FROM ingest_blocks
-    WHERE stored_at > $__toTime - INTERVAL 1 DAY AND stored_at <= $__toTime
-    GROUP BY log, topic, kafka_partition
-) AS ledger
-FULL JOIN
-(
-    SELECT log, topic, kafka_partition, uniqExact(offset_from) AS pending, min(cut_at) AS agreed
-    FROM agreed_blocks
-    WHERE cut_at > $__toTime - INTERVAL 1 HOUR AND cut_at <= $__toTime
-        AND (log, topic, kafka_partition, offset_from) NOT IN
-        (
-            SELECT log, topic, kafka_partition, offset_from
-            FROM ingest_blocks
-            WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
-        )
-    GROUP BY log, topic, kafka_partition
-) AS cuts USING (log, topic, kafka_partition)
-WHERE (log, topic) =
-    (
-        SELECT argMax((log, topic), cut_at)
-        FROM agreed_blocks
-        WHERE cut_at > $__toTime - INTERVAL 1 DAY AND cut_at <= $__toTime
-    )
-ORDER BY kafka_partition
+    toString(partitions.kafka_partition) AS kafka_partition, newest_age_s, stored_ago_s, pending, pending_for_s,
+    stored_to_offset, worker
+FROM partitions_at(at = $__toTime) AS partitions
+ORDER BY row_number() OVER (ORDER BY partitions.kafka_partition)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (kafka_partition AS 'none stored')
 """
-LAG: Final = f"""
-SELECT
-    $__timeInterval(stored_at) AS time, concat('partition ', leftPad(toString(kafka_partition), 2, '0')) AS series,
-    leftPad(toString(kafka_partition % {len(FLEET_COLORS)}), 2, '0') AS color,
-    max(toUnixTimestamp64Milli(stored_at) - toUnixTimestamp64Milli(appended_from)) / 1000 AS lag
-FROM ingest_blocks
-WHERE {_STORED}
-GROUP BY time, kafka_partition
+LAG: Final = """
+SELECT time, series, color, lag_s AS lag
+FROM lag_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
 ORDER BY time, kafka_partition
 """
 
@@ -102,129 +30,85 @@ WHERE $__timeFilter(refused.time)
 GROUP BY time, series
 ORDER BY time, series
 """
-REFUSED_BY_REASON: Final = f"""
+REFUSED_BY_REASON: Final = """
 SELECT
-    reason, sum(rows) AS refused, sumIf(rows, time > $__toTime - INTERVAL 5 MINUTE) AS lately,
-    refused / (SELECT greatest(sum(samples + rejected), 1) FROM ingest_blocks WHERE {_STORED}) AS share,
-    max(time) AS last_at, argMax(detail, time) AS last_detail
+    reason, toNullable(sum(rows)) AS refused, toNullable(sumIf(rows, time > $__toTime - INTERVAL 5 MINUTE)) AS lately,
+    refused / (
+        SELECT greatest(sum(samples + rejected), 1) FROM ingest_blocks
+        WHERE stored_at > $__fromTime AND stored_at <= $__toTime) AS share,
+    toNullable(max(time)) AS last_at, argMax(detail, time) AS last_detail
 FROM rejected_rows
 WHERE $__timeFilter(time)
 GROUP BY reason
-ORDER BY refused DESC, reason
+ORDER BY row_number() OVER (ORDER BY refused DESC, reason)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'no rows were rejected')
 """
 REFUSED_NEWEST: Final = """
-SELECT time AS appended_at, reason, rows, kafka_partition, kafka_offset, detail
-FROM rejected_rows
+SELECT
+    reason, toNullable(refused.rows) AS rows, toNullable(time) AS appended_at, detail,
+    toNullable(refused.kafka_partition) AS kafka_partition, toNullable(refused.kafka_offset) AS kafka_offset
+FROM rejected_rows AS refused
 WHERE $__timeFilter(time)
-ORDER BY time DESC, kafka_partition, kafka_offset DESC
+ORDER BY row_number() OVER (ORDER BY time DESC, kafka_partition, kafka_offset DESC)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'no rows were rejected')
 LIMIT 50
 """
-
-
-def _late(view: str, resolution_s: int) -> str:
-    return f"""
-    SELECT time, site, fleet, platform, samples, late_samples
-    FROM {view}
-    WHERE if($__interval_s >= 3600, 3600, 60) = {resolution_s} AND $__timeFilter(time) AND @chosen_chips"""
-
-
-LATE: Final = f"""
-SELECT $__timeInterval(sums.time) AS time, @series AS series, sum(late_samples) / sum(samples) AS late
-FROM
-({_late("power_by_minute", 60)}
-    UNION ALL{_late("power_by_hour", 3600)}
-) AS sums
-GROUP BY time, series
-HAVING sum(samples) > 0
+LATE: Final = """
+SELECT time, fleet_path AS series, color, sum(late_samples) / nullIf(sum(samples), 0) AS late
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = greatest($__interval_s, 60))
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(late) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 
-# Blocks of a partition are stored in order, so the first of the range has none before it that could be missing.
-_STEPS: Final = f"""
-(
-    SELECT
-        kafka_partition, offset_from, stored_at, worker, samples, rejected, lost,
-        lagInFrame(offset_to + 1) OVER (
-            PARTITION BY log, topic, kafka_partition ORDER BY offset_from ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
-        ) AS expected
-    FROM ingest_blocks
-    WHERE {_STORED}
-)
-"""
-LEDGER: Final = f"""
+LEDGER: Final = """
 SELECT
-    countIf(offset_from > expected AND expected > 0) AS gaps,
-    countIf(offset_from < expected AND expected > 0) AS overlaps,
-    sum(lost) AS lost_messages, count() AS blocks, sum(samples) AS accepted, sum(rejected) AS refused
-FROM {_STEPS}
+    countIf(broken = 'gap') AS gaps, countIf(broken = 'overlap') AS overlaps, sum(lost) AS lost_messages,
+    count() AS blocks, sum(samples) AS accepted, sum(rejected) AS refused
+FROM ledger_steps_between(since = $__fromTime, until = $__toTime)
 """
-BROKEN: Final = f"""
+BROKEN: Final = """
 SELECT
-    kafka_partition, if(offset_from > expected, 'gap', 'overlap') AS what,
-    least(offset_from, expected) AS from_offset, greatest(offset_from, expected) - 1 AS to_offset,
-    to_offset - from_offset + 1 AS messages, stored_at, worker
-FROM {_STEPS}
-WHERE offset_from != expected AND expected > 0
-ORDER BY stored_at DESC, kafka_partition
+    broken AS what, broken_messages AS messages, toNullable(steps.kafka_partition) AS kafka_partition,
+    broken_from AS from_offset, broken_to AS to_offset, stored_at, worker
+FROM ledger_steps_between(since = $__fromTime, until = $__toTime) AS steps
+WHERE broken != ''
+ORDER BY row_number() OVER (ORDER BY stored_at DESC, kafka_partition)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (what AS 'no gap, no overlap')
 LIMIT 100
 """
 
-# The minute and the limits of the rule meter_disagrees: late enough for the slowest chip, and the widest of the site.
 # Meters are of a site, and those of the chosen fleets' sites are shown.
-METERS: Final = f"""
+METERS: Final = """
 SELECT
-    time AS minute, site, kind, meter, hosts, chips_expected, chips_estimated_w AS chips_w, metered_w, ratio,
-    if(ratio IS NULL, NULL, greatest(
-        if(high > 0, low, {FRAGMENTS["default_meter_low"]}) / greatest(ratio, 1e-6),
-        ratio / if(high > 0, high, {FRAGMENTS["default_meter_high"]}))) AS of_limit,
-    coverage, meter_coverage
-FROM power_reconciled_between(since = $__toTime - 210, until = $__toTime - 150)
-LEFT JOIN
-(
-    SELECT
-        site,
-        min({FRAGMENTS["meter_low"]}) AS low,
-        max({FRAGMENTS["meter_high"]}) AS high
-    FROM budgets_at(at = $__toTime)
-    GROUP BY site
-) AS limited USING (site)
+    meter, ratio, of_limit, chips_w, metered_w, site, kind, hosts, chips_expected, coverage, meter_coverage, minute
+FROM meters_at(at = $__toTime)
 WHERE site IN
 (
-    SELECT site
-    FROM power_by_hour
-    WHERE time >= toStartOfHour($__toTime - 86400) AND time <= $__toTime AND @chosen_chips
+    SELECT site FROM fleet_models_between(since = $__toTime - 86400, until = $__toTime)
+    WHERE @chips
 )
-ORDER BY of_limit DESC NULLS LAST, site, kind, meter
+ORDER BY row_number() OVER (ORDER BY of_limit DESC NULLS LAST, site, kind, meter)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (meter AS 'no meter')
 LIMIT 200
 """
 
-BY_WORKER: Final = f"""
-SELECT $__timeInterval(stored_at) AS time, worker AS series, sum(samples) / $__interval_s AS samples_per_s
-FROM ingest_blocks
-WHERE {_WHOLE}
-GROUP BY time, series
+BY_WORKER: Final = """
+SELECT time, worker AS series, samples_per_s
+FROM worker_rates_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
 ORDER BY time, series
 """
-CADENCE: Final = f"""
-SELECT
-    $__timeInterval(stored_at) AS time,
-    uniq(commit_id) / $__interval_s AS commits_per_s, count() / $__interval_s AS blocks_per_s
-FROM ingest_blocks
-WHERE {_WHOLE}
+CADENCE: Final = """
+SELECT time, sum(rates.commits_per_s) AS commits_per_s, sum(rates.blocks_per_s) AS blocks_per_s
+FROM worker_rates_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s) AS rates
 GROUP BY time
 ORDER BY time
 """
 WORKERS: Final = """
-SELECT
-    worker,
-    greatest(toFloat64($__toTime) - toFloat64(max(stored_at)), 0) AS stored_ago_s,
-    uniqExactIf(log, topic, kafka_partition, stored_at > $__toTime - 60) AS partitions,
-    sumIf(samples, stored_at > $__toTime - 60) / 60 AS samples_per_s,
-    uniqExactIf(commit_id, stored_at > $__toTime - 60) / 60 AS commits_per_s
-FROM ingest_blocks
-WHERE stored_at > $__toTime - INTERVAL 1 HOUR AND stored_at <= $__toTime
-GROUP BY worker
-ORDER BY worker
+SELECT worker, stored_ago_s, samples_per_s, partitions, commits_per_s
+FROM workers_at(at = $__toTime)
+ORDER BY row_number() OVER (ORDER BY worker) WITH FILL FROM 1 TO 2 INTERPOLATE (worker AS 'no worker')
 """
 STORE: Final = """
 SELECT
@@ -236,7 +120,8 @@ SELECT
 """
 TABLES: Final = """
 SELECT
-    table, sum(rows) AS stored_rows, sum(bytes_on_disk) AS disk_bytes, count() AS parts, max(merging.merges) AS merges
+    table, toNullable(sum(rows)) AS stored_rows, toNullable(sum(bytes_on_disk)) AS disk_bytes,
+    toNullable(count()) AS parts, toNullable(max(merging.merges)) AS merges
 FROM system.parts AS parts
 LEFT JOIN
 (
@@ -244,5 +129,6 @@ LEFT JOIN
 ) AS merging USING (table)
 WHERE active AND database = currentDatabase()
 GROUP BY table
-ORDER BY disk_bytes DESC
+ORDER BY row_number() OVER (ORDER BY disk_bytes DESC)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (table AS 'nothing in this range')
 """

@@ -1,4 +1,4 @@
-"""What the panels of the board Utilization ask; `@name` is a fragment of sql.py."""
+"""What the panels of the board Utilization ask; `@fleets` and `@chips` are the conditions of sql.py."""
 
 from typing import Final
 
@@ -7,149 +7,117 @@ NOW: Final = """
 SELECT
     sum(utilization_seconds) / nullIf(sum(utilization_chip_seconds), 0) AS busy,
     sum(tensor_seconds) / nullIf(sum(tensor_chip_seconds), 0) AS tensor
-FROM power_by_second
-WHERE time >= $__toTime - INTERVAL @settled_s SECOND AND time < $__toTime AND @chosen_chips
+FROM chip_sums_between(since = $__toTime - 180, until = $__toTime, step_s = 1)
+WHERE @chips
 HAVING count() > 0
 """
-# The power of chips of which nobody says how busy they are is no power of busy chips: where only some of a group say
-# it, their share of its energy is counted.
 WATTS_PER_BUSY_NOW: Final = """
-SELECT
-    sum(energy_j * utilization_chip_seconds / chip_seconds) / nullIf(sum(utilization_seconds), 0) AS busy_chip_w
-FROM power_by_second
-WHERE time >= $__toTime - INTERVAL @settled_s SECOND AND time < $__toTime AND chip_seconds > 0 AND @chosen_chips
+SELECT sum(utilization_known_j) / nullIf(sum(powered_utilization_seconds), 0) AS busy_chip_w
+FROM chip_sums_between(since = $__toTime - 180, until = $__toTime, step_s = 1)
+WHERE @chips
 HAVING count() > 0
 """
 IDLE_NOW: Final = """
-SELECT sum(idle_w) AS idle_w, idle_w / sum(power_w) AS idle_share, sum(idle_chips) AS idle_chips
-FROM @newest
-WHERE power_w > 0
+SELECT
+    sum(fleets.idle_w) AS idle_w, idle_w / sum(power_w) AS idle_share, sum(fleets.idle_chips) AS idle_chips
+FROM fleets_at(at = $__toTime) AS fleets
+WHERE power_w > 0 AND @fleets
 HAVING count() > 0
 """
 
 BUSY: Final = """
 SELECT
-    $__timeInterval(sums.time) AS time, @series AS series,
-    sum(utilization_seconds) / sum(utilization_chip_seconds) AS busy
-FROM @sums AS sums
-GROUP BY time, series
-HAVING sum(utilization_chip_seconds) > 0
+    time, fleet_path AS series, color,
+    sum(utilization_seconds) / nullIf(sum(utilization_chip_seconds), 0) AS busy
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(busy) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 TENSOR: Final = """
 SELECT
-    $__timeInterval(sums.time) AS time, @series AS series,
-    sum(tensor_seconds) / sum(tensor_chip_seconds) AS tensor
-FROM @sums AS sums
-GROUP BY time, series
-HAVING sum(tensor_chip_seconds) > 0
+    time, fleet_path AS series, color,
+    sum(tensor_seconds) / nullIf(sum(tensor_chip_seconds), 0) AS tensor
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(tensor) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 GROUPS: Final = """
 SELECT
-    site, fleet, platform, model,
+    fleet_path, site, fleet, platform, model,
     sum(utilization_seconds) / nullIf(sum(utilization_chip_seconds), 0) AS busy,
     sum(tensor_seconds) / nullIf(sum(tensor_chip_seconds), 0) AS tensor,
-    sum(energy_j) / sum(chip_seconds) AS chip_w,
-    sum(energy_j * utilization_chip_seconds / chip_seconds) / nullIf(sum(utilization_seconds), 0) AS busy_chip_w,
-    sum(energy_j) / 3600 AS energy_wh,
-    sum(idle_j) / 3600 AS idle_wh,
+    sum(energy_j) / nullIf(sum(powered_chip_seconds), 0) AS chip_w,
+    sum(utilization_known_j) / nullIf(sum(powered_utilization_seconds), 0) AS busy_chip_w,
+    toNullable(sum(energy_j) / 3600) AS energy_wh, toNullable(sum(idle_j) / 3600) AS idle_wh,
     idle_wh / nullIf(energy_wh, 0) AS idle_share
-FROM @sums
-WHERE chip_seconds > 0 AND power_method != ''
-GROUP BY site, fleet, platform, model
-ORDER BY energy_wh DESC, site, fleet, platform, model
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY fleet_path, site, fleet, platform, model
+HAVING sum(powered_chip_seconds) > 0
+ORDER BY row_number() OVER (ORDER BY energy_wh DESC, site, fleet, platform, model)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (fleet_path AS 'nothing in this range')
 """
 
 IDLE_POWER: Final = """
-SELECT $__timeInterval(lines.time) AS time, @series AS series, avg(lines.idle_w) AS idle_w
-FROM @lines AS lines
-GROUP BY time, series
+SELECT time, fleet_path AS series, color, idle_w
+FROM fleet_power_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE time <= complete_until AND @fleets
+QUALIFY count(idle_w) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 IDLE_SHARE: Final = """
-SELECT $__timeInterval(sums.time) AS time, @series AS series, sum(idle_j) / sum(energy_j) AS idle_share
-FROM @sums AS sums
-GROUP BY time, series
-HAVING sum(energy_j) > 0
+SELECT time, fleet_path AS series, color, sum(idle_j) / nullIf(sum(energy_j), 0) AS idle_share
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(idle_share) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 
 WATTS_PER_BUSY: Final = """
 SELECT
-    $__timeInterval(sums.time) AS time, @series AS series,
-    sum(energy_j * utilization_chip_seconds / chip_seconds) / sum(utilization_seconds) AS busy_chip_w
-FROM @sums AS sums
-WHERE chip_seconds > 0 AND power_method != ''
-GROUP BY time, series
-HAVING sum(utilization_seconds) > 0
+    time, fleet_path AS series, color,
+    sum(utilization_known_j) / nullIf(sum(powered_utilization_seconds), 0) AS busy_chip_w
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(busy_chip_w) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 BUSY_PER_KWH: Final = """
 SELECT
-    $__timeInterval(sums.time) AS time, @series AS series,
-    1000 * sum(utilization_seconds) / sum(energy_j * utilization_chip_seconds / chip_seconds) AS chip_hours_per_kwh
-FROM @sums AS sums
-WHERE chip_seconds > 0 AND power_method != ''
-GROUP BY time, series
-HAVING sum(energy_j * utilization_chip_seconds) > 0
+    time, fleet_path AS series, color,
+    1000 * sum(powered_utilization_seconds) / nullIf(sum(utilization_known_j), 0) AS chip_hours_per_kwh
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(chip_hours_per_kwh) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
 TENSOR_PER_KWH: Final = """
 SELECT
-    $__timeInterval(sums.time) AS time, @series AS series,
-    1000 * sum(tensor_seconds) / sum(energy_j * tensor_chip_seconds / chip_seconds) AS chip_hours_per_kwh
-FROM @sums AS sums
-WHERE chip_seconds > 0 AND power_method != ''
-GROUP BY time, series
-HAVING sum(energy_j * tensor_chip_seconds) > 0
+    time, fleet_path AS series, color,
+    1000 * sum(powered_tensor_seconds) / nullIf(sum(tensor_known_j), 0) AS chip_hours_per_kwh
+FROM chip_sums_between(since = $__fromTime, until = $__toTime, step_s = $__interval_s)
+WHERE @chips
+GROUP BY time, series, color
+QUALIFY count(chip_hours_per_kwh) OVER (PARTITION BY series) > 0
 ORDER BY time, series
 """
-# A job's joules in a time in which each chip tells once: a second, or the minute of those that tell once a minute. That
-# time ends where all of that cadence are complete. Rows of raw samples are found by their earliest sample: one that was
-# stored after a backlog of more than ten seconds may be missed.
+
 JOBS: Final = """
-WITH cadences AS
-(
-    SELECT site, fleet, platform, if(sum(chip_seconds) / sum(samples) <= 1.5, 1, 60) AS every_s
-    FROM power_by_second
-    WHERE time >= $__toTime - INTERVAL @settled_s SECOND AND time < $__toTime AND @chosen_chips
-    GROUP BY site, fleet, platform
-    HAVING sum(samples) > 0
-),
-moments AS
-(
-    SELECT every_s, assumeNotNull(min(time)) + 1 AS until
-    FROM @newest INNER JOIN cadences USING (site, fleet, platform)
-    WHERE time IS NOT NULL
-    GROUP BY every_s
-),
-samples AS
-(
-    SELECT job, site, fleet, platform, power_w, utilization, interval_ms, 1 AS every_s
-    FROM series_samples
-    WHERE batch_time > (SELECT max(until) FROM moments WHERE every_s = 1) - 11
-        AND batch_time <= (SELECT max(until) FROM moments WHERE every_s = 1)
-        AND ts > (SELECT max(until) FROM moments WHERE every_s = 1) - 1
-        AND ts <= (SELECT max(until) FROM moments WHERE every_s = 1)
-        AND (site, fleet, platform) IN (SELECT site, fleet, platform FROM cadences WHERE every_s = 1) AND @chosen_chips
-    UNION ALL
-    SELECT job, site, fleet, platform, power_w, utilization, interval_ms, 60 AS every_s
-    FROM series_samples
-    WHERE batch_time > (SELECT max(until) FROM moments WHERE every_s = 60) - 70
-        AND batch_time <= (SELECT max(until) FROM moments WHERE every_s = 60)
-        AND ts > (SELECT max(until) FROM moments WHERE every_s = 60) - 60
-        AND ts <= (SELECT max(until) FROM moments WHERE every_s = 60)
-        AND (site, fleet, platform) IN (SELECT site, fleet, platform FROM cadences WHERE every_s = 60) AND @chosen_chips
-)
 SELECT
-    ifNull(job, '(none)') AS job_name, site, fleet, platform,
-    sum(power_w * interval_ms / every_s) / 1000 AS power_w,
-    sumIf(interval_ms / every_s, samples.power_w IS NOT NULL) / 1000 AS chips,
-    power_w / nullIf(chips, 0) AS chip_w,
-    sum(utilization * interval_ms) / nullIf(sumIf(interval_ms, utilization IS NOT NULL), 0) AS busy
-FROM samples
-GROUP BY job_name, site, fleet, platform
-ORDER BY power_w DESC NULLS LAST, job_name, site, fleet, platform
+    ifNull(job, '(none)') AS job_name, sum(job_w) AS power_w, fleet_path, site, fleet, platform,
+    sum(job_chips) AS chips, power_w / nullIf(chips, 0) AS chip_w,
+    sum(busy_s) / nullIf(sum(stated_s), 0) AS busy
+FROM jobs_at(at = $__toTime)
+WHERE @chips
+GROUP BY job_name, fleet_path, site, fleet, platform
+ORDER BY row_number() OVER (ORDER BY power_w DESC NULLS LAST, job_name, site, fleet, platform)
+    WITH FILL FROM 1 TO 2 INTERPOLATE (job_name AS 'nothing in this range')
 LIMIT 20
 """

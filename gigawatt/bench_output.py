@@ -27,7 +27,7 @@ def require_writable(path: Path | None, flag: str) -> None:
         try:
             path.open("a").close()
         except OSError as error:
-            raise GigawattError(f"cannot write {path} ({error.strerror}): name another with {flag}") from error
+            raise GigawattError(f"cannot write {path} ({error.strerror}); choose another file with {flag}") from error
 
 
 def write(path: Path | None, figures: Any) -> None:

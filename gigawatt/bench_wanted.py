@@ -50,7 +50,7 @@ class Wanted:
         """Return the only load. Raises `UsageError` where there are several."""
         loads = self.loads(str(ONE_SIZE))
         if len(loads) > 1:
-            raise click.UsageError(f"{flag} is one run: give one number as --chips and --workers")
+            raise click.UsageError(f"{flag} measures a single run: give one number to --chips and to --workers")
         return loads[0]
 
 
@@ -59,7 +59,9 @@ def numbers(text: str, flag: str, most: int) -> list[int]:
     try:
         found = [int(part.replace("_", "")) for part in text.split(",")]
     except ValueError:
-        raise click.BadParameter(f"{text!r}: write numbers as 1,2,4", param_hint=flag) from None
+        raise click.BadParameter(
+            f"{text!r}: write numbers separated by commas, such as 1,2,4", param_hint=flag
+        ) from None
     if wrong := [number for number in found if not 1 <= number <= most]:
         raise click.BadParameter(f"{wrong[0]} is not between 1 and {most}", param_hint=flag)
     return found

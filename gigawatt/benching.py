@@ -52,7 +52,7 @@ def attacks(wanted: Wanted, names: str) -> None:
     """Run attacks; the exit status is 1 when a bound does not hold."""
     unknown = [name for name in names.split(",") if name not in ATTACKS]
     if unknown:
-        raise click.BadParameter(f"there is no attack {unknown[0]!r}", param_hint="--attacks")
+        raise click.BadParameter(f"unknown attack {unknown[0]!r}", param_hint="--attacks")
     chosen = [ATTACKS[name] for name in names.split(",")]
 
     def so_far(done: Sequence[AttackResult]) -> None:
@@ -113,7 +113,7 @@ def report(wanted: Wanted, path: Path, measured: Path | None) -> None:
         figures = read(measured)
     path.write_text(page.put(_text(path), figures, picture.name), "utf-8")
     picture.write_text(page.drawn(figures), "utf-8")
-    tell(f"{path} and {picture} have the figures of {figures.said}")
+    tell(f"wrote {path} and {picture} with the figures of {figures.said}")
 
 
 def _text(path: Path) -> str:

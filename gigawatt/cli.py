@@ -17,14 +17,14 @@ from schema.printable import printable_lines, told, without_secrets
 @click.group(cls=CommandFolder, package=commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gigawatt")
 def gigawatt() -> None:
-    """Power and utilization of an AI chip fleet, live and exact to the joule.
+    """Live power and utilization of a fleet of AI chips, exact to the joule.
 
     Settings come from flags, then GIGAWATT_* environment variables, then defaults.
     """
 
 
 _CLIENTS = ("clickhouse_connect", "kafka")
-"""Libraries whose errors tell of a server that went away, and nothing that a traceback would explain."""
+"""Libraries whose errors report a server that went away, and nothing that a traceback would explain."""
 
 
 def main() -> None:

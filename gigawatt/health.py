@@ -14,14 +14,14 @@ from schema.migrate import load, pending
 from schema.topics import LOST, MADE_ANEW, REJECTED, SAMPLES
 
 STALLED_S: Final = 30
-"""A log that has messages to store, and of which nothing was stored for so long, has no worker."""
+"""A topic with messages to store, of which nothing was stored for this long, has no worker."""
 STANDS_S: Final = 4.0
 """A partition of which nothing was stored lately may just have woken up: it is looked at again after so long."""
 SHOWN: Final = 5
 PARTITIONS: Final = 12
-"""So many partitions that are behind are named, the furthest ones."""
+"""How many lagging partitions are named, those that lag most."""
 REASONS: Final = 12
-"""So many reasons are told, those of most rows."""
+"""How many reasons are reported, those with most rows."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def behind_by(ends: Mapping[int, tuple[int, int]], stored: Mapping[int, int]) ->
 
 
 def disk(client: Client) -> tuple[int, int]:
-    """Return the free and all bytes of the fullest disk that ClickHouse stores on; none where it tells of none."""
+    """Return the free and all bytes of the fullest disk that ClickHouse stores on; none where it reports none."""
     rows = client.query(
         "SELECT free_space, total_space FROM system.disks WHERE is_remote = 0 ORDER BY free_space LIMIT 1"
     ).result_rows
@@ -207,10 +207,10 @@ def disk(client: Client) -> tuple[int, int]:
 def disk_finding(free: int, total: int) -> Finding:
     """Say how much room is left. Down when it is nearly full."""
     if not total:
-        return Finding("disk", up=True, detail="ClickHouse tells of none")
-    detail = f"{free / 1e9:,.1f} GB of {total / 1e9:,.1f} GB are free where ClickHouse stores"
+        return Finding("disk", up=True, detail="ClickHouse reports no local disk")
+    detail = f"{free / 1e9:,.1f} GB of {total / 1e9:,.1f} GB free on the disk of ClickHouse"
     if free < LOW_BYTES:
-        return Finding("disk", up=False, detail=f"{detail}; free some space: what cannot be stored waits in Kafka")
+        return Finding("disk", up=False, detail=f"{detail}; free some space, the backlog waits in Kafka")
     return Finding("disk", up=True, detail=detail)
 
 
@@ -221,12 +221,12 @@ def schema_finding(applied: Mapping[int, tuple[str, str]]) -> Finding:
     except GigawattError as error:
         return Finding("schema", up=False, detail=str(error))
     if todo:
-        return Finding("schema", up=False, detail=f"{len(todo)} migrations are missing; run: gigawatt migrate")
+        return Finding("schema", up=False, detail=f"{len(todo)} migrations are pending; run: gigawatt migrate")
     return Finding("schema", up=True, detail=f"version {max(applied)}, current")
 
 
 def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
-    """Say who stores. Nobody is needed where nothing is to be stored."""
+    """Report which workers store. No worker is needed while no message waits."""
     waiting = sum(behind.values())
     lately = [worker for worker in workers if worker.ago_s < STALLED_S]
     if not lately:
@@ -237,7 +237,7 @@ def workers_finding(workers: list[Seen], behind: Mapping[int, int]) -> Finding:
                 up=False,
                 detail=f"{last}, {waiting:,} messages wait; see the worker's log, or run: gigawatt worker",
             )
-        return Finding("workers", up=True, detail=f"{last}, and nothing waits: no producer sends")
+        return Finding("workers", up=True, detail=f"{last}, no messages wait: no producer sends")
     names = ", ".join(f"{worker.worker} ({worker.ago_s:.1f} s ago)" for worker in lately[:SHOWN])
     more = f" and {len(lately) - SHOWN} more" if len(lately) > SHOWN else ""
     return Finding("workers", up=True, detail=f"{len(lately)} storing: {names}{more}")
@@ -250,15 +250,15 @@ def behind_finding(behind: Mapping[int, int], standing: Sequence[int] = ()) -> F
     """
     waiting = {number: count for number, count in behind.items() if count}
     if not waiting:
-        return Finding("behind", up=True, detail="all messages are stored")
+        return Finding("lag", up=True, detail="all messages are stored")
     most = dict(sorted(waiting.items(), key=lambda item: -item[1])[:PARTITIONS])
     each = ", ".join(f"{number}: {count:,}" for number, count in sorted(most.items()))
     more = f" and {len(waiting) - len(most)} more" if len(waiting) > len(most) else ""
     detail = f"{sum(waiting.values()):,} messages; by partition {each}{more}"
     if standing:
         which = ", ".join(map(str, standing[:PARTITIONS]))
-        return Finding("behind", up=False, detail=f"no progress in partition {which}, see the worker's log; {detail}")
-    return Finding("behind", up=True, detail=detail)
+        return Finding("lag", up=False, detail=f"no progress in partition {which}, see the worker's log; {detail}")
+    return Finding("lag", up=True, detail=detail)
 
 
 def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -> Finding:
@@ -277,25 +277,25 @@ def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -
 def refused_finding(refused: Mapping[str, Refused]) -> Finding:
     """Say what was rejected, and of the most frequent reason an example."""
     if not refused:
-        return Finding("refused", up=True, detail="nothing in the last hour")
+        return Finding("rejected", up=True, detail="no rows in the last hour")
     each = ", ".join(f"{one.rows:,} {reason}" for reason, one in refused.items())
     newest = next(iter(refused.values())).detail
-    example = f"; such as: {newest}" if newest else ""
-    return Finding("refused", up=True, detail=f"in the last hour: {each}{example}")
+    example = f"; for example: {newest}" if newest else ""
+    return Finding("rejected", up=True, detail=f"in the last hour: {each}{example}")
 
 
 def letters_finding(letters: int, rows: int, why: str) -> Finding:
     """Say whether what was rejected is kept in the dead letters. Down while some of it is not."""
     if not letters:
-        return Finding("letters", up=True, detail="all dead letters of the last hour are written")
-    detail = f"{letters:,} dead letters ({rows:,} rows) of the last hour are not in {REJECTED}: {why}"
-    return Finding("letters", up=False, detail=f"{detail}; run: gigawatt migrate")
+        return Finding("dead letters", up=True, detail="all dead letters of the last hour are written")
+    detail = f"{letters:,} dead letters ({rows:,} rows) of the last hour are not written to {REJECTED}: {why}"
+    return Finding("dead letters", up=False, detail=f"{detail}; run: gigawatt migrate")
 
 
 def sums_finding(doubtful: Sequence[Doubt]) -> Finding:
     """Say which fleets count chips twice."""
     if not doubtful:
-        return Finding("sums", up=True, detail="no chip is reported twice")
+        return Finding("doubtful", up=True, detail="no chip is reported twice")
     each = [f"{one.fleet}: {one.chips:,} by {', '.join(one.hosts)}" for one in doubtful[:SHOWN]]
     more = [f"and {len(doubtful) - SHOWN} more fleets"] if len(doubtful) > SHOWN else []
-    return Finding("sums", up=True, detail=f"DOUBTFUL, chips are reported twice: {'; '.join(each + more)}")
+    return Finding("doubtful", up=True, detail=f"DOUBTFUL: chips are reported twice: {'; '.join(each + more)}")

@@ -52,7 +52,7 @@ def logging_to_stderr(form: str, level: str, *, verbose: bool = False, in_column
             raise
         line = _for_the_operator(error)
         if line is None:
-            structlog.get_logger().critical("unexpected error: a defect of Gigawatt", exc_info=True)
+            structlog.get_logger().critical("unexpected error, a bug in Gigawatt; please report it", exc_info=True)
         else:
             structlog.get_logger().critical(line)
         sys.exit(error.exit_code if isinstance(error, click.ClickException) else 1)
@@ -146,6 +146,6 @@ def _number(level: str) -> int:
 
 
 def tell_of_clients(*, verbose: bool) -> None:
-    """Let the libraries that talk to servers log, or not: they tell of every attempt, where we tell what is missing."""
+    """Let the libraries that talk to servers log, or not: they report every attempt, where we tell what is missing."""
     for client in _CLIENTS:
         logging.getLogger(client).setLevel(logging.NOTSET if verbose else logging.CRITICAL + 1)

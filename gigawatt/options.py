@@ -16,7 +16,7 @@ from schema.printable import bare
 from schema.settings import LOG_FORMATS, LOG_LEVELS, Settings, kafka_addresses
 
 STANDARD_OUTPUT: Final = "-"
-"""Where a broker may be named, it stands for standard output."""
+"""Stands for standard output where a broker may be named."""
 _DEFAULTS = Settings.read()
 
 
@@ -37,8 +37,8 @@ def _access(ctx: click.Context, _param: click.Parameter, value: Path | None) -> 
 
 
 CONFIG_HELP: Final = (
-    f"Kafka's own client settings (security.protocol=SASL_SSL and so on), a line each.  [env: {VARIABLE}, and each"
-    " setting as GIGAWATT_KAFKA_SECURITY_PROTOCOL and so on]"
+    f"File with Kafka client settings such as security.protocol=SASL_SSL, one per line.  [env: {VARIABLE}; single"
+    " settings as GIGAWATT_KAFKA_SECURITY_PROTOCOL etc.]"
 )
 _broker = click.option(
     "--kafka",
@@ -46,7 +46,7 @@ _broker = click.option(
     default=_DEFAULTS.kafka,
     show_default=True,
     callback=_named,
-    help="Kafka brokers.  [env: GIGAWATT_KAFKA]",
+    help="Addresses of Kafka brokers.  [env: GIGAWATT_KAFKA]",
 )
 _config = click.option(
     "--kafka-config",
@@ -68,10 +68,10 @@ clickhouse = click.option(
     metavar="URL",
     default=_DEFAULTS.clickhouse,
     show_default=bare(_DEFAULTS.clickhouse),  # it may have a password
-    help="ClickHouse over HTTP, such as https://user@host:8443, with the user's password in the file that"
-    " GIGAWATT_CLICKHOUSE_PASSWORD_FILE names.  [env: GIGAWATT_CLICKHOUSE]",
+    help="HTTP address of ClickHouse, such as https://user@host:8443. GIGAWATT_CLICKHOUSE_PASSWORD_FILE names the file"
+    " with the user's password.  [env: GIGAWATT_CLICKHOUSE]",
 )
-verbose = click.option("-v", "--verbose", is_flag=True, help="Log what the libraries say, too.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Also log messages of libraries.")
 
 
 def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> Address | None:
@@ -87,19 +87,19 @@ _TOLD: Final[dict[str, dict[str, Any]]] = {
         "default": _DEFAULTS.metrics,
         "show_default": True,
         "callback": _address,
-        "help": "Serve /metrics, /healthz and /readyz; without HOST to this machine alone.  [env: GIGAWATT_METRICS]",
+        "help": "Serve /metrics, /healthz and /readyz here; without HOST on loopback only.  [env: GIGAWATT_METRICS]",
     },
     "--log-format": {
         "type": click.Choice(LOG_FORMATS),
         "default": _DEFAULTS.log_format,
         "show_default": True,
-        "help": "Log plain lines, or a JSON object a line.  [env: GIGAWATT_LOG_FORMAT]",
+        "help": "Log plain lines, or one JSON object per line.  [env: GIGAWATT_LOG_FORMAT]",
     },
     "--log-level": {
         "type": click.Choice(LOG_LEVELS),
         "default": _DEFAULTS.log_level,
         "show_default": True,
-        "help": "Log from this level on.  [env: GIGAWATT_LOG_LEVEL]",
+        "help": "Lowest level to log.  [env: GIGAWATT_LOG_LEVEL]",
     },
 }
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -111,7 +111,7 @@ def told_options() -> list[click.Parameter]:
 
 
 def told(*, metrics: str = OFF, help_of_metrics: str = "") -> Callable[[_Command], _Command]:
-    """Give a command those options; `metrics` is where it serves unless somebody says otherwise."""
+    """Give a command those options; `metrics` is where it serves unless a flag or variable says otherwise."""
     own: dict[str, Any] = {"default": metrics} if _DEFAULTS.metrics == OFF else {}
     own |= {"help": help_of_metrics} if help_of_metrics else {}
 

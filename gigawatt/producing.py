@@ -1,4 +1,4 @@
-"""The running of `gigawatt produce`: a source, a sampler and a sink, until told to stop."""
+"""Run `gigawatt produce`: a source, a sampler and a sink, until stopped."""
 
 import sys
 import threading
@@ -46,7 +46,7 @@ def produce(
     spool: Wanted | None = None,
     metrics: Address | None = None,
 ) -> None:
-    """Sample until told to stop. Raises `GigawattError` when a single read, or its delivery, failed.
+    """Sample until stopped. Raises `GigawattError` when a single read, or its delivery, failed.
 
     With `publish_every_s` a message has the samples of all reads of so long.
     What goes on is served at `metrics`, unless that is None or it is `once` and over.
@@ -105,7 +105,7 @@ def _produce(
     try:
         _run(sampler, sink, once=once)
     except BrokenPipeError:
-        sys.stdout = None  # whoever read has what they wanted; nothing is left to be flushed at exit
+        sys.stdout = None  # the reader has closed the pipe: nothing is left to flush at exit
     except OutputError:
         sys.stdout = None  # or its flushing at exit would fail once more
         raise
@@ -122,9 +122,9 @@ def _produce(
             **(_of_spool(sent) if spool else {}),
         )  # fmt: skip
     elif not counts.samples and not counts.rejected and not stop.is_set():
-        log.info("there was nothing to report")
+        log.info("no samples: the source had nothing to report")
     if sent.lost:
-        raise GigawattError(f"{sent.lost} samples could not be delivered to {to}: see the reason above")
+        raise GigawattError(f"{sent.lost} samples could not be delivered to {to}; the reason is logged above")
 
 
 def _run(sampler: Sampler, sink: Sink, *, once: bool) -> None:

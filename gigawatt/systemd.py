@@ -1,6 +1,6 @@
 """Tells systemd that a service has started, and goes on telling it that it lives (sd_notify(3), `WatchdogSec`).
 
-Where systemd is not what started the process, nothing is told.
+Where systemd is not what started the process, nothing is reported.
 """
 
 import os

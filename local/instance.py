@@ -23,7 +23,7 @@ def only_one(state: Path) -> Iterator[None]:
         except BlockingIOError as error:
             pid = lock.read().strip() or "unknown"
             raise GigawattError(
-                f"a gigawatt up is already running on {state} (pid {pid}): stop it, or choose another --state"
+                f"gigawatt up is already running on {state} (pid {pid}); stop it, or choose another --state"
             ) from error
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")

@@ -8,7 +8,7 @@ from schema.errors import GigawattError
 from schema.loopback import is_loopback
 from schema.served_tls import Served
 
-_ANY: Final = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  which are refused
+_ANY: Final = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  which are rejected
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ def outside_of(address: str, certificate: Path | None, key: Path | None) -> Outs
     host = address.strip("[]")
     if is_loopback(host):
         if certificate is not None or key is not None:
-            raise GigawattError("--tls-certificate and --tls-key need the address that others use: --listen ADDRESS")
+            raise GigawattError("--tls-certificate and --tls-key need --listen ADDRESS")
         return None
     if address in _ANY:
         raise GigawattError(
-            f"--listen {address}: name the one address of this machine that others use; loopback stays as it is"
+            f"--listen {address}: use one address of this machine that other machines reach; loopback is always served"
         )
     if certificate is None:
         raise GigawattError(

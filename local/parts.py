@@ -13,6 +13,6 @@ def require_parts() -> None:
     """Raise `GigawattError` when one of them is not installed; none is imported."""
     if missing := [name for name in PARTS if find_spec(name) is None]:
         raise GigawattError(
-            f"this runs a broker and an engine on this machine, and lacks {', '.join(missing)}: run `make setup` in a"
-            " checkout, or install the extra there with: pip install '.[local]'"
+            f"this command starts a broker and an engine, and lacks {', '.join(missing)}; run `make setup`"
+            " in a checkout, or install the extra there with: pip install '.[local]'"
         )

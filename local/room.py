@@ -1,4 +1,4 @@
-"""What the stack needs of the disk that its state lies on, and what the operator is told when that runs out."""
+"""What the stack needs of the disk that its state lies on, and what the operator sees when that runs out."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +19,8 @@ def require_room(state: Path) -> str:
     free = free_bytes(state)
     if free is not None and free < _NEEDED_BYTES:
         raise GigawattError(
-            f"{state} has {size(free)} free on its disk, and needs {size(_NEEDED_BYTES)} to start: "
-            "free some space, or name another directory with --state"
+            f"{state} has {size(free)} free on its disk, and needs {size(_NEEDED_BYTES)} to start; "
+            "free some space, or choose another directory with --state"
         )
     return low(free, state)
 
@@ -30,8 +30,8 @@ def low(free: int | None, state: Path) -> str:
     if free is None or free >= LOW_BYTES:
         return ""
     if free < KEPT_FREE_BYTES:
-        return f"{FULL}: {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"
-    return f"the disk is low: {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"
+        return f"{FULL}; {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"
+    return f"low disk space: {size(free)} are left for {state}, and nothing is stored below {size(KEPT_FREE_BYTES)}"
 
 
 def log_bytes(most: int, least: int, free: int | None) -> int:

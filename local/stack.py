@@ -25,7 +25,7 @@ from schema.clickhouse import ClickHouseAwayError, connect, why
 from schema.disk import free_bytes
 from schema.errors import EXIT_START_AGAIN, GigawattError
 from schema.kafka import KafkaAdmin
-from schema.migrate import load, migrate, set_budgets
+from schema.migrate import set_budgets, upgrade
 from schema.passwords import password_of
 from schema.settings import Settings
 
@@ -181,8 +181,8 @@ def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str],
     try:
         client = connect(plan.clickhouse, database=None)
         for table, parts in broken_parts(client):
-            said(f"{parts} damaged files of the table {table} are set aside: what they held is missing in its sums")
-        migrate(client, load(), said)
+            said(f"{parts} damaged parts of the table {table} were set aside; their data is missing from its sums")
+        upgrade(client, said)
         if fleet is not None:
             if plan.fleet_file is None:
                 refuse_to_replace(own_budgets(client), plan)
@@ -190,24 +190,24 @@ def _prepare_store(plan: Plan, fleet: fleets.Fleet | None, said: Callable[[str],
     except (ClickHouseAwayError, ClickHouseError) as error:
         directory = plan.clickhouse_directory
         raise GigawattError(
-            f"the engine does not serve what is in {directory} ({why(error)}): see {plan.state / 'logs'}; if its files "
-            "are damaged, move that directory away, which begins without what it holds, or name another with --state"
+            f"the engine cannot serve {directory} ({why(error)}); see {plan.state / 'logs'}. If its files are damaged, "
+            "move that directory away to start with an empty database, or choose another with --state"
         ) from error
 
 
 def own_budgets(client: Client) -> list[str]:
-    """Return the fleets with a budget that the default fleet does not have: somebody's own."""
+    """Return the fleets with a budget that the default fleet does not have: the operator's own."""
     ours = {one[:3] for one in fleets.budgets(fleets.load())}
     rows = client.query("SELECT site, fleet, platform FROM gigawatt.budgets ORDER BY site, fleet, platform").result_rows
     return [" / ".join(row) for row in map(tuple, rows) if row not in ours]
 
 
 def refuse_to_replace(own: Sequence[str], plan: Plan) -> None:
-    """Raise `GigawattError` when a simulated fleet would take the place of somebody's budgets."""
+    """Raise `GigawattError` when a simulated fleet would replace the operator's budgets."""
     if own:
         raise GigawattError(
-            f"{plan.state} has budgets of your own ({', '.join(own[:_SHOWN])}), which a simulated fleet would replace: "
-            "run it with --chips 0, simulate yours with --fleet-file, or name another directory with --state"
+            f"{plan.state} has budgets of your own ({', '.join(own[:_SHOWN])}), which a simulated fleet would replace; "
+            "use --chips 0, simulate your fleet with --fleet-file, or choose another directory with --state"
         )
 
 

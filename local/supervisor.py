@@ -77,7 +77,7 @@ class Happened(StrEnum):
     STARTED = "started"
     READY = "ready"
     CRASHED = "crashed"
-    ENDED_ITSELF = "ended itself"
+    ENDED_ITSELF = "exited by itself"
     RESTARTED = "restarted"
     STOPPED = "stopped"
 
@@ -250,14 +250,14 @@ class Supervisor:
     def _after_crash(self, run: _Run, process: asyncio.subprocess.Process) -> float:
         """Say how it crashed; the seconds to wait before the next start, or GivenUpError."""
         if process.returncode == EXIT_NOT_AGAIN:
-            words = "".join(run.log.tail(1)) or "it cannot run"
+            words = "".join(run.log.tail(1)) or "it cannot be started"
             raise GivenUpError(f"{words}; see {run.log.path}", run.log.tail(TAIL_LINES)[:-1])
         crashes = self._recent(run.crashed_at_s)
         how = ending(process.returncode or 0)
         killed = process.returncode == -signal.SIGKILL  # which leaves no last words
         last = "" if killed else "".join(f": {line}" for line in run.log.tail(1))
         if had_no_room(run.log.path, run.log.tail(TAIL_LINES)):
-            last = f": {FULL}, where {run.log.path.parent.parent} lies"
+            last = f": {FULL} (the disk of {run.log.path.parent.parent})"
         self._tell(run, Happened.CRASHED, process, f"{run.child.name} {how}{last}")
         if crashes >= self._patience.crashes:
             within = f"within {self._patience.window_s:.0f} s"
@@ -267,8 +267,8 @@ class Supervisor:
     def _after_own_end(self, run: _Run, process: asyncio.subprocess.Process) -> float:
         """Say that it ended itself, in its own last words; the seconds to wait before the next start."""
         wait_s = self._patience.backoff(self._recent(run.ended_itself_at_s))
-        words = "".join(run.log.tail(1)) or f"{run.child.name} ends itself"
-        self._tell(run, Happened.ENDED_ITSELF, process, f"{words}; restarts in {wait_s:g} s")
+        words = "".join(run.log.tail(1)) or f"{run.child.name} exits by itself"
+        self._tell(run, Happened.ENDED_ITSELF, process, f"{words}; restarting in {wait_s:g} s")
         return wait_s
 
     def _recent(self, ends_s: deque[float]) -> int:
@@ -295,4 +295,4 @@ class Supervisor:
 
 def ending(code: int) -> str:
     """How a process ended: by an exit code, or by a signal, which asyncio gives as a negative code."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"

@@ -62,7 +62,7 @@ def run(
     _make_directories(plan, ready_file)
     little = require_room(plan.state)
     if plan.fleet_file:
-        fleet.load(plan.fleet_file)  # a mistake in it is told before anything is started
+        fleet.load(plan.fleet_file)  # report a mistake in it before anything is started
     served = plan.outside.served() if plan.outside else None  # and one in the certificate
     bypass_proxy(os.environ)
     for name in os.environ.keys() - without_settings(os.environ).keys():
@@ -88,7 +88,7 @@ def _make_directories(plan: stack.Plan, ready_file: Path | None) -> None:
     try:
         plan.state.mkdir(parents=True, exist_ok=True)
         if plan.state.stat().st_uid != os.geteuid():  # who could exchange what stands in it
-            raise GigawattError(f"{plan.state} is another user's; name another directory with --state")
+            raise GigawattError(f"{plan.state} belongs to another user; choose another directory with --state")
         plan.state.chmod(0o700)
         plan.clickhouse_directory.mkdir(exist_ok=True)
         if ready_file:
@@ -118,7 +118,7 @@ def _unwritable(error: OSError, plan: stack.Plan) -> GigawattError:
     reason = FULL if is_full(str(error)) else error.strerror
     ours = str(error.filename or "").startswith(str(plan.state))
     return GigawattError(
-        f"cannot write to {error.filename}: {reason}{'; or name another directory with --state' if ours else ''}"
+        f"cannot write to {error.filename}: {reason}{'; or choose another directory with --state' if ours else ''}"
     )
 
 

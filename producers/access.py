@@ -55,10 +55,10 @@ class Secret:
         try:
             text = read_text(self.file, _MAX_SECRET_BYTES).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise SourceError(f"cannot read the {self.what} from {self.file}: {why}") from error
         if not text:
-            raise SourceError(f"there is no {self.what} in {self.file}: it is empty")
+            raise SourceError(f"the file of the {self.what}, {self.file}, is empty")
         return text
 
 
@@ -77,7 +77,9 @@ class Access:
         if self.user is None:
             token = self.secret.read().strip()
             if not (token.isascii() and token.isprintable()) or " " in token:
-                raise SourceError(f"what {self.secret.file} holds is no token: one has neither spaces nor line ends")
+                raise SourceError(
+                    f"{self.secret.file} does not contain a token; a token has no spaces and no line ends"
+                )
             return {"Authorization": f"Bearer {token}"}
         return basic(self.user, self.secret.read())
 
@@ -91,7 +93,7 @@ class Access:
     def missing(self) -> str:
         """What to do where an exporter says 401 or 403."""
         if self.secret is None:
-            return f"give --user or --token-file, or set {EXPORTER}_USER or {EXPORTER}_TOKEN_FILE"
+            return f"use --user or --token-file, or set {EXPORTER}_USER or {EXPORTER}_TOKEN_FILE"
         return "check --user and the password" if self.user is not None else f"check the token in {self.secret.file}"
 
 
@@ -109,7 +111,7 @@ def refuse_in_the_clear(url: str, what: str, trust: Trust) -> None:
     parts = urlsplit(url)
     if parts.scheme == "http" and not trust.insecure and not _is_this_machine(parts.hostname or ""):
         address = f"{parts.scheme}://{parts.netloc}"
-        raise GigawattError(f"{address} would be told the {what} in the clear: use https, or --insecure")
+        raise GigawattError(f"the {what} would be sent to {address} unencrypted; use https, or --insecure")
 
 
 def _is_this_machine(host: str) -> bool:
@@ -127,25 +129,27 @@ def options(prefix: str, *, token: bool = True) -> tuple[click.Option, ...]:
         kind = click.Path(path_type=Path)
         return click.Option([flag, name], type=kind, envvar=variable, show_envvar=True, help=what)
 
-    bearer = file("--token-file", "token_file", "File with a bearer token. It is read for each request.")
+    bearer = file("--token-file", "token_file", "File with a bearer token; read for each request.")
     return (
-        click.Option(["--user"], envvar=f"{prefix}_USER", show_envvar=True, help="Who asks.  [default: nobody]"),
+        click.Option(
+            ["--user"], envvar=f"{prefix}_USER", show_envvar=True, help="User name for the login.  [default: no login]"
+        ),
         file(
             "--password-file",
             "password_file",
-            f"File that holds the password.  [default: the password is in {prefix}_PASSWORD]",
+            f"File with the password.  [default: the value of {prefix}_PASSWORD]",
         ),
         *((bearer,) if token else ()),
         file(
             "--ca",
             "ca_file",
-            "Trust certificates signed by those in this file (PEM); or the very ones in it, whatever name they bear, as"
-            " of a controller that signs for itself.",
+            "CA certificates to trust (PEM). A server certificate in this file is trusted whatever its name, such"
+            " as a self-signed one of a controller.",
         ),
-        file("--cert", "certificate_file", "Certificate to show when asking (PEM), with those that signed it."),
-        file("--key", "key_file", "Private key of --cert (PEM).  [default: it is in the file of --cert]"),
+        file("--cert", "certificate_file", "Client certificate chain (PEM)."),
+        file("--key", "key_file", "Private key of --cert (PEM).  [default: in the file of --cert]"),
         click.Option(
-            ["--insecure"], is_flag=True, help="Believe any certificate, and send passwords and tokens over plain http."
+            ["--insecure"], is_flag=True, help="Accept any certificate, and send passwords and tokens over plain http."
         ),
     )
 
@@ -154,7 +158,7 @@ def trust_of(flags: AccessFlags) -> Trust:
     """Return whom is believed by the flags."""
     certificate, key = flags.get("certificate_file"), flags.get("key_file")
     if key is not None and certificate is None:
-        raise GigawattError("--key needs the certificate that it is the key of: --cert")
+        raise GigawattError("--key needs its certificate; set --cert")
     return Trust(flags.get("ca_file"), flags.get("insecure", False), certificate, key)
 
 
@@ -165,7 +169,7 @@ def password_of(flags: AccessFlags, prefix: str, environment: Mapping[str, str])
         return Secret("password", file)
     if f"{prefix}_PASSWORD" not in environment:
         user = flags.get("user")
-        raise GigawattError(f"no password for user {user!r}: set {prefix}_PASSWORD, or give --password-file")
+        raise GigawattError(f"no password for user {user!r}; set {prefix}_PASSWORD, or use --password-file")
     return Secret("password", text=environment[f"{prefix}_PASSWORD"])
 
 
@@ -174,13 +178,15 @@ def access_of(flags: AccessFlags, prefix: str, environment: Mapping[str, str] = 
     user, token_file = flags.get("user"), flags.get("token_file")
     trust = trust_of(flags)
     if user is not None and token_file is not None:
-        raise GigawattError("--user and --token-file are two ways to ask: give one of them")
+        raise GigawattError("--user and --token-file are different logins; use one of them")
     if user is None and flags.get("password_file") is not None:
-        raise GigawattError("--password-file needs the user whose password it is: --user")
+        raise GigawattError("--password-file needs a user; set --user")
     if user is not None and ":" in user:
-        raise GigawattError(f"--user {user!r}: a user's name has no colon; the password comes from --password-file")
+        raise GigawattError(
+            f"--user {user!r}: a user name cannot have a colon; the password comes from --password-file"
+        )
     if trust.insecure:
-        structlog.get_logger().warning("--insecure: whoever answers is believed, and may be told passwords and tokens")
+        structlog.get_logger().warning("--insecure: any server is trusted, and may receive passwords and tokens")
     if user is not None:
         return Access(user, password_of(flags, prefix, environment), trust)
     return Access(None, None if token_file is None else Secret("token", token_file), trust)

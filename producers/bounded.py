@@ -72,7 +72,7 @@ def body_of(answer: urllib3.BaseHTTPResponse, deadline: Deadline, most_bytes: in
     """Return the body, unpacked. Raises `TooMuchError`, `TimeoutError`, and what urllib3 raises."""
     encoding = (answer.headers.get("Content-Encoding") or "").strip().lower()
     if encoding not in (*_AS_IT_IS, *_UNPACKED):
-        raise TooMuchError(f"sent its answer packed as {encoding[:20]}, which was not asked for")
+        raise TooMuchError(f"sent an answer with the encoding {encoding[:20]}, which was not requested")
     parts = _parts(answer)
     body = bytearray()
     for part in _unpacked(parts, most_bytes) if encoding in _UNPACKED else parts:
@@ -99,9 +99,9 @@ def _unpacked(parts: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
                 yield unpack.decompress(rest, min(most_bytes + 1, 2**20))
                 rest = unpack.unconsumed_tail
     except zlib.error as error:
-        raise TooMuchError("sent a body that says it is packed, and cannot be unpacked") from error
+        raise TooMuchError("sent a compressed body that cannot be decompressed") from error
     if not unpack.eof:
-        raise TooMuchError("sent a packed body that breaks off")
+        raise TooMuchError("sent a truncated compressed body")
 
 
 class _Response(http.client.HTTPResponse):

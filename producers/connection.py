@@ -1,6 +1,6 @@
 """A producer's connection to Kafka: waited for until the broker is there, and how large a message it takes.
 
-A client that was refused leaves its sockets open, so nobody is asked before something listens.
+A client that was rejected leaves its sockets open, so nobody is asked before something listens.
 """
 
 import socket
@@ -112,9 +112,9 @@ def connect(
         if connection is not None:
             return connection
         if give_up_s is not None and elapsed() - began_s >= give_up_s:
-            raise GigawattError(f"waited {give_up_s:g} s in vain for {missing}")
+            raise GigawattError(f"waited {give_up_s:g} s for {missing}, without success")
         if said.is_new(missing):
-            log.info("waiting for what is not there yet", missing=missing)
+            log.info("waiting", missing=missing)
         stop.wait(BACKOFF_S)
     return None
 
@@ -128,12 +128,12 @@ def _try(bootstrap: str, topic: str, access: KafkaAccess) -> tuple[Connection | 
         producer = _producer(bootstrap, login)
     except (KafkaError, OSError):
         login.close()
-        return None, f"{missing} that lets us in: {login.refusal}" if login.refusal else missing
+        return None, f"{missing} that accepts the login: {login.refusal}" if login.refusal else missing
     right = missing_right(access, "Write", f"topic {topic}")
     if not _may_write(login, topic):
         missing = f"a right at {bootstrap}: {right}"
     elif not _has_topic(producer, topic):
-        missing = f"topic {topic} at {bootstrap}: gigawatt migrate creates it"
+        missing = f"topic {topic} at {bootstrap}; create it with: gigawatt migrate"
     else:
         ask = partial(_max_message_bytes, bootstrap, topic, access)
         return Connection(producer, ask, lambda: login.refusal, right), ""

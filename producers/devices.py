@@ -23,7 +23,7 @@ TIMEOUT: Final = click.Option(
     type=SECONDS,
     default=0.8,
     show_default=True,
-    help="Seconds within which a device must have answered. A later answer counts at the tick at which it comes.",
+    help="Timeout of a device in seconds. A later answer counts for the read during which it arrives.",
 )
 
 _REOPEN_MS: Final = 60_000
@@ -97,7 +97,7 @@ class Questions:
                 answer = way()
             except Exception as error:  # vendors' bindings raise whatever they stumble over
                 verdict = self._judge(error)
-                message = f"{self._chip.name}: {what} cannot be read: {one_line(error)}"
+                message = f"{self._chip.name}: cannot read {what}: {one_line(error)}"
                 if verdict is Verdict.DRIVER_LOST:
                     raise DriverLostError(message) from error
                 if verdict is Verdict.DEVICE_LOST:
@@ -173,7 +173,7 @@ class DeviceSource:
 
     def _failure(self, chip: Chip, answer: Exception | None) -> str:
         if answer is None:
-            return f"{chip.name} did not answer within {self._timeout_s:g} s: its driver call hangs"
+            return f"{chip.name} did not answer within {self._timeout_s:g} s; its driver call hangs"
         if isinstance(answer, DriverLostError):
             self._driver_lost = True
             return str(answer)

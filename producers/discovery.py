@@ -121,7 +121,7 @@ def look_around(
         try:
             findings[name] = source.look(machine)
         except Exception as error:  # noqa: BLE001  a defect of one look must not hide what the others find
-            findings[name] = Finding(f"the look failed: {reason_of(error)}")
+            findings[name] = Finding(f"the search failed: {reason_of(error)}")
 
     threads = [threading.Thread(target=ask, args=pair, name="look", daemon=True) for pair in candidates.items()]
     until_s = time.monotonic() + within_s
@@ -129,7 +129,7 @@ def look_around(
         thread.start()
     for thread in threads:
         thread.join(max(0.0, until_s - time.monotonic()))
-    silent = Finding(f"the look did not end within {within_s:g} s")
+    silent = Finding(f"the search did not finish within {within_s:g} s")
     offers = [Offer(name, source, findings.get(name, silent)) for name, source in candidates.items()]
     return sorted(offers, key=lambda offer: (offer.source.PLATFORM, offer.source.PREFERENCE, offer.name))
 

@@ -25,7 +25,7 @@ CALIBRATION: Final = click.Option(
     ["--calibration"],
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with what you measured of a model, by an XProf capture or a meter: a table [MODEL] with idle_w,"
+    help="TOML file with your measurements of a model (by XProf capture or meter): a table [MODEL] with idle_w,"
     " peak_w, tensor_weight, memory_weight and error_share.  [default: the chip catalogue's guesses]",
 )
 
@@ -68,7 +68,7 @@ def estimate(
     busy: float | None = None,
     calibration: Calibration | None = None,
 ) -> Estimate | None:
-    """Estimate a chip's mean power over an interval; None when nothing tells it.
+    """Estimate a chip's mean power over an interval; None when nothing reports it.
 
     Activities are shares 0 to 1 of the matrix units' and the memory's peak (values beyond are held there, NaN is
     unknown); `busy` is the share of the interval in which the chip ran anything. An unknown activity may have been

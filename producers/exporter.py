@@ -55,7 +55,7 @@ class Dialect:
     Watts are the sensor's reading `power_w`; the difference of the counter `energy_j` goes before it when `counter`;
     where neither is there, `estimate` may have something to say. `power_error_w` is one standard deviation of measured
     watts, None where nobody has stated one. `live` is true where a reading that stays the same is a reading all the
-    same: an idle chip's page may never change, and then nothing tells it from a page that is no longer refreshed.
+    same: an idle chip's page may never change, and then looks like a page that is no longer refreshed.
     """
 
     exporter: str
@@ -110,14 +110,14 @@ def options(dialect: Dialect, *, timeout_s: float = 3.0) -> tuple[click.Option, 
             metavar="URL",
             default=(dialect.url,),
             show_default=True,
-            help=f"Page of {dialect.exporter}; may be given several times.",
+            help=f"Metrics address of {dialect.exporter}; may be given several times.",
         ),
         click.Option(
             ["--timeout", "timeout_s"],
             type=SECONDS,
             default=timeout_s,
             show_default=True,
-            help="Seconds within which an exporter must have answered.",
+            help="Timeout of an exporter in seconds.",
         ),
         *access_options(EXPORTER),
     )
@@ -174,9 +174,11 @@ class Exporter:
         try:
             chips = self._dialect.chips(self._parser, body, self._naming)
         except PrometheusTextError as error:
-            raise SourceError(f"{self.scraper.url} sent no whole page: {error}") from error
+            raise SourceError(f"{self.scraper.url} sent an invalid page: {error}") from error
         if not chips:
-            raise SourceError(f"{self.scraper.url} shows no {self._dialect.chip}: is it {self._dialect.exporter}?")
+            raise SourceError(
+                f"{self.scraper.url} has no {self._dialect.chip}; check whether it is {self._dialect.exporter}"
+            )
         self._page = page
         return self._batches(tick, chips)
 
@@ -236,7 +238,7 @@ def open_exporters(
 ) -> Source:
     """Make the source of these exporters, read side by side; nothing is read yet."""
     if len(urls) > 1 and where.host is not None:
-        raise GigawattError("--host names one machine: leave it out to take each exporter's own word")
+        raise GigawattError("--host names one machine; remove it to use the host that each exporter reports")
     access = access_of(flags, EXPORTER)
     scrapers = [Scraper(url, access=access, timeout_s=timeout_s) for url in urls]
     hosts = Counter(scraper.host for scraper in scrapers)
@@ -244,7 +246,7 @@ def open_exporters(
         scraper.url: Exporter(dialect, scraper, where, beside_others=hosts[scraper.host] > 1) for scraper in scrapers
     }
     if len(exporters) < len(scrapers):
-        raise GigawattError("one --url stands twice: it would be counted twice")
+        raise GigawattError("a --url is given twice and would be counted twice; remove one")
     if len(exporters) == 1:
         return next(iter(exporters.values()))
     return Together(
@@ -262,17 +264,17 @@ def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Find
     flags = flags_of(EXPORTER, machine.environment)
     found: Mapping[str, Any] = {**({} if url is None else {"urls": (url,)}), **{k: v for k, v in flags.items() if v}}
     if not machine.listens(page.hostname or "", page.port or 0):
-        return Finding(f"nothing listens on port {page.port}, where {dialect.exporter} would be: {dialect.got}")
+        return Finding(f"nothing listens on port {page.port}, the port of {dialect.exporter}; {dialect.got}")
     try:
         access = access_of(flags, EXPORTER, machine.environment)
         with contextlib.closing(Scraper(page.geturl(), access=access, timeout_s=_LOOK_S)) as scraper:
             chips = dialect.chips(dialect.parser(), scraper.read(), Naming("", scraper.url))
     except SlowPageError:  # some exporters ask their chips first, which can take seconds
-        return Finding(f"port {page.port} is slow to answer: taken for {dialect.exporter}", found)
+        return Finding(f"port {page.port} answers slowly; assumed to be {dialect.exporter}", found)
     except NotLetInError as error:
         return Finding(f"port {page.port} may be {dialect.exporter}: {error}")
     except (GigawattError, PrometheusTextError) as error:
         return Finding(f"port {page.port} is not {dialect.exporter}: {error}")
     if not chips:
-        return Finding(f"port {page.port} is not {dialect.exporter}, or shows no {dialect.chip}: {dialect.got}")
+        return Finding(f"port {page.port} is not {dialect.exporter}, or has no {dialect.chip}; {dialect.got}")
     return Finding(f"{dialect.exporter} on port {page.port}: {len(chips)} {dialect.chip}{'s'[: len(chips) > 1]}", found)

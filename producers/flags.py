@@ -10,7 +10,7 @@ class FiniteRange(click.FloatRange):
     """A number in a range; `nan` and `inf` are none, though they compare as if they were."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number; refuse what is none."""
+        """Return the number; reject what is none."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)

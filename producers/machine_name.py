@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import structlog
 
 PASSING_NAME = (
-    "the name of a container is another one when it is made anew, and with it the names of chips without a serial "
-    "number, which are then expected twice for a day: give --host, such as the name of the node"
+    "a new container has a new name, and so have its chips without a serial number: they are then expected twice for "
+    "a day; set --host, for example to the name of the node"
 )
 
 
@@ -56,7 +56,7 @@ class Naming:
         (host,) = named
         if self._before not in ("", host) and not self._several:
             structlog.get_logger().warning(
-                f"{self._url} calls its machine otherwise now; chips keep their names", before=self._before, now=host
+                f"{self._url} reports another machine name; chips keep their names", before=self._before, now=host
             )
         self._before = host
 

@@ -31,7 +31,7 @@ for as long as one that is stuck (ROCm/amdsmi issue 115: some hundred joules low
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Mean power over the `interval_ms` that end at the tick; `watts` is None where nothing tells it."""
+    """Mean power over the `interval_ms` that end at the tick; `watts` is None where nothing reports it."""
 
     interval_ms: int
     watts: float | None

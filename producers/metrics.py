@@ -41,15 +41,17 @@ SENT: Final[Mapping[str, Figure]] = MappingProxyType(
     {
         "messages": Figure("gigawatt_producer_sent_messages", "Messages that the broker acknowledged."),
         "samples": Figure("gigawatt_producer_sent_samples", "Samples that the broker acknowledged."),
-        "sent_bytes": Figure("gigawatt_producer_sent_bytes", "Bytes of these messages, uncompressed."),
-        "lost": Figure("gigawatt_producer_lost_samples", "Samples that will not arrive."),
+        "sent_bytes": Figure(
+            "gigawatt_producer_sent_bytes", "Uncompressed bytes of messages that the broker acknowledged."
+        ),
+        "lost": Figure("gigawatt_producer_lost_samples", "Lost samples: they will not arrive."),
         "gathered": Figure(
             "gigawatt_producer_gathered_samples",
-            "Samples that wait for the other reads of their message (--publish-every).",
+            "Samples that wait for further reads of their message (--publish-every).",
             counter=False,
         ),
         "dropped": Figure(
-            "gigawatt_producer_dropped_samples", "Of these, what the spool dropped, by reason.", "reason"
+            "gigawatt_producer_dropped_samples", "Lost samples that the spool dropped, by reason.", "reason"
         ),
         "spooled": Figure("gigawatt_producer_spooled_samples", "Samples that wait in the spool.", counter=False),
         "damaged": Figure("gigawatt_producer_damaged_messages", "Messages that could not be read back from the spool."),
@@ -67,21 +69,19 @@ class ProducerMetrics:
     def collect(self) -> Iterator[Metric]:
         """Yield the families."""
         sampler, sink = self._watched.sampler, self._watched.sink
-        yield InfoMetricFamily(
-            "gigawatt_producer", "Which source this producer reads.", value={"source": self._watched.source}
-        )
+        yield InfoMetricFamily("gigawatt_producer", "Source of this producer.", value={"source": self._watched.source})
         yield from _read(sampler.counts if sampler else Counts())
         sent = sink.sent if sink else Sent()
         for field, figure in SENT.items():
             yield figure.family(getattr(sent, field))
         yield GaugeMetricFamily(
             "gigawatt_producer_buffered_bytes",
-            "Bytes, uncompressed, that were taken and are not delivered yet.",
+            "Uncompressed bytes of messages that are not acknowledged yet.",
             value=sink.waiting_bytes() if sink else 0,
         )
         yield GaugeMetricFamily(
             "gigawatt_producer_broker_up",
-            "1 while the broker acknowledges what it is sent, or nothing waits for it.",
+            "1 while the broker acknowledges messages, or none wait.",
             value=float(sink is not None and not self._watched.broker_is_away()),
         )
 
@@ -93,30 +93,34 @@ def _read(counts: Counts) -> Iterator[Metric]:
     yield reads
     yield SummaryMetricFamily(
         "gigawatt_producer_read_seconds",
-        "Time that reads took.",
+        "Duration of reads.",
         count_value=sum(counts.reads.values()),
         sum_value=counts.read_s,
     )
     yield GaugeMetricFamily(
-        "gigawatt_producer_last_read_seconds", "Time that the last read took.", value=counts.last_read_s
+        "gigawatt_producer_last_read_seconds", "Duration of the last read.", value=counts.last_read_s
     )
     last = GaugeMetricFamily(
-        "gigawatt_producer_last_success_timestamp_seconds", "When the source was last read without a failure."
+        "gigawatt_producer_last_success_timestamp_seconds", "Time of the last successful read of the source."
     )
     if counts.last_success_s is not None:
         last.add_metric([], counts.last_success_s)
     yield last
     yield CounterMetricFamily(
-        "gigawatt_producer_missed_ticks", "Ticks that went by while a read took long.", value=counts.missed_ticks
+        "gigawatt_producer_missed_ticks", "Ticks missed while a read took too long.", value=counts.missed_ticks
     )
-    yield CounterMetricFamily("gigawatt_producer_samples", "Samples that were handed on.", value=counts.samples)
+    yield CounterMetricFamily(
+        "gigawatt_producer_samples", "Samples that were handed to the publisher.", value=counts.samples
+    )
     yield CounterMetricFamily(
         "gigawatt_producer_rejected_samples",
-        "Samples that were not handed on, since the worker would reject them.",
+        "Samples that were not published because the worker would reject them.",
         value=counts.rejected,
     )
     left_out = CounterMetricFamily(
-        "gigawatt_producer_left_out_values", "Values that were out of their range, by field.", labels=["field"]
+        "gigawatt_producer_left_out_values",
+        "Values left out because they were out of range, by field.",
+        labels=["field"],
     )
     for field, values in sorted(counts.left_out.copy().items()):
         left_out.add_metric([field], values)

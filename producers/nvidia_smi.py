@@ -136,7 +136,7 @@ def layout(first: str, told: Told) -> Layout | None:
     if any(_TIME.match(cell) for cell in cells):
         if not told.columns:
             raise NotReadableError(
-                "has no header: name its columns as nvidia-smi was asked for them, such as "
+                "has no header; name the columns that nvidia-smi recorded, such as "
                 "--columns timestamp,index,name,power.draw"
             )
         return _checked(Layout(tuple(_column(name) for name in told.columns), separator, None), told)
@@ -149,7 +149,7 @@ def layout(first: str, told: Told) -> Layout | None:
 def _checked(found: Layout, told: Told) -> Layout:
     names = [column.name for column in found.columns]
     if twice := sorted({name for name in names if name and names.count(name) > 1}):
-        raise NotReadableError(f"has two columns {', '.join(twice)}")
+        raise NotReadableError(f"has several columns {', '.join(twice)}")
     for column in found.columns:
         if column.name in _UNITS and column.unit not in _UNITS[column.name][1]:
             raise NotReadableError(f"column {column.name}: unknown unit {printable(column.unit, _SHOWN)}")
@@ -157,7 +157,7 @@ def _checked(found: Layout, told: Told) -> Layout:
     lacks += [] if set(_CHIP) & set(names) else ["index or uuid"]
     lacks += [] if "name" in names or told.model else ["name (or give --model)"]
     if lacks:
-        raise NotReadableError(f"lacks {', '.join(lacks)}: record with {_ASKED}")
+        raise NotReadableError(f"lacks {', '.join(lacks)}; record with {_ASKED}")
     return found
 
 
@@ -188,7 +188,7 @@ def row_of(line: str, how: Layout, told: Told, host: str) -> Row:
     host = _text(cells, "host") or host
     chip = next((text for name in _CHIP if (text := _text(cells, name))), None)
     if chip is None:
-        raise NotReadableError("names no GPU")
+        raise NotReadableError("has no GPU")
     if not (_text(cells, "uuid") or _text(cells, "serial")):
         chip = f"{host}/{chip}"
     model = told.model or model_of(_text(cells, "name"))
@@ -208,7 +208,7 @@ def _number(cell: str, unit: str, factors: Mapping[str, float], name: str) -> fl
     found = _NUMBER.fullmatch(cell)
     factor = factors.get(found[2].strip().lower() or unit) if found else None
     if not found or factor is None:
-        raise NotReadableError(f"column {name}: {printable(cell, _SHOWN)!r} is no such value")
+        raise NotReadableError(f"column {name}: {printable(cell, _SHOWN)!r} is not a valid value")
     return float(found[1].replace(",", ".")) * factor
 
 
@@ -218,7 +218,9 @@ def _reasons(cells: Mapping[str, str]) -> int | None:
         try:
             bits = int(text, 16 if text.lower().startswith("0x") else 10)
         except ValueError as error:
-            raise NotReadableError(f"column {_ALL_REASONS}: {printable(text, _SHOWN)!r} is no such value") from error
+            raise NotReadableError(
+                f"column {_ALL_REASONS}: {printable(text, _SHOWN)!r} is not a valid value"
+            ) from error
     for name, bit in _REASONS.items():
         if text := _text(cells, f"clocks_throttle_reasons_{name}"):
             bits = (bits or 0) | (bit if text.lower() == "active" else 0)
@@ -231,4 +233,4 @@ def _time_ms(cell: str, zone: tzinfo) -> int:
         time = time if time.tzinfo else time.replace(tzinfo=zone)
         return round(time.timestamp() * 1000)
     except (ValueError, OverflowError) as error:
-        raise NotReadableError(f"column timestamp: {printable(cell, _SHOWN)!r} is no time") from error
+        raise NotReadableError(f"column timestamp: {printable(cell, _SHOWN)!r} is not a time") from error

@@ -1,6 +1,6 @@
 """Values out of their range, left out at the source: they cost neither the row nor its other values.
 
-DCGM shows a utilization of 1,980 now and then, and the power beside it is right. The worker refuses such a row, for it
+DCGM shows a utilization of 1,980 now and then, and the power beside it is right. The worker rejects such a row, for it
 cannot know what else is wrong with a message of somebody else's; a source knows where its values come from.
 """
 
@@ -40,7 +40,7 @@ def without_odd(batch: Batch) -> tuple[Batch, list[LeftOut]]:
         low, high = checks.RANGES[name]
         first = rows.column(name)[int(np.flatnonzero(marks)[0])].as_py()
         text = f"{first:g}" if isinstance(first, int | float) else printable(str(first), _SHOWN)
-        line = f"{name} {text} is out of its range, {low:g} to {high:g}: it is left out, and the sample counts"
+        line = f"{name} {text} is out of range, {low:g} to {high:g}; the value is left out, the sample is kept"
         left_out.append(LeftOut(name, int(marks.sum()), line))
         for field in _OF_POWER if name == "power_w" else (name,):
             rows = _without(rows, field, marks)

@@ -19,13 +19,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = Mapping[str, str]
 Merge = Callable[[Mapping[str, float]], float | None]
-"""One value of a chip from the values of its parts, by part; None where the parts do not tell it."""
+"""One value of a chip from the values of its parts, by part; None where the parts do not report it."""
 
 MOST_ROWS: Final = 20_000
 """Of one page. A host of sixteen chips, each cut into eight parts with sixty metrics, has 7,680."""
 WITHIN_S: Final = 5.0
 """For one page. That many plain rows take 0.12 s when they are new, and 0.05 s afterwards."""
-_TOO_MUCH: Final = "is it one host's exporter? Give that one's page, or have it show fewer fields"
+_TOO_MUCH: Final = "use the page of one host's exporter, or have it export fewer fields"
 _MOST_LINE: Final = 16_384
 _PIECE_BYTES: Final = 2**20
 _PLAIN: Final = re.compile(
@@ -142,7 +142,7 @@ class TextParser:
             if len(rows) >= self._most_rows:
                 raise PrometheusTextError(f"more than {self._most_rows:,} series of chips: {_TOO_MUCH}")
             if self._elapsed() > until_s:
-                raise PrometheusTextError(f"a page that takes more than {self._within_s:g} s to read: {_TOO_MUCH}")
+                raise PrometheusTextError(f"a page that takes more than {self._within_s:g} s to parse: {_TOO_MUCH}")
             line = match[1].decode().rstrip()
             try:
                 rows.append(self._row(line, seen))
@@ -183,7 +183,7 @@ def _check_utf8(body: bytes) -> None:
         for start in range(0, len(body), _PIECE_BYTES):
             decoder.decode(body[start : start + _PIECE_BYTES], final=start + _PIECE_BYTES >= len(body))
     except UnicodeDecodeError as error:
-        raise PrometheusTextError(f"byte {error.start + start} or so is not UTF-8") from error
+        raise PrometheusTextError(f"not UTF-8 near byte {error.start + start}") from error
 
 
 def _plain_series(series: str) -> tuple[str, Labels] | None:
@@ -192,7 +192,7 @@ def _plain_series(series: str) -> tuple[str, Labels] | None:
     if found is None:
         return None
     labels = dict(_LABEL.findall(found[2] or ""))
-    # Twice the same label is for the parser to refuse.
+    # Twice the same label is for the parser to reject.
     return (found[1], labels) if len(labels) == (found[2] or "").count('="') else None
 
 

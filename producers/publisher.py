@@ -3,12 +3,12 @@
 Read in kafka-python 3.0.12, whose producer differs from Java's: it has no buffer.memory, so what waits for
 an absent broker is bounded here; `flush(timeout)` waits that long per batch and raises, so the wait at the
 end is ours; after one error that is not worth a retry (a message too large, a right withdrawn) an idempotent
-producer fails everything for ever, so it is made anew; and it has no zstd unless `zstandard` is installed.
+producer fails everything for ever, so it is created again; and it has no zstd unless `zstandard` is installed.
 With lz4 a message of 4,096 samples goes from 78 to 26 bytes a sample for 0.05 CPU-microseconds each (zstd: 14
 bytes, 0.10), and one of 8 samples from 417 to 203; compressing Arrow's own buffers saves less and costs more.
 
 When the broker is away, samples are kept in memory and delivery is tried again until it is back. When the
-buffer is full, the newest are refused and counted: what is kept then is one unbroken stretch of time, and
+buffer is full, the newest are rejected and counted: what is kept then is one unbroken stretch of time, and
 the source is never blocked, so that its ticks stay true.
 """
 
@@ -87,7 +87,7 @@ class KafkaPublisher:
         """Hand messages to the client, a batch in pieces where it is too large for one."""
         for message in messages(part, self._connection.takes, self._envelopes):
             if message.value is None:
-                self._lose(message.samples, f"one sample of {message.key} is larger than a message may be")
+                self._lose(message.samples, f"one sample of {message.key} exceeds the maximum message size")
             else:
                 self._send(message.key.encode(), message.samples, message.value)
 
@@ -100,7 +100,9 @@ class KafkaPublisher:
                     self._heard_s = self._elapsed()
                 self._waiting_bytes += size
         if full:
-            self._lose(samples, f"the broker is away and {self._buffer_bytes / 2**20:g} MiB already wait for it")
+            self._lose(
+                samples, f"the broker does not answer and the buffer of {self._buffer_bytes / 2**20:g} MiB is full"
+            )
             return
         try:
             future = self._connection.producer.send(self._topic, value, key, _HEADERS)
@@ -146,10 +148,10 @@ class KafkaPublisher:
         why = self._connection.kept_out() if away else ""
         if away and (not self._away or why != self._kept_out):
             known = {"why": why} if why else {}
-            self._log.warning("the broker does not answer: samples are kept in memory and tried again", **known)
+            self._log.warning("the broker does not answer; samples are kept in memory and retried", **known)
         self._kept_out = why
         if self._away and not away:
-            self._log.info("the broker is back", lost_samples=self.sent.lost)
+            self._log.info("the broker answers again", lost_samples=self.sent.lost)
             self._said.clear()
         self._away = away
         self._tell(losses, now_s)
@@ -161,10 +163,10 @@ class KafkaPublisher:
         for reason, samples in losses.items():
             self._lost_s = now_s
             if self._said.is_new(reason):
-                self._log.error("samples are lost", reason=reason, samples=samples)
+                self._log.error("samples are being lost", reason=reason, samples=samples)
         if self._said.any() and self._heard_s > self._lost_s and now_s - self._lost_s > _WELL_AFTER_S:
             self._said.clear()
-            self._log.info("no samples are lost any more", lost_samples=self.sent.lost)
+            self._log.info("samples are no longer lost", lost_samples=self.sent.lost)
 
     def _renew(self) -> None:
         self._tried_s = self._elapsed()

@@ -53,7 +53,7 @@ def blocks(path: Path, file: IO[bytes], rows: int, told: Told) -> Iterator[pa.Re
 
 
 def _nvidia_smi(path: Path, text: IO[str], how: Layout, told: Told, rows: int) -> Iterator[pa.RecordBatch]:
-    """Read rows one by one: those that cannot be read, such as a torn one, are left out and told of in one line.
+    """Read rows one by one: those that cannot be read, such as a torn one, are left out and reported in one line.
 
     One that cannot be read before any could be is what the file is not.
     """
@@ -69,7 +69,7 @@ def _nvidia_smi(path: Path, text: IO[str], how: Layout, told: Told, rows: int) -
     if waiting:
         yield recorded.batch(waiting)
     if not read.rows:
-        raise RecordingError(f"{path} has no row")
+        raise RecordingError(f"{path} has no rows")
     if read.left_out or recorded.copies:
         structlog.get_logger().warning(
             "rows are left out", file=str(path), unreadable=read.left_out, first=read.why, copies=recorded.copies
@@ -134,10 +134,10 @@ def _samples(path: Path, file: IO[bytes], first: str, second: str) -> Iterator[p
 
 def _neither(path: Path, first: str, names: list[str]) -> str:
     if set(names) & {*LABELS, *MEASURES, "interval_ms"}:
-        return f"{path} lacks ts: every sample must have it"
+        return f"{path} has no column ts, which every sample needs"
     return (
-        f"{path} is none of Arrow, Parquet, newline-delimited JSON and CSV, of samples or of nvidia-smi --query-gpu: "
-        f"it begins with {printable(first, _SHOWN)!r}"
+        f"{path} is not a recording (Arrow, Parquet, newline-delimited JSON or CSV) of samples or of "
+        f"nvidia-smi --query-gpu; it begins with {printable(first, _SHOWN)!r}"
     )
 
 

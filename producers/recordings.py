@@ -31,7 +31,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 def blocks(path: Path, rows: int = ROWS, told: Told = NOTHING_TOLD) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one file in order, in blocks of so many at most; the format is told by its content.
+    """Yield the rows of one file in order, in blocks of so many at most; the format is detected by its content.
 
     `told` is what the operator says of a recording of nvidia-smi, which has no labels.
 
@@ -46,7 +46,7 @@ def blocks(path: Path, rows: int = ROWS, told: Told = NOTHING_TOLD) -> Iterator[
             for block in _reader(path, file, first, rows, told):
                 block.validate(full=True)  # a broken offset must not reach any arithmetic
                 if len(set(block.schema.names)) != block.num_columns:
-                    raise RecordingError(f"{path} has two columns of one name")
+                    raise RecordingError(f"{path} has two columns with the same name")
                 for start in range(0, block.num_rows, rows):
                     yield block.slice(start, rows)
     except OSError as error:
@@ -75,7 +75,7 @@ def _reader(path: Path, file: IO[bytes], first: bytes, rows: int, told: Told) ->
 
 
 def _check_arrow(path: Path, start: int) -> None:
-    """Refuse a recording of which a batch says that it unfolds into more than a block may, before any is unpacked."""
+    """Reject a recording of which a batch says that it unfolds into more than a block may, before any is unpacked."""
     with pa.memory_map(str(path)) as mapped:
         mapped.seek(start)
         for message in pa.ipc.MessageReader.open_stream(mapped):
@@ -101,8 +101,8 @@ def _check_parquet(path: Path, metadata: pq.FileMetaData) -> None:
 def _check_size(path: Path, size: int) -> None:
     if size > _MOST_UNFOLDED_BYTES:
         raise RecordingError(
-            f"{path} has a batch that unfolds into {size / 2**20:,.0f} MiB: record such of "
-            f"{_MOST_UNFOLDED_BYTES >> 20} MiB at most"
+            f"{path} has a batch that unfolds into {size / 2**20:,.0f} MiB: record batches of at most "
+            f"{_MOST_UNFOLDED_BYTES >> 20} MiB"
         )
 
 
@@ -125,7 +125,7 @@ def _ndjson(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
 def _rest_of_line(path: Path, file: IO[bytes]) -> bytes:
     rest = file.readline(LINE_BYTES)
     if len(rest) == LINE_BYTES:
-        raise RecordingError(f"{path} has a line of more than {LINE_BYTES >> 20} MiB: it is no recording of samples")
+        raise RecordingError(f"{path} has a line of more than {LINE_BYTES >> 20} MiB: it is not a recording of samples")
     return rest
 
 

@@ -1,7 +1,7 @@
-"""Rows that the worker would refuse for their labels, kept back at the source and said there.
+"""Rows that the worker would reject for their labels, kept back at the source and said there.
 
-A label that a terminal obeys or nobody sees (`schema.printable`) is refused by every worker as `bad_label`. It is not
-cleaned, for a name that is made up stands for no chip; and not sent, for then nobody at this machine would be told.
+A label that a terminal obeys or nobody sees (`schema.printable`) is rejected by every worker as `bad_label`. It is not
+cleaned, for a name that is made up stands for no chip; and not sent, for then nobody at this machine would learn of it.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _SHOWN: Final = 80
 
 
 def without_refused(batch: Batch) -> tuple[Batch | None, list[str]]:
-    """Return a batch without the rows that would be refused, None if that is none; and a line for each such label."""
+    """Return a batch without the rows that would be rejected, None if that is none; and a line for each such label."""
     samples = batch.samples
     refused = np.zeros(samples.num_rows, bool)
     lines: list[str] = []
@@ -28,7 +28,7 @@ def without_refused(batch: Batch) -> tuple[Batch | None, list[str]]:
         if index >= 0 and (found := _hidden(samples.column(index))) is not None:
             rows, text = found
             refused |= rows
-            lines.append(f"label {name} {printable(text, _SHOWN)} has characters that are not to be seen (bad_label)")
+            lines.append(f"label {name} {printable(text, _SHOWN)} has invisible or control characters (bad_label)")
     if not lines:
         return batch, []
     if refused.all():

@@ -39,7 +39,7 @@ def run(name: str, command: Sequence[str], *, within_s: float, most_bytes: int =
             [*command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
     except OSError as error:
-        raise SourceError(f"{name} cannot be run: {error.strerror or error}") from error
+        raise SourceError(f"cannot run {name}: {error.strerror or error}") from error
     try:
         output, errors = _read(process, name, time.monotonic() + within_s, within_s, most_bytes)
     finally:
@@ -61,7 +61,7 @@ def _read(
             waiting.register(pipe, selectors.EVENT_READ, into)  # type: ignore[arg-type]  # both were asked for
         while waiting.get_map() or process.poll() is None:
             if time.monotonic() > until_s:
-                raise SourceError(f"{name} did not end within {within_s:g} s")
+                raise SourceError(f"{name} did not finish within {within_s:g} s")
             ended = process.poll() is not None
             ready = waiting.select(_LOOK_S)
             if ended and not ready:
@@ -69,7 +69,9 @@ def _read(
             for key, _ in ready:
                 _take(waiting, key.fileobj, key.data)  # type: ignore[arg-type]  # a pipe
             if len(output) > most_bytes:
-                raise SourceError(f"{name} printed more than {most_bytes / 2**20:g} MiB: is it the right command?")
+                raise SourceError(
+                    f"{name} printed more than {most_bytes / 2**20:g} MiB; check whether it is the right command"
+                )
             del errors[:-_LAST_BYTES]
     return output, errors
 

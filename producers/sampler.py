@@ -107,7 +107,7 @@ class Sampler:
         return 0.0 if since_s is None else self._clock.elapsed() - since_s
 
     def run(self, *, once: bool = False) -> None:
-        """Sample until told to stop, until the source is done, or `once`.
+        """Sample until it is stopped, until the source is done, or `once`.
 
         `once` reads without waiting for a tick; a source with a period of 0 is then read until it is done.
         What the source raises besides `SourceDoneError` is raised here, `SourceError` only when `once`.
@@ -146,7 +146,7 @@ class Sampler:
         now_s = self._clock.now()
         due = max(self._number(now_s), number) + 1
         if (number - now_s / self.period_s) * self.period_s > _CLOCK_SET_BACK_S:
-            self._log.warning("the clock was set back: going on from its new time")
+            self._log.warning("the clock was set back; continuing from the new time")
             due = self._number(now_s) + 1
         elif due > number + 1 and self.counts.last_outcome is not None:
             self.counts.missed_ticks += due - number - 1
@@ -200,7 +200,7 @@ class Sampler:
         self.counts.rejected += rejected
         for line in lines:
             if self._refused.is_new(line):
-                self._log.error("samples are rejected here", reason=line, key=batch.key)
+                self._log.error("samples are rejected before publishing", reason=line, key=batch.key)
         if kept is not None:
             kept, left_out = without_odd(kept)
             for one in left_out:
@@ -221,10 +221,10 @@ class Sampler:
             if self._stop.is_set():
                 waited_since_stop_s += _GLANCE_S
             if waited_since_stop_s >= _ABANDON_AFTER_S:
-                self._log.warning("stopping: the read under way is abandoned")
+                self._log.warning("stopping; the running read is abandoned")
                 return None
             if waited_s - _GLANCE_S < _SLOW_AFTER_S <= waited_s:
-                self._log.warning("a read takes long: still waiting for it", seconds=_SLOW_AFTER_S)
+                self._log.warning("a read takes long; still waiting", seconds=_SLOW_AFTER_S)
             self._watch()
 
     def _tell(self, failure: SourceError | None) -> None:
@@ -233,7 +233,7 @@ class Sampler:
             if self._reasons.clear():
                 self._log.info("reads succeed again")
         elif not isinstance(failure, SaidError) and self._reasons.is_new(str(failure)):
-            self._log.warning("read failed: trying again at each tick", reason=str(failure))
+            self._log.warning("read failed; retrying at each tick", reason=str(failure))
 
 
 def _is_sound(stack: Stack) -> bool:

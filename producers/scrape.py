@@ -101,7 +101,7 @@ class Scraper:
         try:
             body = body_of(answer, self._deadline, self._max_body_bytes)
         except TooMuchError as error:
-            raise self._failed(f"{error}: is it one host's exporter?") from error
+            raise self._failed(f"{error}; check whether it is the exporter of one host") from error
         except (TimeoutError, ReadTimeoutError) as error:
             raise SlowPageError(f"{self.url} did not finish within {self._timeout_s:g} s") from error
         if not body:
@@ -125,7 +125,7 @@ class Scraper:
 def checked_url(url: str) -> str:
     """Return the URL with its scheme and the usual path; GigawattError when it is none."""
     if "@" in url:  # whatever stands before it would stand in every line about this exporter
-        raise GigawattError("leave user and password out of the URL: give --user and --password-file")
+        raise GigawattError("remove user and password from the URL; use --user and --password-file")
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"http://{url}")
     except LocationParseError as error:
@@ -141,19 +141,19 @@ def _refusal(answer: urllib3.BaseHTTPResponse) -> str:
     if not target:
         return said
     address = bare(target)  # a query may hold a ticket, what comes before an @ a password
-    return f"{said} and points to {address[:200]}: give that address if the exporter is there"
+    return f"{said} and redirects to {address[:200]}; use that address if the exporter is there"
 
 
 def _why(error: Exception) -> str:
     """Say in words of the operator what urllib3 or the socket reported."""
     if isinstance(error, NameResolutionError):
-        return "cannot be found: no such host"
+        return "cannot be resolved: unknown host"
     if isinstance(error, NewConnectionError):
-        return "cannot be connected to: is the exporter running?"
+        return "cannot be reached; check whether the exporter is running"
     if isinstance(error, IncompleteRead) or isinstance(error.__cause__, IncompleteRead):
-        return "broke off in the middle of its answer"
+        return "closed the connection during its answer"
     if isinstance(error, ProtocolError):
-        return f"broke the connection: {_first_line(error)}"
+        return f"closed the connection: {_first_line(error)}"
     return f"cannot be read: {_first_line(error)}"
 
 

@@ -59,12 +59,14 @@ class Where:
     once: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse labels of which every sample would be rejected."""
+        """Reject labels of which every sample would be rejected."""
         for name, label in (("site", self.site), ("fleet", self.fleet), ("host", self.host or "")):
             if is_hidden(label):
-                raise GigawattError(f"{name} {label}: a label cannot have characters that nobody sees; leave them out")
+                raise GigawattError(f"{name} {label}: a label cannot have invisible or control characters; remove them")
             if len(label.encode(errors="replace")) > MAX_LABEL_BYTES:
-                raise GigawattError(f"{name} {label[:40]}...: a label has {MAX_LABEL_BYTES} bytes at most; shorten it")
+                raise GigawattError(
+                    f"{name} {label[:40]}...: a label can have at most {MAX_LABEL_BYTES} bytes; shorten it"
+                )
 
 
 @dataclass(frozen=True)

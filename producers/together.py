@@ -170,7 +170,7 @@ class Together:
         for member, thread in closing:
             thread.join(max(0.0, until_s - time.monotonic()))
             if thread.is_alive():
-                self._log.warning(f"{member.name} does not close: leaving it alone")
+                self._log.warning(f"{member.name} does not close; abandoning it")
             elif not self._once:
                 counts = member.counts
                 self._log.info(
@@ -232,7 +232,7 @@ class Together:
             reason = reason_of(error)
             failures.append(reason if member.name in reason else f"{member.name}: {reason}")
             if not self._once and not isinstance(error, SaidError) and member.reasons.is_new(reason):
-                self._log.warning(f"{member.name} cannot be read: trying again at each of its ticks", reason=reason)
+                self._log.warning(f"{member.name} cannot be read; retrying at each of its ticks", reason=reason)
             return list(error.batches) if isinstance(error, SourceError) else []
         if member.reasons.clear() or was_hanging:
             self._log.info(f"{member.name} answers again")
@@ -247,5 +247,5 @@ class Together:
             return False
         if not member.hanging:
             member.hanging = True
-            self._log.warning(f"{member.name} has not answered for {waited_s:.0f} s: going on without it")
+            self._log.warning(f"{member.name} has not answered for {waited_s:.0f} s; continuing without it")
         return True

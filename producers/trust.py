@@ -56,7 +56,7 @@ class Trust:
 
     @functools.cached_property
     def pool(self) -> dict[str, Any]:
-        """What urllib3's pool is told, read once for all who believe the same. Raises as `load`."""
+        """What urllib3's pool is given, read once for all who believe the same. Raises as `load`."""
         return self.load()
 
     def load(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ SYSTEM: Final = Trust()
 
 
 class TrustedPool:
-    """The connection to one server, made anew when a file of the trust was renewed; plain unless `secure`."""
+    """The connection to one server, created again when a file of the trust was renewed; plain unless `secure`."""
 
     def __init__(self, deadline: Deadline, trust: Trust, *, secure: bool) -> None:
         self._deadline = deadline
@@ -116,7 +116,7 @@ def _pinning(ca_file: Path) -> PinningContext:
         context.load_verify_locations(ca_file)
         context.pinned = frozenset(map(ssl.PEM_cert_to_DER_cert, shown))
     except (OSError, ValueError) as error:  # the TLS library's errors are of the system's kind
-        raise GigawattError(f"no certificates can be read from {ca_file}: {error}") from error
+        raise GigawattError(f"cannot read certificates from {ca_file}: {error}") from error
     return context
 
 
@@ -137,13 +137,13 @@ def refusal(error: SSLError) -> str:
     if isinstance(refused, CertificateError) or getattr(refused, "verify_code", None) in tls.NAME_CODES:
         said = getattr(refused, "verify_message", None) or refused
         return (
-            f"shows a certificate of another name ({said}): ask for it by its name, or give the file of this very "
-            "certificate as --ca, which is then believed whatever its name"
+            f"has a certificate for another name ({said}); connect by the name in it, or use --ca with this "
+            "certificate, which is then trusted whatever its name"
         )
     if isinstance(refused, ssl.SSLCertVerificationError):
         return (
-            f"shows a certificate that is not to be trusted ({refused.verify_message}): give the file of whoever "
-            "signed it, or of this very certificate, as --ca, or believe anyone: --insecure"
+            f"has an untrusted certificate ({refused.verify_message}); use --ca with the CA certificate or with this "
+            "certificate, or --insecure to accept any"
         )
     said = tls.alert(refused, tls.Named()) if isinstance(refused, ssl.SSLError) else ""
-    return said or f"cannot be spoken to over TLS: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"
+    return said or f"TLS failed: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"

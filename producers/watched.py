@@ -17,7 +17,7 @@ class Watched:
     """What a producer is doing: `sampler` and `sink` are there once it reads. `turned` is called as its loop turns."""
 
     source: str
-    waiting_for: str = "the producer starts"
+    waiting_for: str = "the producer is starting"
     sampler: Sampler | None = None
     sink: Sink | None = None
     clock: Callable[[], float] = time.monotonic
@@ -50,7 +50,7 @@ class Watched:
             return ""
         # Between two ticks it sleeps.
         silent_s, most_s = self.clock() - self._turned_s, 2 * self.sampler.period_s + SILENT_S
-        return f"the loop has not turned for {silent_s:.0f} s" if silent_s > most_s else ""
+        return f"the loop has been blocked for {silent_s:.0f} s" if silent_s > most_s else ""
 
     def ready(self) -> str:
         """Say why no samples are read or delivered; "" where they are."""
@@ -58,11 +58,11 @@ class Watched:
             return f"waiting: {self.waiting_for}"
         counts = self.sampler.counts
         if counts.last_outcome is None:
-            return "nothing was read yet"
+            return "no read has finished yet"
         if counts.last_outcome is Outcome.FAILED:
             return f"the last read failed: {counts.failure}"
         if self.sampler.reads_for_s() > self.sampler.period_s + SILENT_S:
-            return f"a read takes {self.sampler.reads_for_s():.0f} s already"
+            return f"a read has been running for {self.sampler.reads_for_s():.0f} s"
         if self.broker_is_away():
             return f"the broker has acknowledged nothing for {self.clock() - self._heard_s:.0f} s: samples wait"
         return ""

@@ -1,1 +1,1 @@
-"""The contract in code: samples, topics, chips, tables. Imports nothing of ours."""
+"""The contract (docs/contract.md) in code: samples, topics, chips, tables. Imports nothing else of Gigawatt."""

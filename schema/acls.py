@@ -46,11 +46,11 @@ def named(text: str) -> tuple[str, str]:
     """
     role, equals, principal = text.partition("=")
     if role not in roles() or not equals or not principal:
-        raise GigawattError(f"{text} gives no role; write ROLE=PRINCIPAL with one of {', '.join(roles())}")
+        raise GigawattError(f"{text} has no role; write ROLE=PRINCIPAL with one of {', '.join(roles())}")
     if not principal.startswith(_USER):
         principal = _USER + principal
     if principal.removeprefix(_USER) in {"", "*", "ANONYMOUS"}:
-        raise GigawattError(f"{text}: a role is for a principal of its own, and {principal} is anybody")
+        raise GigawattError(f"{text}: grant roles to named principals; {principal} means everybody")
     return role, principal
 
 

@@ -1,4 +1,4 @@
-"""Where a process serves what it tells of itself."""
+"""Where a process serves its metrics and health."""
 
 import re
 from typing import Final, NamedTuple
@@ -32,6 +32,6 @@ def address_of(text: str) -> Address | None:
     match = _HOST_PORT.fullmatch(text)
     if match is None or int(match[2]) > _HIGHEST_PORT:
         raise GigawattError(
-            f"{text!r} is no address for metrics; write HOST:PORT, PORT for this machine alone, or {OFF}"
+            f"{text!r} is not an address for metrics; write HOST:PORT, PORT for loopback only, or {OFF}"
         )
     return Address((match[1] or LOOPBACK).strip("[]"), int(match[2]))

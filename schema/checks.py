@@ -1,4 +1,4 @@
-"""The row checks of the contract: each sample is accepted, or refused with one reason.
+"""The row checks of docs/contract.md: each sample is accepted, or rejected with one reason.
 
 All vectorised, over the columns of a batch; labels are judged once per distinct value. When a row breaks
 several rules it gets the reason that stands first in `REASONS`.
@@ -62,7 +62,7 @@ def refusals(samples: Samples, appended_ms: int, retention_ms: int = RAW_RETENTI
 
 
 def message_refusals(samples: Samples, labels: dict[str, Label], reasons: Reasons) -> Reasons:
-    """Refuse what one message may not do as a whole: `reasons` with those rows marked that `schema.spread` finds."""
+    """Reject what one message may not do as a whole: `reasons` with those rows marked that `schema.spread` finds."""
     marked = reasons.copy()
     _mark(marked, "bad_value", spread.unfolds_too_far(samples, labels, marked == ACCEPTED))
     _mark(marked, "too_many_labels", spread.names_too_many({**samples.labels, **labels}, marked == ACCEPTED))
@@ -70,7 +70,7 @@ def message_refusals(samples: Samples, labels: dict[str, Label], reasons: Reason
 
 
 def refused_labels(reasons: Reasons, refused: Bools) -> Reasons:
-    """Refuse rows whose labels are not admitted, where nothing else speaks against them."""
+    """Reject rows whose labels are not admitted, where nothing else speaks against them."""
     marked = reasons.copy()
     _mark(marked, "too_many_labels", refused & (marked == ACCEPTED))
     return marked

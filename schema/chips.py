@@ -107,7 +107,7 @@ def chip(model: str) -> Chip:
     """
     known = catalogue()
     if model not in known:
-        raise UnknownModelError(f"unknown chip model {model!r}: {suggestion(model, known)}")
+        raise UnknownModelError(f"unknown chip model {model!r}; {suggestion(model, known)}")
     return known[model]
 
 
@@ -117,7 +117,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415  only a mistake needs it, and a producer counts its megabytes
 
     close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
+    return f"did you mean {' or '.join(close)}?" if close else f"known values: {', '.join(names)}"
 
 
 def _chip(model: str, entry: Mapping[str, Any]) -> Chip:

@@ -138,7 +138,7 @@ def trust_of(parts: SplitResult, environment: Mapping[str, str] = os.environ) ->
         Path(environment[name]) if environment.get(name) else None for name in (FILES.ca, FILES.certificate, FILES.key)
     )
     if key is not None and certificate is None:
-        raise GigawattError(f"{FILES.key} needs the certificate that it is the key of: {FILES.certificate}")
+        raise GigawattError(f"{FILES.key} needs its certificate; set {FILES.certificate}")
     return tls.Renewed(lambda: tls.client_context(ca, certificate, key), ca, certificate, key)
 
 
@@ -146,7 +146,7 @@ def _pool(parts: SplitResult, login: Login, trust: tls.Renewed | None) -> urllib
     host = str(parts.hostname)
     # An engine on this machine is not to be asked for through a proxy, whatever the environment says.
     proxy = None if is_loopback(host) else check_env_proxy(parts.scheme, host, _port(parts))
-    login.headers()  # a file that holds no password is told at once, and in our words
+    login.headers()  # a file that has no password is reported at once, and in our words
     options = get_pool_manager_options()
     manager = _Proxied(login, proxy, **options) if proxy else _Direct(login, **options)
     if trust is not None:

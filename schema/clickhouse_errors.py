@@ -30,17 +30,17 @@ def refused(error: BaseException) -> str:
     if found := _RIGHT.search(text):
         right = _COLUMNS.sub("", found["right"])
         return (
-            f"ClickHouse's user {found['user']} has no right to {right} on {found['what']}: ask as another user "
-            f"({ADDRESS_VARIABLE}), or give it the right, as with: gigawatt migrate --users"
+            f"ClickHouse's user {found['user']} has no right to {right} on {found['what']}; connect as another user "
+            f"({ADDRESS_VARIABLE}), or grant the right with: gigawatt migrate --users DIR"
         )
     if found := _READS_ALONE.search(text):
         whose = f"ClickHouse's user {found['user']}" if found["user"] else "This user of ClickHouse"
-        return f"{whose} may only read: ask as another user ({ADDRESS_VARIABLE})"
+        return f"{whose} may only read; connect as another user ({ADDRESS_VARIABLE})"
     if found := _NOT_LET_IN.search(text):
         who = f"its user {found['user']}" if found["user"] else "this user"
         return (
-            f"ClickHouse does not let {who} in: the password is wrong, or there is no such user; see user and password "
-            f"in {ADDRESS_VARIABLE}, or {FILE_VARIABLE}"
+            f"ClickHouse rejects the login of {who}: wrong password or unknown user; check user and password in "
+            f"{ADDRESS_VARIABLE}, or {FILE_VARIABLE}"
         )
     return ""
 
@@ -57,7 +57,7 @@ def _of_tls(error: BaseException) -> str:
     refusal = tls.error_in(error)
     if refusal is None:
         return ""
-    said = tls.untrusted(refusal, FILES) or tls.alert(refusal, FILES) or f"cannot be spoken to over TLS: {refusal}"
+    said = tls.untrusted(refusal, FILES) or tls.alert(refusal, FILES) or f"TLS failed: {refusal}"
     return said[:300]
 
 
@@ -67,29 +67,29 @@ def answered(error: BaseException) -> bool:
 
 
 def unreachable(address: str, error: BaseException, *, secure: bool) -> str:
-    """Say what is wrong with an address: ClickHouse refuses, TLS does, something else is there, or nothing is."""
+    """Say what is wrong with an address: ClickHouse rejects, TLS does, something else is there, or nothing is."""
     if said := refused(error):
         return f"{address}: {said}"
     text = str(error)
     if "DB::Exception" in text:
         variables = f"{ADDRESS_VARIABLE}, or {FILE_VARIABLE}"
-        return f"ClickHouse at {address} refuses ({why(error)}); see user and password in {variables}"
+        return f"ClickHouse at {address} rejects the request ({why(error)}); check user and password in {variables}"
     if status := _STATUS.search(text):
         return (
-            f"what answers at {address} is no ClickHouse (HTTP status {status[1]}); "
-            "name ClickHouse's HTTP port with --clickhouse or GIGAWATT_CLICKHOUSE"
+            f"{address} is not a ClickHouse server (HTTP status {status[1]}); "
+            "set the HTTP address of ClickHouse with --clickhouse or GIGAWATT_CLICKHOUSE"
         )
     if said := _of_tls(error):
         return f"ClickHouse at {address} {said}"
     if _NO_ANSWER.search(text):
         # Some servers say nothing where they do not take a certificate.
         hint = (
-            f"does it want to know who asks ({FILES.certificate}), or somebody else?"
+            f"it may require a client certificate ({FILES.certificate}), or another one"
             if secure
-            else f"does it speak https there? write https:// in {ADDRESS_VARIABLE}"
+            else f"if it serves https there, write https:// in {ADDRESS_VARIABLE}"
         )
-        return f"ClickHouse at {address} broke the connection without an answer: {hint}"
-    return f"ClickHouse at {address} does not answer ({why(error)}); start it, or name another with {ADDRESS_VARIABLE}"
+        return f"ClickHouse at {address} closed the connection without an answer; {hint}"
+    return f"ClickHouse at {address} does not answer ({why(error)}); start it, or change {ADDRESS_VARIABLE}"
 
 
 def why(error: BaseException) -> str:

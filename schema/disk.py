@@ -1,4 +1,4 @@
-"""A full disk, in whatever words it is told: by the system, by ClickHouse, or by Kafka."""
+"""A full disk, in whatever words it is reported: by the system, by ClickHouse, or by Kafka."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ _WORDS: Final = re.compile(r"No space left on device|Disk quota exceeded|NOT_ENO
 
 
 def is_full(text: str) -> bool:
-    """Say whether an error's text tells of a disk that is full."""
+    """Say whether an error's text reports a disk that is full."""
     return _WORDS.search(text) is not None
 
 

@@ -47,7 +47,7 @@ def _label(row: Samples, name: str) -> str | None:
 def _missing(said: Said, row: Samples, _: int) -> str:
     missing = [name for name in IDENTITY if not _label(row, name)]
     return "; ".join(
-        f"{name} is missing" if said.get(name) in (None, "") else f"{name} {_shown(said[name])} is no text"
+        f"{name} is missing" if said.get(name) in (None, "") else f"{name} {_shown(said[name])} is not text"
         for name in missing
     )
 
@@ -75,15 +75,17 @@ def _time(said: Said, row: Samples, appended_ms: int) -> str:
     if said.get("ts") is None:
         return "ts is missing"
     if ts_ms <= 0:
-        return f"ts {_shown(said['ts'])} must be a time: epoch milliseconds, or RFC 3339"
+        return f"ts {_shown(said['ts'])} must be a time in epoch milliseconds or RFC 3339"
     ahead_s = (ts_ms - appended_ms) / 1000
-    return f"ts {_moment(ts_ms)} is {ahead_s:,.1f} s ahead of the broker's clock, of at most {MAX_AHEAD_MS // 1000} s"
+    return f"ts {_moment(ts_ms)} is {ahead_s:,.1f} s ahead of the broker's clock (at most {MAX_AHEAD_MS // 1000} s)"
 
 
 def _late(_: Said, row: Samples, appended_ms: int) -> str:
     ts_ms = int(row.ts_ms[0])
     days = (appended_ms - ts_ms) / _DAY_MS
-    return f"ts {_moment(ts_ms)} is {days:,.1f} days before its message, of at most {RAW_RETENTION_MS // _DAY_MS} days"
+    return (
+        f"ts {_moment(ts_ms)} is {days:,.1f} days older than its message (at most {RAW_RETENTION_MS // _DAY_MS} days)"
+    )
 
 
 def _moment(ts_ms: int) -> str:
@@ -118,15 +120,15 @@ def _value(said: Said, row: Samples, appended_ms: int) -> str:
     found = _OF_VALUE(said, row, appended_ms)
     if method is None and bool(row.given["power_w"][0]):
         given = said.get("power_method")
-        which = "is missing" if given is None else f"{_shown(given)} is no text"
-        found = f"power_method {which}, and must stand beside power_w: one of {', '.join(POWER_METHODS)}"
+        which = "is missing" if given is None else f"{_shown(given)} is not text"
+        found = f"power_method {which}; it is required with power_w: one of {', '.join(POWER_METHODS)}"
     elif method is not None and method not in POWER_METHODS:
         found = f"power_method {_shown(method)} must be one of {', '.join(POWER_METHODS)}"
-    return found or "it would unfold into more sums than a message may make"
+    return found or "the row would unfold into more sums than a message may make"
 
 
 def _many(_: Said, __: Samples, ___: int) -> str:
-    return "its site, fleet, model, job or chip is a new one more than a message or an hour may bring"
+    return "too many new sites, fleets, models, jobs or chips in this message or this hour"
 
 
 _UTILIZATIONS: Final = ("utilization", "tensor_utilization")

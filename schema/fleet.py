@@ -229,7 +229,7 @@ def _fleet(root: Table) -> Fleet:
     sites = {name: _site(table, name) for name, table in root.named_tables("sites").items()}
     tables = root.tables("pool")
     if not tables:
-        root.fail("pool", "missing: a fleet file needs at least one [[pool]]")
+        root.fail("pool", "missing; a fleet file needs at least one [[pool]]")
     pools = tuple(_pool(table, sites, models) for table in tables)
     names: set[tuple[str, str, str]] = set()
     prefixes: set[str] = set()
@@ -255,7 +255,7 @@ def _limits(table: Table, pools: Sequence[Pool]) -> Limits:
     of = {key: table.choice(key, sorted(names)) if key in table.values else "" for key, names in known.items()}
     values = {name: table.number(name, limit.low, limit.high) for name, limit in LIMITS.items() if name in table.values}
     if not values:
-        table.fail("limits", f"sets none; there are {', '.join(LIMITS)}")
+        table.fail("limits", f"sets no limit; limits are {', '.join(LIMITS)}")
     return Limits(**of, values=values)
 
 
@@ -265,7 +265,7 @@ def _site(table: Table, name: str) -> Site:
 
 
 def _declared(table: Table, sites: Mapping[str, Site]) -> Site:
-    return sites[table.choice("site", sites)] if sites else table.fail("site", "declare it: [sites.NAME]")
+    return sites[table.choice("site", sites)] if sites else table.fail("site", "declare the site as [sites.NAME]")
 
 
 def _pool(table: Table, sites: Mapping[str, Site], models: Mapping[str, chips.Chip]) -> Pool:
@@ -274,7 +274,7 @@ def _pool(table: Table, sites: Mapping[str, Site], models: Mapping[str, chips.Ch
     fleet = table.string("fleet")
     chip = models[model_name(table, models)]
     if table.choice("platform", PLATFORMS, chip.platform) != chip.platform:
-        table.fail("platform", f"{chip.model} is of platform {chip.platform!r}")
+        table.fail("platform", f"{chip.model} has platform {chip.platform!r}")
     workload = cast("Workload", table.choice("workload", get_args(Workload), "idle"))
     return Pool(
         site=site,
@@ -291,16 +291,16 @@ def _pool(table: Table, sites: Mapping[str, Site], models: Mapping[str, chips.Ch
 def _jobs(table: Table, workload: Workload) -> tuple[str, ...]:
     jobs = table.strings("jobs")
     if bool(jobs) == (workload == "idle"):
-        table.fail("jobs", "an idle pool has none" if jobs else f"a pool of {workload} names at least one")
+        table.fail("jobs", "an idle pool has no jobs" if jobs else f"a pool of {workload} needs at least one job")
     if len(set(jobs)) != len(jobs):
-        table.fail("jobs", "names a job twice")
+        table.fail("jobs", "lists a job twice")
     return jobs
 
 
 def _budget_w(table: Table) -> float:
     given: Collection[str] = [key for key in ("budget_mw", "budget_w") if key in table.values]
     if len(given) != 1:
-        table.fail("budget_mw", "give either budget_mw or budget_w")
+        table.fail("budget_mw", "set either budget_mw or budget_w")
     if "budget_mw" in given:
         return table.number("budget_mw", 0.0, _MAX_BUDGET_MW) * 1e6
     return table.number("budget_w", 0.0, _MAX_BUDGET_MW * 1e6)
@@ -315,11 +315,11 @@ def _racks(tables: Sequence[Table], sites: Mapping[str, Site]) -> tuple[Rack, ..
         if (rack.site.name, rack.name) in racks:
             table.fail("name", f"a second rack {rack.name!r} at {rack.site.name!r}")
         if not rack.hosts:
-            table.fail("hosts", "names no host")
+            table.fail("hosts", "lists no hosts")
         for host in rack.hosts:
             if set(host) & set("[]"):
-                table.fail("hosts", f"{host!r}: of patterns only ? and * are understood")
+                table.fail("hosts", f"{host!r}: only the wildcards ? and * are supported")
             if (other := rack_of.setdefault((rack.site.name, host), rack.name)) != rack.name:
-                table.fail("hosts", f"{host!r} already stands in rack {other!r}")
+                table.fail("hosts", f"{host!r} is already in rack {other!r}")
         racks[rack.site.name, rack.name] = rack
     return tuple(racks.values())

@@ -18,7 +18,7 @@ def own_chip(table: Table, name: str) -> chips.Chip:
     """Read the table `[chips.NAME]`. Raises `TomlFieldError`."""
     table.allow(("platform", "chips_per_host", "idle_w", "peak_w"))
     if name in chips.catalogue():
-        table.fail(name, "is in the chip catalogue already: leave it out, or name yours otherwise")
+        table.fail(name, "is already in the chip catalogue; remove it, or choose another name")
     idle, peak = _figure(table, "idle_w"), _figure(table, "peak_w")
     if peak is not None and idle is not None and idle.watts >= peak.watts:
         table.fail("peak_w", "must be more than idle_w")
@@ -41,5 +41,5 @@ def model_name(table: Table, models: Mapping[str, chips.Chip]) -> str:
     name = table.string("model")
     if name not in models:
         close = chips.suggestion(name, models)
-        table.fail("model", f"unknown model {name!r}, {close}; declare one of your own as [chips.{name}]")
+        table.fail("model", f"unknown model {name!r}, {close}; declare your own model as [chips.{name}]")
     return name

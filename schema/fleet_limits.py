@@ -21,19 +21,21 @@ class Limit:
 
 LIMITS: Final[Mapping[str, Limit]] = MappingProxyType(
     {
-        "headroom_share": Limit(0.05, 0.0, 1.0, "headroom is low below this share of the budget"),
-        "rising_s": Limit(600.0, 1.0, 86_400.0, "warn when the present slope meets the budget within so many seconds"),
-        "ramp_share": Limit(0.03, 0.0, 1.0, "share of the budget by which power may change in a second, over ten"),
-        "oscillation_share": Limit(0.10, 0.0, 1.0, "share of the budget that an oscillation may have, peak to peak"),
-        "drop_share": Limit(0.30, 0.0, 1.0, "share of its power that a fleet may lose within ten seconds"),
-        "coverage_share": Limit(0.90, 0.0, 1.0, "share of the expected chips that must report"),
-        "silent_share": Limit(0.01, 0.0, 1.0, "share of the known chips that may have fallen silent"),
-        "idle_share": Limit(0.10, 0.0, 1.0, "share of the power that idle chips may draw"),
-        "throttled_share": Limit(0.05, 0.0, 1.0, "share of the chips that may be throttled"),
-        "meter_low": Limit(0.40, 0.0, 10.0, "least that chips may draw of what their meter shows"),
-        "meter_high": Limit(1.02, 0.0, 10.0, "most that chips may draw of what their meter shows"),
-        "freshness_s": Limit(15.0, 1.0, 3_600.0, "seconds from a sample's end until it is stored"),
-        "free_disk_share": Limit(0.05, 0.0, 1.0, "share of each of the store's disks that must stay free"),
+        "headroom_share": Limit(0.05, 0.0, 1.0, "share of the budget that must stay free"),
+        "rising_s": Limit(
+            600.0, 1.0, 86_400.0, "warn when power will reach the budget within this many seconds at its current slope"
+        ),
+        "ramp_share": Limit(0.03, 0.0, 1.0, "maximum ramp per second, as a share of the budget, over ten seconds"),
+        "oscillation_share": Limit(0.10, 0.0, 1.0, "maximum oscillation, peak to peak, as a share of the budget"),
+        "drop_share": Limit(0.30, 0.0, 1.0, "maximum share of its power that a fleet may lose within ten seconds"),
+        "coverage_share": Limit(0.90, 0.0, 1.0, "minimum share of the expected chips that must report"),
+        "silent_share": Limit(0.01, 0.0, 1.0, "maximum share of the known chips that may be silent"),
+        "idle_share": Limit(0.10, 0.0, 1.0, "maximum share of the power that idle chips may draw"),
+        "throttled_share": Limit(0.05, 0.0, 1.0, "maximum share of the chips that may be throttled"),
+        "meter_low": Limit(0.40, 0.0, 10.0, "minimum power of the chips relative to their meter"),
+        "meter_high": Limit(1.02, 0.0, 10.0, "maximum power of the chips relative to their meter"),
+        "freshness_s": Limit(15.0, 1.0, 3_600.0, "maximum seconds from the end of a sample until it is stored"),
+        "free_disk_share": Limit(0.05, 0.0, 1.0, "minimum free share of each disk of ClickHouse"),
     }
 )
 

@@ -42,11 +42,9 @@ def forget(
     known = _known(client)
     groups = [group for group in known if group[:2] == (site, fleet) and platform in (None, group[2])]
     if not groups:
-        raise GigawattError(f"{_named(site, fleet, platform)} is not known; known are {_some(known)}")
+        raise GigawattError(f"{_named(site, fleet, platform)} is unknown; known fleets: {_some(known)}")
     if live := _live(client, asked):
-        raise GigawattError(
-            f"{_named(*live)} still reports: stop what sends its samples, and forget it two minutes later"
-        )
+        raise GigawattError(f"{_named(*live)} still reports; stop its producers, and run this again two minutes later")
     expected = _expected(client, asked)
     budgeted = {(str(s), str(f), str(p)) for s, f, p in _rows(client, "SELECT site, fleet, platform FROM budgets", {})}
     gone = f"toDateTime('{now - timedelta(seconds=EXPECTED_S + 60):%Y-%m-%d %H:%M:%S}', 'UTC')"

@@ -66,7 +66,7 @@ class KafkaAdmin:
             if login.refusal:
                 raise KafkaAwayError(f"Kafka at {bootstrap}: {login.refusal}") from error
             raise KafkaAwayError(
-                f"no Kafka broker answers at {bootstrap}; start one, or name another with GIGAWATT_KAFKA"
+                f"no Kafka broker answers at {bootstrap}; start one, or set another address with GIGAWATT_KAFKA"
             ) from error
 
     def __enter__(self) -> Self:
@@ -149,7 +149,7 @@ class KafkaAdmin:
             raise GigawattError(f"cannot configure topic {topic.name}: {answer}")
 
     def config(self, topic: str, keys: Sequence[str] = ()) -> dict[str, str]:
-        """Return the configuration of a topic, or these keys of it; empty where the broker does not tell."""
+        """Return the configuration of a topic, or these keys of it; empty where the broker does not report it."""
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict.fromkeys(keys) or None)
         try:
             answer = self._client.describe_configs([resource], config_filter="all")
@@ -159,7 +159,7 @@ class KafkaAdmin:
         return {key: str(entry["value"]) for key, entry in described.items()}
 
     def log_id(self, topic: str) -> str:
-        """Return the identity of the log behind a topic: another one after the topic was made anew.
+        """Return the identity of the log behind a topic: another one after the topic was created again.
 
         Offsets mean something only within one log.
         """
@@ -180,7 +180,7 @@ class KafkaAdmin:
         return described
 
     def require(self, rights: Iterable[Right]) -> None:
-        """Raise `MissingRightError` where this principal lacks one of these rights, as far as the broker tells."""
+        """Raise `MissingRightError` where this principal lacks one of these rights, as far as the broker reports."""
         for right in self.lacking(rights):
             raise MissingRightError(missing_right(self._access, *right.words))
 
@@ -203,7 +203,7 @@ class KafkaAdmin:
         return {one.replace("_", "") for one in operations} if operations is not None else _ALL
 
     def unassigned(self, group: str, topic: str) -> set[int]:
-        """Return the partitions that no member of a settled group has; none where the broker does not tell."""
+        """Return the partitions that no member of a settled group has; none where the broker does not report it."""
         try:
             found = self._client.describe_groups([group])[group]
             if found["group_state"] != "Stable":

@@ -102,10 +102,12 @@ def access_of(found: Mapping[str, str]) -> KafkaAccess:
     protocol = _one_of(PROTOCOLS, "security.protocol", given.pop("security.protocol", "PLAINTEXT"))
     tls = {key: given.pop(key) for key in list(given) if key.startswith("ssl.")}
     if tls and "SSL" not in protocol:
-        raise GigawattError(f"{min(tls)} says nothing with security.protocol={protocol}; write SSL or SASL_SSL there")
+        raise GigawattError(
+            f"{min(tls)} has no effect with security.protocol={protocol}; set security.protocol to SSL or SASL_SSL"
+        )
     if given and "SASL" not in protocol:
         raise GigawattError(
-            f"{min(given)} says nothing with security.protocol={protocol}; write SASL_SSL there, or SASL_PLAINTEXT"
+            f"{min(given)} has no effect with security.protocol={protocol}; set it to SASL_SSL or SASL_PLAINTEXT"
         )
     return KafkaAccess(
         protocol=protocol,
@@ -117,21 +119,21 @@ def access_of(found: Mapping[str, str]) -> KafkaAccess:
 
 def _login_of(given: dict[str, str]) -> dict[str, object]:
     if "sasl.mechanism" not in given:
-        raise GigawattError(f"sasl.mechanism is missing; write one of {', '.join(MECHANISMS)}")
+        raise GigawattError(f"sasl.mechanism is missing; set one of {', '.join(MECHANISMS)}")
     mechanism = _one_of(MECHANISMS, "sasl.mechanism", given.pop("sasl.mechanism"))
     username = given.pop("sasl.username", "")
     password = _secret(given, "sasl.password")
     tokens = {key: given.pop(key) for key in list(given) if key.startswith("sasl.oauthbearer.")}
     if mechanism != _TOKENS:
         if tokens:
-            raise GigawattError(f"{min(tokens)} says nothing with sasl.mechanism={mechanism}; write {_TOKENS} there")
+            raise GigawattError(f"{min(tokens)} has no effect with sasl.mechanism={mechanism}; set it to {_TOKENS}")
         if not username or password is None:
-            missing = "sasl.password, or sasl.password.file," if username else "sasl.username"
+            missing = "sasl.password or sasl.password.file" if username else "sasl.username"
             raise GigawattError(f"{missing} is missing for sasl.mechanism={mechanism}")
         return {"mechanism": mechanism, "username": username, "password": password}
     if username or password is not None:
         which = "sasl.username" if username else "sasl.password"
-        raise GigawattError(f"{which} says nothing with sasl.mechanism={_TOKENS}: the token says who asks")
+        raise GigawattError(f"{which} has no effect with sasl.mechanism={_TOKENS}; the token names the principal")
     if len(tokens) != 1:
         raise GigawattError(
             f"sasl.mechanism={_TOKENS} needs one of sasl.oauthbearer.token.file and sasl.oauthbearer.token.command"
@@ -146,12 +148,14 @@ def _tls_of(given: dict[str, str]) -> "Tls":
 
     checked = given.get("ssl.endpoint.identification.algorithm", "https")
     if checked not in {"https", "none"}:
-        raise GigawattError("ssl.endpoint.identification.algorithm is https, or none to take any host's certificate")
+        raise GigawattError(
+            "ssl.endpoint.identification.algorithm must be https, or none to accept a certificate of any host"
+        )
     certificate = given.get("ssl.certificate.location")
     password = _secret(given, "ssl.key.password")
     if certificate is None and (password is not None or "ssl.key.location" in given):
         which = "ssl.key.location" if "ssl.key.location" in given else "ssl.key.password"
-        raise GigawattError(f"{which} needs the certificate of that key: ssl.certificate.location")
+        raise GigawattError(f"{which} needs its certificate; set ssl.certificate.location")
     return Tls(
         ca=_path(given, "ssl.ca.location"),
         certificate=_path(given, "ssl.certificate.location"),
@@ -168,7 +172,7 @@ def _path(given: Mapping[str, str], key: str) -> Path | None:
 def _secret(given: dict[str, str], key: str) -> Secret | None:
     text, file = given.pop(key, None), given.pop(f"{key}.file", None)
     if text is not None and file is not None:
-        raise GigawattError(f"{key} and {key}.file are two ways to give one password; leave one of them out")
+        raise GigawattError(f"{key} and {key}.file both set the password; remove one")
     if text is not None:
         return Secret(text=text)
     return None if file is None else Secret(Path(file))
@@ -176,5 +180,5 @@ def _secret(given: dict[str, str], key: str) -> Secret | None:
 
 def _one_of(known: tuple[str, ...], key: str, value: str) -> str:
     if value.upper() not in known:
-        raise GigawattError(f"{key}={value} is not known here; write one of {', '.join(known)}")
+        raise GigawattError(f"{key}={value} is not supported; use one of {', '.join(known)}")
     return value.upper()

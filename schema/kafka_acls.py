@@ -73,5 +73,5 @@ def _name(acl: ACL) -> str:
 
 def _no_authorizer(bootstrap: str) -> GigawattError:
     return GigawattError(
-        f"Kafka at {bootstrap} has no authorizer, and everybody may do everything; set authorizer.class.name there"
+        f"Kafka at {bootstrap} has no authorizer: everybody may do everything; set authorizer.class.name there"
     )

@@ -4,7 +4,7 @@ Read in kafka-python 3.0.12: what a broker says to a login goes to the client's 
 that it timed out; an answer is thrown away when the broker closes the connection right after it, as after a wrong
 password; a handshake is waited for without end, and leaves its socket open when it fails; a constructor that raises
 leaves its sockets and its thread; a password is kept for as long as the client lives; SCRAM gets a user's name as it
-is, where `,` and `=` have a meaning; after a refused login it does not wait before the next one. A client is made
+is, where `,` and `=` have a meaning; after a rejected login it does not wait before the next one. A client is made
 through its `kafka_client` setting, so no secret is among settings that it might log.
 """
 
@@ -107,7 +107,7 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python is
         return await super()._do_bootstrap(deadline)
 
     def get_connection(self, node_id: Any, *arguments: Any, **options: Any) -> Any:
-        """Do as the client does, but give up its beginning when every broker has refused."""
+        """Do as the client does, but give up its beginning when every broker has rejected."""
         beginning = not options.get("pop_on_close", True)
         if beginning and all(self._refusals[broker.node_id] >= _REFUSED for broker in self.cluster.bootstrap_brokers()):
             raise KafkaError(self._login.refusal)

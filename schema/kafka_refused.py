@@ -21,7 +21,7 @@ _NAME_CODES: Final = (62, 64)
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 _TIME_CODES: Final = {9: "is not valid yet", 10: "has expired"}
 _ISSUER_CODES: Final = (2, 18, 19, 20, 21)
-"""Of a chain that ends with nobody whom we believe."""
+"""Chains that end with an authority that is not trusted."""
 _NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_EOF")
 HANDSHAKE: Final = "Handshake failed"
 """What an error begins with whose connection did not come to TLS."""
@@ -35,7 +35,7 @@ class MissingRightError(GigawattError):
 
 @contextmanager
 def needing(access: KafkaAccess, operation: str, resource: str) -> Iterator[None]:
-    """Say which right is missing, whose and to what, where the broker refuses what is done meanwhile."""
+    """Say which right is missing, whose and to what, where the broker rejects what is done meanwhile."""
     try:
         yield
     except errors.AuthorizationError as error:
@@ -45,8 +45,8 @@ def needing(access: KafkaAccess, operation: str, resource: str) -> Iterator[None
 def missing_right(access: KafkaAccess, operation: str, resource: str) -> str:
     """Say that a right is missing."""
     return (
-        f"Kafka does not allow it: {access.who} has no right to {operation} of {resource}; `gigawatt acls` shows "
-        "which rights each role needs, and --apply gives them"
+        f"Kafka denies {operation} on {resource} to {access.who}; `gigawatt acls` shows the rights of each role, "
+        "and --apply grants them"
     )
 
 
@@ -82,33 +82,33 @@ def _tls_refusal(error: ssl.SSLError, access: KafkaAccess) -> str:
         return _no_tls(access)
     if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason or reason.endswith("HANDSHAKE_FAILURE"):
         return _certificate_refusal(reason, access)
-    return f"there is no TLS with the broker: {error.reason or error}"
+    return f"TLS with the broker failed: {error.reason or error}"
 
 
 def _no_trust(error: ssl.SSLCertVerificationError, access: KafkaAccess) -> str:
     if error.verify_code in _NAME_CODES:
         return (
-            f"the broker shows a certificate for another host ({error.verify_message}): name the broker as its "
-            "certificate does, or have its listener advertise that name"
+            f"the broker's certificate is for another host ({error.verify_message}); connect by the name in it, "
+            "and have its listener advertise that name"
         )
     if what := _TIME_CODES.get(error.verify_code):
-        return f"the broker's certificate {what}: renew it there, and see this machine's clock"
+        return f"the broker's certificate {what}; renew it on the broker, or check this machine's clock"
     if error.verify_code in _ISSUER_CODES:
         ca = access.tls and access.tls.ca
-        known = f"ssl.ca.location={ca} does not have" if ca else "this system does not know: set ssl.ca.location"
+        known = f"ssl.ca.location={ca} does not contain" if ca else "this system does not trust; set ssl.ca.location"
         return f"the broker's certificate is signed by an authority that {known} ({error.verify_message})"
-    return f"the broker's certificate is not to be trusted ({error.verify_message})"
+    return f"the broker's certificate is not trusted ({error.verify_message})"
 
 
 def _certificate_refusal(reason: str, access: KafkaAccess) -> str:
     """Say what a broker's alert means. Java's says "unknown" and "bad" of expired certificates, too."""
     certificate = access.tls and access.tls.certificate
     if certificate is None:
-        return "the broker wants a client certificate: set ssl.certificate.location and ssl.key.location"
+        return "the broker requires a client certificate; set ssl.certificate.location and ssl.key.location"
     what = reason.partition("_ALERT_")[2].lower().replace("_", " ") or reason
     return (
-        f"the broker does not take the certificate {certificate} ({what}): see whether it has expired "
-        f"(openssl x509 -noout -dates -in {certificate}), and whether the broker trusts who signed it"
+        f"the broker rejects the certificate {certificate} ({what}); check whether it has expired "
+        f"(openssl x509 -noout -dates -in {certificate}), and whether the broker trusts its CA"
     )
 
 
@@ -116,20 +116,21 @@ def _login_refusal(error: BaseException, access: KafkaAccess) -> str:
     if isinstance(error, errors.SaslAuthenticationFailedError):
         if access.token is None:
             return (
-                f"the broker does not take user {access.username} with this password by {access.mechanism}: see "
+                f"the broker rejects user {access.username} with this password by {access.mechanism}; check "
                 "sasl.username and sasl.password"
             )
         return _token_refusal(access.token)
     if isinstance(error, errors.UnsupportedSaslMechanismError):
-        return f"the broker has no logins by {access.mechanism} at this port: see sasl.mechanism"
+        return f"the broker does not support {access.mechanism} at this port; check sasl.mechanism"
     if isinstance(error, errors.IllegalSaslStateError):
-        return f"the broker takes no login at this port: see security.protocol={access.protocol}"
+        return f"the broker accepts no login at this port; check security.protocol={access.protocol}"
     return ""
 
 
 def _no_tls(access: KafkaAccess) -> str:
     return (
-        f"the broker broke off the beginning of TLS: does it speak TLS there? See security.protocol={access.protocol}"
+        "the broker closed the connection during the TLS handshake; check whether this port uses TLS, and "
+        f"security.protocol={access.protocol}"
     )
 
 
@@ -143,16 +144,16 @@ def _broken_off(chain: list[BaseException], access: KafkaAccess) -> str:
     if "SSL" in access.protocol and any(HANDSHAKE in str(one) for one in chain):
         return _no_tls(access)
     if any(isinstance(one, errors.KafkaProtocolError) for one in chain):
-        return f"what answers is no broker, or wants TLS: see security.protocol={access.protocol}"
+        return f"this address is not a broker, or requires TLS; check security.protocol={access.protocol}"
     if not any(is_silent(one) for one in chain):
         return ""
     if access.token is not None:
         return _token_refusal(access.token)
     wanted = {"PLAINTEXT": "TLS or a login", "SSL": "a login", "SASL_PLAINTEXT": "TLS"}.get(access.protocol)
-    return f"the broker broke off the connection: it may want {wanted}; see security.protocol" if wanted else ""
+    return f"the broker closed the connection; it may require {wanted}; check security.protocol" if wanted else ""
 
 
 def _token_refusal(token: "Token") -> str:
     at_s = token.expired_at_s()
     why = "" if at_s is None else f"; it expired at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at_s))}"
-    return f"the broker does not take the token ({token.where}){why}: see who issued it, and for whom"
+    return f"the broker rejects the token ({token.where}){why}; check its issuer and audience"

@@ -67,7 +67,7 @@ def read_settings(file: Path | None, environment: Mapping[str, str]) -> dict[str
         if name in variables and value:
             _put(found, variables[name], value, f"{file} and {name}")
         elif name not in variables and _OURS.match(name):
-            raise GigawattError(f"{name} is no setting of ours; there are {', '.join(variables)}")
+            raise GigawattError(f"{name} is not a setting; settings are {', '.join(variables)}")
     return found
 
 
@@ -75,7 +75,7 @@ def _lines(file: Path) -> str:
     try:
         return read_text(file)
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise GigawattError(f"cannot read Kafka's settings from {file}: {why}") from None  # the text may be a secret
 
 
@@ -85,7 +85,7 @@ def _keys_of(text: str, where: str) -> dict[str, str]:
         key, equals, value = line.partition("=")
         key, value = key.strip(), value.strip()
         if not equals or not key:
-            raise GigawattError(f"{where}:{number} is no setting; write KEY=VALUE")
+            raise GigawattError(f"{where}:{number} is not a setting; write KEY=VALUE")
         key = _SAME.get(key, key)
         if key not in (*KEYS, BOOTSTRAP, _JAAS):
             raise GigawattError(f"{where}:{number}: {_unknown(key)}")
@@ -113,10 +113,10 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 def _unknown(key: str) -> str:
     if _STORE.match(key):
         return (
-            f"{key} names a store of Java's; give PEM files in ssl.ca.location, ssl.certificate.location and "
+            f"{key} is a Java keystore; use PEM files with ssl.ca.location, ssl.certificate.location and "
             "ssl.key.location"
         )
-    return f"{key} is no setting that is known here; leave it out. There are {', '.join((*KEYS, BOOTSTRAP, _JAAS))}"
+    return f"{key} is not a supported setting; remove it. Settings are {', '.join((*KEYS, BOOTSTRAP, _JAAS))}"
 
 
 def _login_of_java(found: dict[str, str], where: str) -> dict[str, str]:
@@ -128,13 +128,13 @@ def _login_of_java(found: dict[str, str], where: str) -> dict[str, str]:
     options = dict(_OPTION.findall(module[2])) if module else {}
     if module is None or not options.keys() <= {"username", "password"}:
         raise GigawattError(
-            f"{where}: {_JAAS} is understood with username and password of PlainLoginModule or ScramLoginModule only; "
-            "write sasl.username and sasl.password instead, or sasl.oauthbearer.token.file"
+            f"{where}: {_JAAS} is supported only with username and password of PlainLoginModule or ScramLoginModule; "
+            "use sasl.username and sasl.password instead, or sasl.oauthbearer.token.file"
         )
     mechanism = found.get("sasl.mechanism", "").upper()
     if mechanism not in _MECHANISMS[module[1]]:
         raise GigawattError(
-            f"{where}: {_JAAS} has the {module[1]}LoginModule, and sasl.mechanism is {mechanism or 'not there'}; write "
+            f"{where}: {_JAAS} has the {module[1]}LoginModule, but sasl.mechanism is {mechanism or 'not set'}; use "
             f"{' or '.join(_MECHANISMS[module[1]])}"
         )
     for name, value in options.items():
@@ -144,4 +144,4 @@ def _login_of_java(found: dict[str, str], where: str) -> dict[str, str]:
 
 def _put(found: dict[str, str], key: str, value: str, where: str) -> None:
     if found.setdefault(key, value) != value:
-        raise GigawattError(f"{where} say two things of {key}; leave one of them out")
+        raise GigawattError(f"{where} set {key} to different values; remove one")

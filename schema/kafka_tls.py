@@ -44,7 +44,7 @@ class Tls:
             try:
                 context.load_verify_locations(None if folder else self.ca, self.ca if folder else None)
             except OSError as error:  # the TLS library's errors are of the system's kind
-                raise GigawattError(f"no certificates can be read from ssl.ca.location={self.ca}: {error}") from error
+                raise GigawattError(f"cannot read certificates from ssl.ca.location={self.ca}: {error}") from error
         if self.certificate is not None:
             self._show(context, self.certificate)
         return context
@@ -57,7 +57,7 @@ class Tls:
         except (OSError, ValueError) as error:
             files = " with ".join(str(file) for file in (certificate, self.key) if file is not None)
             raise GigawattError(
-                f"no certificate and its key can be read from {files} ({error}); see ssl.certificate.location, "
+                f"cannot read certificate and key from {files} ({error}); check ssl.certificate.location, "
                 "ssl.key.location and ssl.key.password"
             ) from error
 

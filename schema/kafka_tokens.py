@@ -44,7 +44,9 @@ class Token:
             if not (self._kept and (expires_s(self._newest) or 0.0) - _SPARE_S > self._now_s()):
                 text = self._fetch().strip()
                 if not _TOKEN.fullmatch(text):
-                    raise GigawattError(f"{self.where} gives no token: one has letters, digits and -._~+/= only")
+                    raise GigawattError(
+                        f"{self.where} does not give a token; a token has only letters, digits and -._~+/="
+                    )
                 self._newest = text
             return self._newest
 
@@ -64,7 +66,7 @@ def token_of(key: str, value: str) -> Token:
     except ValueError:
         command = []
     if not command:
-        raise GigawattError(f"{key} is no command; write the program and its arguments, as in a shell")
+        raise GigawattError(f"{key} is not a command; write the program and its arguments as in a shell")
     return Token(f"{key}: {command[0]}", lambda: _run(command, key), kept=True)
 
 
@@ -84,7 +86,7 @@ def _read(path: Path) -> str:
     try:
         return read_text(path, _MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise GigawattError(f"cannot read the token for Kafka from {path}: {why}") from None
 
 
@@ -97,7 +99,7 @@ def _run(command: list[str], key: str) -> str:
     except OSError as error:
         raise GigawattError(f"{key}: {command[0]} cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise GigawattError(f"{key}: {command[0]} gave no token within {_WITHIN_S:g} s") from None
+        raise GigawattError(f"{key}: {command[0]} printed no token within {_WITHIN_S:g} s") from None
     if done.returncode:
-        raise GigawattError(f"{key}: {command[0]} ended with status {done.returncode}; run it by hand to see why")
+        raise GigawattError(f"{key}: {command[0]} exited with status {done.returncode}; run it by hand to see why")
     return done.stdout[:_MAX_BYTES].decode("ascii", "replace")

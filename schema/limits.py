@@ -1,4 +1,4 @@
-"""The bounds of a sample, by the contract: what is beyond them is refused. Producers keep to them."""
+"""The bounds of a sample (docs/contract.md, section 2): rows beyond them are rejected. Producers keep to them."""
 
 from typing import Final
 

@@ -36,8 +36,8 @@ def foreign(headers: Mapping[str, str], *, links: bool = False, names: Collectio
         return "the Host header does not name this machine"
     # Browsers send no Sec-Fetch-Site with a WebSocket, and old ones with nothing.
     if headers.get("Origin", f"//{host}").partition("//")[2].lower() != host.lower():
-        return "it comes from a page of another origin"
+        return "the request comes from a page of another origin"
     followed = links and (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == ("navigate", "document")
     if headers.get("Sec-Fetch-Site", "").lower() not in _OWN_FETCHES and not followed:
-        return "it comes from a page of another origin"
+        return "the request comes from a page of another origin"
     return ""

@@ -1,6 +1,6 @@
 """Forward-only SQL migrations: the files of `schema/migrations`, each applied once, in order.
 
-What was applied is recorded with a checksum. A migration that was applied and then edited is refused, since
+What was applied is recorded with a checksum. A migration that was applied and then edited is rejected, since
 no two databases would be alike any more. Statements may be run again after a crash half-way.
 """
 
@@ -20,6 +20,7 @@ from clickhouse_connect.driver.client import Client
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
 from schema.fleet import Budget, RackHost
+from schema.view_files import load_views, make_views
 
 _NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
 # Files that were written anew without a change of what they make, with the checksum that older databases keep: COMMENT
@@ -80,7 +81,9 @@ def load(folder: Traversable | None = None) -> list[Migration]:
     migrations.sort(key=lambda migration: migration.version)
     for before, after in itertools.pairwise(migrations):
         if before.version == after.version:
-            raise MigrationError(f"{before.name} and {after.name} have one number; give the newer the next")
+            raise MigrationError(
+                f"{before.name} and {after.name} have the same number; give the newer one the next number"
+            )
     return migrations
 
 
@@ -92,24 +95,36 @@ def pending(migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]
     known = {migration.version: migration for migration in migrations}
     for version, (name, checksum) in sorted(applied.items()):
         if version not in known:
-            raise MigrationError(f"the database has {name}, which this Gigawatt does not know; use a newer one")
+            raise MigrationError(
+                f"the database has {name}, which this version of Gigawatt does not have; use a newer version"
+            )
         if checksum not in {known[version].checksum, _WRITTEN_ANEW.get(known[version].name)}:
             raise MigrationError(
-                f"the database was made with another {known[version].name}; use the Gigawatt that made it, or an empty"
-                " database (with `gigawatt up`, another --state). Who changed the file: write a new migration instead"
+                f"the database was made with another {known[version].name}; use the Gigawatt version that made it, or"
+                " an empty database (with `gigawatt up`, another --state). To change the schema, write a new migration"
             )
     newest = max(applied, default=0)
     todo = [migration for migration in migrations if migration.version not in applied]
     for migration in todo:
         if migration.version < newest:
-            raise MigrationError(f"{migration.name} is older than what is applied; give it the next free number")
+            raise MigrationError(f"{migration.name} is older than an applied migration; give it the next free number")
     return todo
+
+
+def upgrade(client: Client, said: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Bring a database to the current schema, tables and then views; return what was applied or made, by name.
+
+    Safe to run again, and safe to run from two places at once.
+    """
+    applied = migrate(client, load(), said)
+    made = make_views(client, load_views(), said, anew=bool(applied))
+    return [*(migration.name for migration in applied), *made]
 
 
 def migrate(
     client: Client, migrations: Sequence[Migration], said: Callable[[str], None] = lambda _: None
 ) -> list[Migration]:
-    """Bring the database to the newest schema; return what was applied now, telling `said` of each.
+    """Bring the tables to the newest schema; return what was applied now, telling `said` of each.
 
     Safe to run again, and safe to run from two places at once.
     """

@@ -45,7 +45,7 @@ def decode(value: bytes, *, strict: bool = False) -> pa.RecordBatch:
     if not value.lstrip().startswith(b"{"):  # and Arrow's parser crashes on a leading `null`
         raise ValueError("does not begin with an object")
     if not strict and value.count(b"\n") > max(MAX_SLOW_LINES, len(value) // _SHORT_LINE_BYTES):
-        raise ValueError("its lines are too short to hold samples")
+        raise ValueError("its lines are too short for samples")
     batch = _parsed(value)
     if batch is not None:
         return batch
@@ -122,7 +122,7 @@ def _decode_lines(lines: Sequence[bytes], *, strict: bool) -> _Part:
     objects = [json_object(line) for line in lines]
     if strict and None in objects:
         raise ValueError("a line is not an object")
-    rows = [one or {} for one in objects]  # a line that is none has no labels, and is refused for that
+    rows = [one or {} for one in objects]  # a line that is none has no labels, and is rejected for that
     columns: dict[str, pa.Array] = {
         name: pa.array([_text(row.get(name)) for row in rows], pa.utf8()) for name in LABELS
     }

@@ -39,11 +39,11 @@ def password_of(directory: Path, user: str = "") -> str:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
             found = os.fstat(file.fileno())
             if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
-                raise GigawattError(f"{path} is another user's, or no file; name another state directory")
+                raise GigawattError(f"{path} belongs to another user, or is not a file; choose another state directory")
             os.fchmod(file.fileno(), 0o600)
             return _given(file.read(), path)
     except OSError as error:
-        raise GigawattError(f"cannot keep a password in {path} ({error.strerror})") from error
+        raise GigawattError(f"cannot store a password in {path} ({error.strerror})") from error
 
 
 def password_file(directory: Path, user: str = "") -> Path:
@@ -65,7 +65,7 @@ def read(path: Path) -> str:
 def _given(text: str, path: Path) -> str:
     password = text.strip()
     if not password:
-        raise GigawattError(f"{path} holds no password")
+        raise GigawattError(f"{path} is empty; write the password into it")
     return password
 
 

@@ -11,7 +11,7 @@ def request_families(prefix: str, requests: Requests) -> Iterator[Metric]:
     """Yield how many there were by status, and how long they took."""
     answered = CounterMetricFamily(
         f"{prefix}_requests",
-        "Requests that were answered, by HTTP status; 499: the client went away.",
+        "Answered requests, by HTTP status; 499: the client disconnected.",
         labels=["status"],
     )
     for status, count in sorted(requests.answered.copy().items()):
@@ -19,7 +19,7 @@ def request_families(prefix: str, requests: Requests) -> Iterator[Metric]:
     yield answered
     yield HistogramMetricFamily(
         f"{prefix}_request_seconds",
-        "Time until requests were answered.",
+        "Time to answer requests.",
         buckets=requests.durations.buckets(),
         sum_value=requests.durations.sum_s,
     )

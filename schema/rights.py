@@ -1,4 +1,4 @@
-"""Who may what in ClickHouse: one list, of which SQL, a users' file and the table in docs/security.md are made.
+"""Who may do what in ClickHouse: one list, of which SQL, a users' file and the table in docs/security.md are made.
 
 Each user has what the commands that run as it need, and no more. None may reach beyond ClickHouse: not to a file, a URL
 or another server.
@@ -51,7 +51,7 @@ _EDITOR: Final = ("system.columns", "system.tables", "system.databases")
 
 MIGRATION: Final = Role(
     "gigawatt",
-    "`gigawatt migrate` and `gigawatt forget`: makes and changes the tables, sets budgets",
+    "`gigawatt migrate` and `gigawatt forget`: creates and changes tables, sets budgets",
     {
         f"{DATABASE}.*": (
             *("SELECT", "INSERT", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP VIEW"),
@@ -86,7 +86,7 @@ ROLES: Final = (MIGRATION, WRITING, READING)
 
 def table() -> list[str]:
     """Return the rows of the table in docs/security.md."""
-    head = ["| user | who runs as it | may |", "|---|---|---|"]
+    head = ["| user | used by | rights |", "|---|---|---|"]
     return head + [f"| `{role.user}` | {role.runs} | {_said(role)} |" for role in ROLES]
 
 

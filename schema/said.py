@@ -1,4 +1,4 @@
-"""What the operator is told of failures: one line for each reason, once, and not every second."""
+"""What the operator sees of failures: one line for each reason, once, and not every second."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A chip sample: the fields of the contract, and the columns that the rest of Gigawatt computes on.
+"""A chip sample: the fields of the contract (docs/contract.md), and the columns that the rest of Gigawatt computes on.
 
 A sample is a rectangle of energy: over the interval that ends at `ts` and lasts `interval_ms`, the chip
 drew `power_w` on average. One message carries one batch of samples; it stays columns from the source to
@@ -129,7 +129,7 @@ class Samples:
     """A batch of n samples as columns, each numpy array of shape [n].
 
     `ts_ms` is the end of the interval in epoch milliseconds, `interval_ms` its length; 0 stands for a
-    missing one in both, which the row checks refuse. A measure keeps the width it was sent in; a null is
+    missing one in both, which the row checks reject. A measure keeps the width it was sent in; a null is
     NaN with its bit in `given` cleared, so that a NaN that was sent can be told from a value that was not.
     """
 

@@ -1,4 +1,4 @@
-"""What a long-running process tells of itself over HTTP.
+"""What a long-running process reports about itself over HTTP.
 
 `/metrics` is for Prometheus. `/healthz` says whether the process lives and its loop turns: one that does not is to be
 started again. `/readyz` says whether it does its work. Both answer 200, or 503 with one line that says why not.
@@ -166,7 +166,7 @@ class Serving:
         except OSError as error:
             if say:
                 self._log.warning(
-                    "cannot serve metrics; trying again, all else goes on",
+                    "cannot serve metrics; retrying, everything else continues",
                     at=str(self._address),
                     reason=error.strerror or str(error),
                 )
@@ -227,9 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer."""
         # A page elsewhere whose name leads to this machine is not to read what loopback alone may.
         if self.server.on_loopback and (why := foreign(cast("Any", self.headers), links=True)):
-            return self._send(Reply(403, _TEXT, f"Refused: {why}.\n".encode()))
+            return self._send(Reply(403, _TEXT, f"Rejected: {why}.\n".encode()))
         path = self.path.partition("?")[0]
-        there = Reply(404, _TEXT, f"There is {', '.join(PATHS)}.\n".encode())
+        there = Reply(404, _TEXT, f"Not found; paths are {', '.join(PATHS)}.\n".encode())
         return self._send(self.server.tells.reply(path) or there)
 
     do_HEAD = do_GET  # noqa: N815  the library's name

@@ -10,9 +10,9 @@ from schema import tls
 from schema.errors import GigawattError
 
 _WORDS: Final = {
-    9: "is not valid yet: are the clocks right?",
-    10: "has expired: renew it",
-    26: "is not one of a server",
+    9: "is not valid yet; check the clocks",
+    10: "has expired; renew it",
+    26: "is not a server certificate",
 }
 """By the TLS library's code for why a certificate is not good."""
 
@@ -65,10 +65,10 @@ def _names(certificate: Path, server: ssl.SSLContext) -> frozenset[str]:
         for side in (client, answering, client, answering):
             _go_on(side)
     except ssl.SSLCertVerificationError as error:
-        words = _WORDS.get(error.verify_code, f"is no good ({error.verify_message})")
+        words = _WORDS.get(error.verify_code, f"is invalid ({error.verify_message})")
         raise GigawattError(f"the certificate in {certificate} {words}") from error
     except ssl.SSLError as error:
-        raise GigawattError(f"the certificate in {certificate} is no good ({error})") from error
+        raise GigawattError(f"the certificate in {certificate} is invalid ({error})") from error
     shown: Any = client.getpeercert()
     return frozenset(_said(shown.get("subjectAltName", ())))
 

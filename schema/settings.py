@@ -24,7 +24,7 @@ def kafka_addresses(text: str) -> list[str]:
     """Return the brokers named in a list such as `a:9092,b:9092`. Raises `GigawattError` for what is no such list."""
     addresses = text.split(",")
     if not all(_ADDRESS.fullmatch(address) for address in addresses):
-        raise GigawattError(f"{text!r} names no Kafka broker; write HOST:PORT, several with commas between")
+        raise GigawattError(f"{text!r} is not a Kafka address; write HOST:PORT, several separated by commas")
     return addresses
 
 
@@ -35,7 +35,7 @@ class Settings:
     `kafka` is HOST:PORT of a broker, or several with commas between; `clickhouse` a URL with user and password.
     `partitions` are of the samples topic and `replication` the copies of each topic, when it is created. `site` and
     `fleet` say where this machine's chips stand and in which pool they are budgeted. `metrics` is where a process that
-    runs for long serves what it tells of itself, or `off`; `log_format` and `log_level` are those of its log.
+    runs for long serves its metrics and health, or `off`; `log_format` and `log_level` are those of its log.
     """
 
     kafka: str = "127.0.0.1:9092"
@@ -62,13 +62,13 @@ class Settings:
 
 def _count(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise GigawattError(f"{name}={text}: write a whole number from 1 on")
+        raise GigawattError(f"{name}={text} is not valid; write a whole number of at least 1")
     return int(text)
 
 
 def clickhouse_address(url: str) -> SplitResult:
     """Return the parts of a ClickHouse URL. Raises `GigawattError`, without user and password, when it is none."""
-    no_address = GigawattError(f"{_USER.sub('//', url)!r} is no ClickHouse address; write it as http://host:8123")
+    no_address = GigawattError(f"{_USER.sub('//', url)!r} is not a ClickHouse address; write it as http://host:8123")
     try:
         parts = urlsplit(url)
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:

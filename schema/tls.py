@@ -21,7 +21,7 @@ _NOT_YET_CODE, _EXPIRED_CODE = 9, 10
 
 
 class Renewed:
-    """A TLS context made from files, and made anew when one of them has changed. `make` raises `GigawattError`."""
+    """A TLS context made from files, and created again when one of them has changed. `make` raises `GigawattError`."""
 
     def __init__(self, make: Callable[[], ssl.SSLContext], *files: Path | None) -> None:
         self._make = make
@@ -56,7 +56,7 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
         try:
             context.load_verify_locations(ca)
         except (OSError, ValueError) as error:  # the TLS library's errors are of the system's kind
-            raise GigawattError(f"no certificates can be read from {ca}: {error}") from error
+            raise GigawattError(f"cannot read certificates from {ca}: {error}") from error
     if certificate is not None:
         show(context, certificate, key)
     return context
@@ -70,7 +70,7 @@ def show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
         context.load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:
         raise GigawattError(
-            f"no certificate with its key, without a password, can be read from {files}: {error}"
+            f"cannot read a certificate with its key (without a password) from {files}: {error}"
         ) from error
 
 
@@ -129,34 +129,38 @@ def untrusted(error: ssl.SSLError, named: Named) -> str:
     if not isinstance(error, ssl.SSLCertVerificationError):
         return ""
     if code in NAME_CODES:
-        return f"shows a certificate of another name ({error.verify_message}): ask for it by the name in it"
+        return f"has a certificate for another name ({error.verify_message}); connect by the name in it"
     if code == _EXPIRED_CODE:
-        return "shows a certificate that has expired: it must be renewed there"
+        return "has an expired certificate; renew it on the server"
     if code == _NOT_YET_CODE:
-        return "shows a certificate that is not valid yet: are the clocks right?"
+        return "has a certificate that is not valid yet; check the clocks"
     return (
-        f"shows a certificate that is not to be trusted ({error.verify_message}): name the file of whoever signed it "
-        f"with {named.ca}"
+        f"has an untrusted certificate ({error.verify_message}); name the file of the CA that signed it with {named.ca}"
     )
 
 
 def alert(error: ssl.SSLError, named: Named) -> str:
     """Say in words of the operator what a server made of our certificate, or that it does not speak TLS; or ""."""
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return f"broke off the beginning of TLS: does it want to know who asks ({named.certificate}), or somebody else?"
+        return (
+            "closed the connection during the TLS handshake; it may require a client certificate "
+            f"({named.certificate}), or another one"
+        )
     reason = getattr(error, "reason", None) or ""
     said = next((text for start, text in _ALERTS.items() if reason.startswith(start)), "")
     return said.format(named=named)
 
 
-_WHO_ASKS: Final = "wants to know who asks: give the certificate and its key as {named.certificate} and {named.key}"
-_NO_TLS: Final = "does not speak TLS there: is it http, or another port?"
+_WHO_ASKS: Final = (
+    "requires a client certificate; set the certificate and its key with {named.certificate} and {named.key}"
+)
+_NO_TLS: Final = "does not use TLS at this port; check whether it is http, or another port"
 _ALERTS: Final = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WHO_ASKS,
     "SSLV3_ALERT_HANDSHAKE_FAILURE": _WHO_ASKS,
-    "TLSV1_ALERT_UNKNOWN_CA": "does not take the certificate of {named.certificate}: it does not know who signed it",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "does not take the certificate of {named.certificate}: it has expired",
-    "SSLV3_ALERT_": "does not take the certificate of {named.certificate}: see who signed it, and for whom",
+    "TLSV1_ALERT_UNKNOWN_CA": "rejects the certificate of {named.certificate}: its CA is unknown there",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "rejects the certificate of {named.certificate}: it has expired",
+    "SSLV3_ALERT_": "rejects the certificate of {named.certificate}; check its CA and subject",
     "WRONG_VERSION_NUMBER": _NO_TLS,
     "HTTP_REQUEST": _NO_TLS,
     "RECORD_LAYER_FAILURE": _NO_TLS,

@@ -46,7 +46,7 @@ class Table:
         """Return an array of texts, empty when the key is absent."""
         value = self.values.get(key, [])
         if not isinstance(value, list):
-            self.fail(key, f"must be an array of texts, not {value!r}")
+            self.fail(key, f"must be an array of strings, not {value!r}")
         return tuple(self._checked_text(key, item) for item in value)
 
     def choice(self, key: str, known: Collection[str], default: str | None = None) -> str:
@@ -100,7 +100,7 @@ class Table:
 
     def _checked_text(self, key: str, value: object) -> str:
         if not isinstance(value, str) or not 0 < len(value.encode()) <= MAX_TEXT_BYTES:
-            self.fail(key, f"must be a text of 1 to {MAX_TEXT_BYTES} bytes, not {value!r}")
+            self.fail(key, f"must be a string of 1 to {MAX_TEXT_BYTES} bytes, not {value!r}")
         if is_hidden(value):
-            self.fail(key, f"{value!r} has characters that nobody sees, or that a terminal obeys; leave them out")
+            self.fail(key, f"{value!r} has invisible or control characters; remove them")
         return value

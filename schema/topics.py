@@ -6,7 +6,7 @@ from typing import Final
 SAMPLES: Final = "chip.samples"
 REJECTED: Final = "chip.samples.rejected"
 LOST: Final = "messages lost before they were stored (deleted from the topic, or unreadable)"
-MADE_ANEW: Final = "the topic was deleted and created again, and what it held that was not stored is lost"
+MADE_ANEW: Final = "the topic was deleted and created again; messages that were not stored are lost"
 """The words of the worker's log, the rules, `status` and `audit`."""
 MAX_MESSAGE_BYTES: Final = 8 * 2**20
 

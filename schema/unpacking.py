@@ -44,7 +44,7 @@ def check_batch(batch: bytes | memoryview) -> None:
     if batch[_MAGIC_AT : _MAGIC_AT + 1] not in (b"\0", b"\1"):
         check_records(batch[_RECORDS_AT:], codec)
     elif batch[_MAGIC_AT + 1] & _CODECS:
-        raise UnpacksTooLargeError("packed in a format of before Kafka 0.11")
+        raise UnpacksTooLargeError("a message format older than Kafka 0.11")
 
 
 def check_records(records: bytes | memoryview, codec: int) -> None:

@@ -23,7 +23,7 @@ def read_passwords(directory: Path, roles: Sequence[Role] = ROLES) -> dict[str, 
     missing = [role.user for role in roles if not (directory / role.user).is_file()]
     if missing:
         raise GigawattError(
-            f"{directory} holds no password of {', '.join(missing)}: write each into a file of that name, as with: "
+            f"{directory} has no password for {', '.join(missing)}; write each into a file named like the user, with: "
             f"openssl rand -base64 24 > {directory / missing[0]}"
         )
     return {role.user: passwords.read(directory / role.user) for role in roles}
@@ -46,15 +46,15 @@ def make_users(
         except DatabaseError as error:
             if _DENIED in str(error):
                 raise GigawattError(
-                    "ClickHouse does not let this user make users: name in GIGAWATT_CLICKHOUSE one who may, and has "
-                    "their rights (access_management in the server's users.xml)"
+                    "this ClickHouse user may not create users; set GIGAWATT_CLICKHOUSE to a user who may, and who has "
+                    "the same rights (access_management in the server's users.xml)"
                 ) from error
             if _IN_A_FILE in str(error):
                 raise GigawattError(
-                    f"the user {role.user} stands in a file of the ClickHouse server, which SQL cannot change: take it "
-                    "out of users.xml or users.d there, and run this again"
+                    f"the user {role.user} is defined in a file of the ClickHouse server, which SQL cannot change; "
+                    "remove it from users.xml or users.d, and run this again"
                 ) from error
-            raise GigawattError(f"ClickHouse cannot make the user {role.user} ({why(error)})") from error
+            raise GigawattError(f"ClickHouse cannot create the user {role.user} ({why(error)})") from error
         said(f"user {role.user}: {role.runs.replace('`', '')}")
 
 

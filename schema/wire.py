@@ -1,8 +1,8 @@
 """Messages of the samples topic: bytes to columns. `schema.encoding` makes the bytes.
 
 Two encodings, told apart by the `content-type` header or else by the first bytes: an Arrow IPC stream, and
-newline-delimited JSON for producers that have no Arrow. Decoding refuses a message only when nothing of it
-can be read; a value of the wrong type costs its own row, which the checks refuse with its reason.
+newline-delimited JSON for producers that have no Arrow. Decoding rejects a message only when nothing of it
+can be read; a value of the wrong type costs its own row, which the checks reject with its reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ def decode(value: bytes | None, content_type: str | None = None) -> pa.RecordBat
 def unfolded_bytes(value: bytes, content_type: str | None = None) -> int:
     """Return how much memory a message takes once it is decoded, about, without decoding it.
 
-    Raises `schema.unfolding.MalformedError` where that cannot be told.
+    Raises `schema.unfolding.MalformedError` where that cannot be determined.
     """
     if (content_type or told_apart(value)) == ARROW_STREAM:
         return max(len(value), unfolding.arrow_stream_bytes(value))
@@ -84,7 +84,7 @@ def _read_arrow(value: bytes) -> pa.RecordBatch:
 
 def _bounded(reader: pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
     if len(set(reader.schema.names)) != len(reader.schema.names):
-        raise UndecodableError("two columns of one name")
+        raise UndecodableError("two columns have the same name")
     rows = 0
     for batch in reader:
         rows += batch.num_rows
@@ -102,7 +102,7 @@ def columns(batches: Sequence[pa.RecordBatch], names: Sequence[str] = LABELS) ->
     """Turn batches of one schema, n rows in all, into columns; of the labels only those in `names`.
 
     Unknown extra columns are ignored, missing ones are null, and a value that does not fit its field
-    becomes one that the row checks refuse.
+    becomes one that the row checks reject.
     """
     table = pa.Table.from_batches(batches)
     arrays = dict(zip(table.schema.names, table.columns, strict=True))

@@ -265,5 +265,5 @@ def run(app: faust.App, *, logging_config: dict[str, Any]) -> None:
     finally:
         if isinstance(app.crash_reason, OtherLogError):
             # After what Faust says of it: the last line is shown by `gigawatt up`.
-            log.warning("the topic was deleted and created again; to be started again on the new one", topic=SAMPLES)
+            log.warning("the topic was deleted and created again; restart the worker on the new topic", topic=SAMPLES)
             sys.exit(EXIT_START_AGAIN)

@@ -133,9 +133,9 @@ def check_ledger(blocks: Sequence[LedgerBlock]) -> Finding:
         if before.partition != after.partition:
             continue
         if after.offset_from <= before.offset_to:
-            wrong.append(f"partition {after.partition}: {after.offset_from} stands twice")
+            wrong.append(f"partition {after.partition}: {after.offset_from} is stored twice")
         elif after.offset_from > before.offset_to + 1:
-            wrong.append(f"partition {after.partition}: {before.offset_to + 1} to {after.offset_from - 1} missing")
+            wrong.append(f"partition {after.partition}: {before.offset_to + 1} to {after.offset_from - 1} are missing")
     partitions = len({block.partition for block in blocks})
     detail = "; ".join(wrong[:3]) or f"{len(blocks)} blocks of {partitions} partitions, no gap and no overlap"
     lost = sum(block.lost for block in blocks)
@@ -177,14 +177,14 @@ def check_log(blocks: Sequence[LedgerBlock], records: Iterable[LogRecord], rulin
             found.energy_j, block.energy_j
         ):
             wrong.append(
-                f"partition {block.partition} offsets {block.offset_from} to {block.offset_to}: the log holds"
-                f" {found.samples} samples, {found.rejected} refused, {found.energy_j!r} J; the ledger says"
+                f"partition {block.partition} offsets {block.offset_from} to {block.offset_to}: the topic holds"
+                f" {found.samples} samples, {found.rejected} rejected, {found.energy_j!r} J; the ledger has"
                 f" {block.samples}, {block.rejected}, {block.energy_j!r}"
             )
     detail = "; ".join(wrong[:3]) or (
-        f"{len(held)} blocks read back: {total.samples} samples, {total.rejected} refused, {total.energy_j:.6f} J"
+        f"{len(held)} blocks read back: {total.samples} samples, {total.rejected} rejected, {total.energy_j:.6f} J"
     )
-    return Finding(not wrong, "log", detail)
+    return Finding(not wrong, "topic", detail)
 
 
 def same(a_j: float, b_j: float) -> bool:

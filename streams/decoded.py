@@ -194,7 +194,7 @@ def _why(message: LogMessage, received: pa.RecordBatch, row: int, lines: Sequenc
         said = json_rows.said(lines[row]) if lines is not None else _said(one)
         return explained.explain(reason, said, wire.columns([one]), message.appended_ms)
     except Exception as error:  # noqa: BLE001  a row of any type is to be in its dead letter all the same
-        return f"not to be told: {type(error).__name__}"
+        return f"no detail: {type(error).__name__}"
 
 
 def _said(one: pa.RecordBatch) -> dict[str, object]:

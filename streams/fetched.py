@@ -201,7 +201,7 @@ class Fetched(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is un
             raise error
         what = f"{type(error).__name__}: {error}"[:200]
         topic, partition = self._tp
-        log.error("passed over what cannot be read", topic=topic, partition=partition, offset=offset, error=what)
+        log.error("skipped an unreadable batch", topic=topic, partition=partition, offset=offset, error=what)
 
 
 def unpack_lz4(packed: bytes) -> bytes:

@@ -221,7 +221,7 @@ class Ingest:
     async def _finish(self, commit_id: str) -> None:
         """Do a commit of another worker again, from the log: whatever it had stored is not stored twice."""
         spans = await self._insist(self._store.members, commit_id)
-        log.info("finishing what another worker began", blocks=len(spans))
+        log.info("finishing a commit that another worker began", blocks=len(spans))
         messages = await self._insist(self._reader.read, spans)
         blocks = [await self._read_back(span, [m for m in messages if _lies_in(m, span)]) for span in spans]
         stored = await self._process_and_store(Commit(commit_id, blocks), NOTHING_SEEN)
@@ -275,7 +275,7 @@ class Ingest:
         self.counts.failed_attempts += 1
         self.trouble = line
         if self._said.is_new(_NUMBER.sub("", line)):  # one kind of failure may be of many offsets
-            log.warning("cannot store; waiting, nothing is lost", error=line)
+            log.warning("cannot store; retrying, nothing is lost", error=line)
 
     def _note_success(self, attempts: int) -> None:
         """Say that all is well again once nothing fails any more, be it what failed or what came in its place.

@@ -17,7 +17,7 @@ from streams.decoded import Refusal, Unwritten
 
 _AT_ONCE: Final = 64
 _CONTENT_TYPE_CHARACTERS: Final = 200
-_IN_TIME: Final = "the broker did not take it in time"
+_IN_TIME: Final = "the broker did not acknowledge it in time"
 
 log = structlog.get_logger()
 
@@ -97,7 +97,7 @@ class Letters:
             size = _bytes(letter.refusal)
             if self._owed_bytes + size > self._most_bytes:
                 self.given_up += 1
-                log.error("too many dead letters wait; this one is lost", reason=letter.refusal.reason, why=letter.why)
+                log.error("too many dead letters wait; dropped this one", reason=letter.refusal.reason, why=letter.why)
                 continue
             self._owed.append(letter.refusal)
             self._owed_bytes += size
@@ -158,7 +158,7 @@ class Letters:
             async with asyncio.timeout(self._patience_s):
                 await asyncio.to_thread(self._writer.make_dead_letters)
         except Exception as error:  # noqa: BLE001  the letters say why they cannot be written
-            log.debug("cannot make the topic of the dead letters", error=str(error)[:200])
+            log.debug("cannot create the topic of dead letters", error=str(error)[:200])
 
     def _judge(self, tried: int, unwritten: Sequence[Unwritten]) -> None:
         """Remember whether anything can be written, and say when that changes."""

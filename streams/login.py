@@ -64,7 +64,7 @@ class _Connection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc]  # ai
 class _Bearer(aiokafka.conn.OAuthAuthenticator):  # type: ignore[misc]  # aiokafka is untyped
     async def step(self, payload: bytes | None) -> Any:
         if payload:  # RFC 7628: what is said after the token is an error
-            raise SaslAuthenticationFailed("the broker does not take the token")
+            raise SaslAuthenticationFailed("the broker rejects the token")
         return await super().step(payload)
 
 

@@ -31,7 +31,7 @@ class Assignor(PartitionAssignor):  # type: ignore[misc]  # Faust is untyped
                 self._left_out = left_out
                 what = f"{type(error).__name__}: {error}"[:200]
                 log.error(  # noqa: TRY400  theirs, not ours
-                    "left out members of the group that are no workers", members=len(left_out), error=what
+                    "ignored members of the group that are not workers", members=len(left_out), error=what
                 )
             return super()._perform_assignment(cluster, kept)
 

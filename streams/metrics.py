@@ -22,27 +22,27 @@ class WorkerMetrics:
         letters = ingest.letters if ingest else None
         yield CounterMetricFamily(
             "gigawatt_worker_dead_letters_unwritten",
-            "Dead letters that could not be written with their commit; noted, and tried again.",
+            "Dead letters that could not be written with their commit; recorded and retried.",
             value=counts.unwritten_letters,
         )
         yield CounterMetricFamily(
             "gigawatt_worker_dead_letters_lost",
-            "Dead letters that are not tried again, since too many wait; noted as not written.",
+            "Dead letters that were dropped because too many wait; recorded as not written.",
             value=letters.given_up if letters else 0,
         )
         yield GaugeMetricFamily(
             "gigawatt_worker_dead_letters_waiting",
-            "Dead letters that are tried again.",
+            "Dead letters that wait to be retried.",
             value=letters.waiting if letters else 0,
         )
         yield GaugeMetricFamily(
             "gigawatt_worker_held_bytes",
-            "Bytes of messages that are read and not stored.",
+            "Bytes of messages that are read and not stored yet.",
             value=ingest.held_bytes if ingest else 0,
         )
         yield GaugeMetricFamily(
             "gigawatt_worker_assigned_partitions",
-            "Partitions of the samples topic that this worker has.",
+            "Partitions of the samples topic that are assigned to this worker.",
             value=ingest.partitions if ingest else 0,
         )
         lag = GaugeMetricFamily(
@@ -57,26 +57,24 @@ class WorkerMetrics:
 
 def _counted(counts: Counts) -> Iterator[Metric]:
     for name, text, value in (
-        ("messages", "Messages that are stored.", counts.messages),
-        ("samples", "Samples that are stored.", counts.samples),
+        ("messages", "Messages stored.", counts.messages),
+        ("samples", "Samples stored.", counts.samples),
         ("late_samples", "Stored samples that were appended more than 30 s after their end.", counts.late_samples),
         ("lost_messages", "Messages that Kafka deleted before they were stored.", counts.lost_messages),
         (
             "failed_attempts",
-            "Attempts to store, or to ask the broker for what is to be stored, that failed and were made again.",
+            "Failed attempts to store, or to fetch messages from the broker; each was retried.",
             counts.failed_attempts,
         ),
     ):
         yield CounterMetricFamily(f"gigawatt_worker_{name}", text, value=value)
-    rejected = CounterMetricFamily(
-        "gigawatt_worker_rejected_rows", "Rows that were rejected, by reason.", labels=["reason"]
-    )
+    rejected = CounterMetricFamily("gigawatt_worker_rejected_rows", "Rejected rows, by reason.", labels=["reason"])
     for reason, rows in sorted(counts.rejected.copy().items()):
         rejected.add_metric([reason], rows)
     yield rejected
     yield HistogramMetricFamily(
         "gigawatt_worker_commit_seconds",
-        "From when the blocks of a commit are agreed on until it is stored.",
+        "Time from the agreement on a commit until it is stored.",
         buckets=counts.commits.buckets(),
         sum_value=counts.commits.sum_s,
     )

@@ -141,7 +141,7 @@ class Store:
         self._insert("label_rulings", _rows(rows), commit_id)
         place = self.ruling(commit_id)
         if place is None:
-            raise RuntimeError("a ruling was inserted and does not stand there")
+            raise RuntimeError("a ruling was inserted but cannot be read back")
         return place
 
     def declared(self) -> set[Fleet]:

@@ -99,12 +99,12 @@ class Configured:
             for topic in (SAMPLES, REJECTED):
                 if was := admin.keep(topic):
                     settings = ", ".join(f"{key} was {value}" for key, value in was.items())
-                    log.warning("set the topic's configuration back", topic=topic, settings=settings)
+                    log.warning("restored the topic's configuration", topic=topic, settings=settings)
             if self._said.clear():
-                log.info("the topic's configuration can be set again")
+                log.info("the topic's configuration can be restored again")
         except GigawattError as error:
             if self._said.is_new(str(error)):
-                log.warning("cannot set the topic's configuration back", error=str(error)[:200])
+                log.warning("cannot restore the topic's configuration", error=str(error)[:200])
 
 
 class Watch:
@@ -141,22 +141,22 @@ class Watch:
             except (KafkaAwayError, MissingRightError, TopicMissingError, KafkaError) as error:
                 self._watched.broker_trouble = str(error)
                 if self._said.is_new(str(error)):
-                    log.warning("cannot look after the topic; trying again", error=str(error))
+                    log.warning("cannot check the topic; retrying", error=str(error))
             else:
                 if self._said.clear():
-                    log.info("the topic is looked after again")
+                    log.info("the topic is checked again")
                 await self.act(*found)
             await asyncio.sleep(_EVERY_S)
 
     async def act(self, log_id: str, unread: set[int]) -> None:
         """Do what has to be done about what was found."""
         if log_id != self._log_id:
-            log.error(f"{MADE_ANEW}; this worker ends, to be started again on it", topic=SAMPLES)  # noqa: G004
+            log.error(f"{MADE_ANEW}; this worker exits and must be restarted", topic=SAMPLES)  # noqa: G004
             raise OtherLogError(f"{SAMPLES}: {MADE_ANEW}")
         lasting, self._unread = self._unread & unread, unread
         if lasting and self._clock() - self._rejoined_s >= _JOIN_AGAIN_S:
             self._rejoined_s = self._clock()
-            log.warning("no worker reads these partitions: joining the group again", partitions=sorted(lasting))
+            log.warning("no worker reads these partitions; rejoining the group", partitions=sorted(lasting))
             await self._rejoin()
 
     def _look(self) -> tuple[str, set[int]]:

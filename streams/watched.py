@@ -21,7 +21,7 @@ _TURNS_WITHIN_S: Final = 5.0
 class Watched:
     """What a worker is doing. `ends` are the next offsets of the topic's partitions, as the broker last said."""
 
-    waiting_for: str = "the worker starts"
+    waiting_for: str = "the worker is starting"
     loop: asyncio.AbstractEventLoop | None = None
     ingest: Ingest | None = None
     assigned_s: float | None = None
@@ -59,15 +59,15 @@ class Watched:
         try:
             self.loop.call_soon_threadsafe(turned.set)
         except RuntimeError:
-            return "the event loop has ended"
-        return "" if turned.wait(_TURNS_WITHIN_S) else f"the event loop has not turned for {_TURNS_WITHIN_S:g} s"
+            return "the event loop has stopped"
+        return "" if turned.wait(_TURNS_WITHIN_S) else f"the event loop has been blocked for {_TURNS_WITHIN_S:g} s"
 
     def ready(self) -> str:
         """Say why nothing is stored; "" where all that there is to store is."""
         if self.waiting_for:
             return f"waiting: {self.waiting_for}"
         if self.ingest is None or self.assigned_s is None:
-            return "no partitions are assigned: joining the group"
+            return "no partitions are assigned; joining the group"
         if self.ingest.trouble:
             return f"cannot store: {self.ingest.trouble}"
         if self.broker_trouble:
@@ -75,5 +75,5 @@ class Watched:
         waiting = sum(self.lag().values())
         silent_s = self.clock() - max(self.assigned_s, self.ingest.counts.last_commit_s or 0.0)
         if waiting and silent_s > STALLED_S:
-            return f"{waiting} messages wait, and none was stored for {silent_s:.0f} s"
+            return f"{waiting} messages wait, none was stored for {silent_s:.0f} s"
         return ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from schema.clickhouse import DATABASE, connect
-from schema.migrate import load, migrate
+from schema.migrate import upgrade
 
 OLDEST = Path(sys.prefix) / "oldest-engine"
 """Where `make test` keeps the engine of ClickHouse 25.8, which stands before the newest on the path."""
@@ -31,7 +31,7 @@ class Engine:
     def migrated_client(self) -> Client:
         """Return a client of an empty, current database."""
         client = self.empty_client()
-        migrate(client, load())
+        upgrade(client)
         return client
 
 

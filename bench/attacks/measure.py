@@ -57,7 +57,7 @@ class AttackResult:
             (f"age {self.age_s:.1f} s", self.age_s < AGE_S),
             (f"age {self.age_after_s:.1f} s after it", self.age_after_s <= self.usual_age_s + AS_BEFORE_S),
             *((f"memory of {role} x{times:.1f}", times < TIMES_USUAL) for role, times in self.times_usual.items()),
-            *((f"{role} was started again", used >= 0) for role, used in self.cores.items()),
+            *((f"{role} was restarted", used >= 0) for role, used in self.cores.items()),
         ]
         return [what for what, holds in checks if not holds]
 

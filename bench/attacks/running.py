@@ -32,7 +32,7 @@ def under_way(attack: Attack, target: Target) -> Iterator[psutil.Process]:
         deadline = time.monotonic() + _PREPARED_WITHIN_S
         while not prepared.wait(_LOOK_EVERY_S):
             if not process.is_alive() or time.monotonic() > deadline:
-                raise GigawattError(f"the attack {attack.name} did not begin")
+                raise GigawattError(f"the attack {attack.name} did not start")
         attacker = psutil.Process(process.pid)
         begin.set()
         yield attacker

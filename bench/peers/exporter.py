@@ -77,8 +77,8 @@ def _answer(body: bytes) -> bytes:
 
 @click.command()
 @click.option("--chips", required=True, type=click.IntRange(1), help="Size of the fleet.")
-@click.option("--batch", required=True, type=click.IntRange(1), help="Chips of a host.")
-@click.option("--targets", required=True, type=click.Path(path_type=Path), help="Where the targets are written.")
+@click.option("--batch", required=True, type=click.IntRange(1), help="Chips per host.")
+@click.option("--targets", required=True, type=click.Path(path_type=Path), help="File to write the targets to.")
 def main(chips: int, batch: int, targets: Path) -> None:
     """Serve a page for each host of a simulated fleet until SIGTERM."""
     served = Pages(pages(chips, batch, int(time.time())))

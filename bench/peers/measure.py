@@ -66,7 +66,7 @@ def measure_peers(
 
 def _measured(peer: Peer, load: Load, said: Callable[[str], None]) -> PeerResult:
     if why := peer.missing():
-        said(f"{peer.name} is skipped: {why}")
+        said(f"{peer.name} skipped: {why}")
         return PeerResult(peer.name, peer.what, "", load.chips, load.batch, skipped=why)
     said(f"{peer.name}: {peer.what}")
     try:

@@ -45,7 +45,7 @@ class Running:
             ended = any(process.poll() is not None for process in self._started)
             if ended or time.monotonic() > deadline:
                 said = "; ".join(f"{path.name}: {last_line(path)}" for path in sorted(self.folder.glob("*.log")))
-                raise GigawattError(f"{what} did not come up ({said})")
+                raise GigawattError(f"{what} did not start ({said})")
             time.sleep(0.2)
 
     def stop(self) -> None:

@@ -52,7 +52,7 @@ def _vmalert() -> str | None:
 
 
 def _not_found(what: str, variable: str, path: str | None) -> str:
-    return "" if path else f"{what} is not on the path, and {variable} names none that can be run"
+    return "" if path else f"{what} is not on the path, and {variable} does not name a program"
 
 
 @contextmanager

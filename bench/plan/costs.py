@@ -80,7 +80,7 @@ def costs_of(runs: Sequence[Result]) -> Costs:
     runs = [run for run in runs if run.keeps_up]
     shapes = {round(run.samples_per_message) for run in runs}
     if len(runs) < len(ROLES) or len(shapes) < 2:  # noqa: PLR2004  a line takes two points
-        raise GigawattError("the runs that kept up are of one shape or fewer than three: measure on a quiet machine")
+        raise GigawattError("the runs that kept up have one shape, or are fewer than three; measure on a quiet machine")
     rates = np.array([rates_of(run) for run in runs])
     known = np.column_stack([np.ones(len(runs)), rates])
     few = np.column_stack([rates[:, 3], rates[:, 2], rates[:, 1]]) / rates[:, 3:]

@@ -48,10 +48,10 @@ class Fleet:
         if self.chips_per_host > self.chips:
             raise GigawattError(f"{self.chips:,} chips do not fill one host of {self.chips_per_host:,}")
         if self.sites > self.hosts:
-            raise GigawattError(f"{self.hosts:,} hosts cannot stand in {self.sites:,} sites")
+            raise GigawattError(f"{self.hosts:,} hosts cannot be spread over {self.sites:,} sites")
         if self.publish_every_s < self.period_s:
             raise GigawattError(
-                f"a message every {self.publish_every_s:g} s has no read in it: one comes every {self.period_s:g} s"
+                f"a message every {self.publish_every_s:g} s would be empty: chips are read every {self.period_s:g} s"
             )
 
     @property
@@ -131,10 +131,10 @@ def _workers(rates: Rates, costs: Costs) -> Need:
     of_work = terms.cores(rates._replace(workers=0))
     each = USED - terms.worker
     if each <= 0:
-        raise GigawattError("a worker without work would take more than its core: the measured costs are no good")
+        raise GigawattError("an idle worker would take more than its core; the measured costs are unusable")
     number = max(2, math.ceil(of_work / each))
     return Need(
-        "workers", number, "processes of one core",
+        "workers", number, "processes of one core each",
         f"{of_work:.2f} cores of work / ({USED:.2f} of a core - {terms.worker:.3f} whatever comes), two at least",
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ def _clickhouse(fleet: Fleet, rates: Rates, costs: Costs) -> list[Need]:
     of_work = terms.cores(rates) - terms.fixed
     each = USED * fleet.cores - terms.fixed
     if each <= 0:
-        raise GigawattError(f"an empty store takes more than {fleet.cores} cores: the measured costs are no good")
+        raise GigawattError(f"an idle ClickHouse takes more than {fleet.cores} cores; the measured costs are unusable")
     shards = max(1, math.ceil(of_work / each))
     return [
         Need(

@@ -28,7 +28,7 @@ def around(page: str) -> tuple[str, str]:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise GigawattError(f"the page lacks the lines {BEGIN!r} and {END!r}, between which the figures stand")
+        raise GigawattError(f"the page lacks the lines {BEGIN!r} and {END!r}, which enclose the figures")
     return before, after
 
 

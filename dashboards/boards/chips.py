@@ -1,4 +1,4 @@
-"""Hosts and chips: which hosts stand out, which chips draw most, are throttled, silent, or reported twice."""
+"""Hosts and chips: which hosts stand out, and which chips draw most, are throttled, silent, or reported twice."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ _CHIP: Final = field(
     grows_from_px=130,
 )
 _HOST: Final = field("host", width_px=100)
-_NEWEST: Final = "Of the newest second of each fleet that is whole; of Trainium, of the minute from there on."
+_NEWEST: Final = "The newest complete second of each fleet; for Trainium, the minute from there on."
 
 
 def build() -> Board:
@@ -35,8 +35,8 @@ def build() -> Board:
     return board(
         CHIPS,
         "Hosts and chips",
-        "Which hosts and chips stand out, are throttled, silent or reported twice, and the history of one chip. Lists "
-        "of raw samples are of the newest second of the range: raw samples are kept for three days.",
+        "Which hosts and chips stand out, are throttled, silent or reported twice, and the history of one chip. "
+        "Lists of raw samples show the newest second of the range; raw samples are kept for three days.",
         [_fleets(), _hosts(), _extremes(), _throttled(), _lost_and_doubled(), _one_chip()],
         refresh="30s",
         variables=[textbox("chip", "Chip", "name of the chip whose history is shown; links of the lists fill it in")],
@@ -49,9 +49,10 @@ def _fleets() -> Row:
         "Against the limits",
         [
             table(
-                1, "Chips of each fleet", "Known are chips that the inventory saw within a day. Silent are those of "
-                "them that it did not see for five minutes before the newest stored sample; reported twice is how many "
-                "more chips report than it saw. Shares of throttled chips are of those that say so, over two to three "
+                1, "Chips of each fleet",
+                "Known chips reported within the last day. Silent chips are known chips that did not report for five "
+                "minutes before the newest stored sample; reported twice is how many more chips report than are "
+                "known. Shares of throttled chips are of those that say so, over two to three "
                 "minutes that are complete. Limits are those of the fleet file; 1 x is at the limit.",
                 sql.FLEETS, unit="short", width=24, height=11, links=[_TO_POWER, _TO_TRUST],
                 fields=[
@@ -82,9 +83,9 @@ def _hosts() -> Row:
                 sql.HEATMAP, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
             ),
             table(
-                3, "Hosts that stand out", f"{_NEWEST} The mean of the host's chips, and as a share of the mean of its "
-                "fleet and model.",
-                sql.OUTLIERS, unit="watt", width=12, height=11, nothing="no host", links=[_TO_UTILIZATION],
+                3, "Hosts that stand out",
+                f"{_NEWEST} Mean of the host's chips, and its share of the mean of the fleet and model.",
+                sql.OUTLIERS, unit="watt", width=12, height=11, links=[_TO_UTILIZATION],
                 fields=[
                     field("host", grows_from_px=110),
                     field("host_w", title="per chip", decimals=2),
@@ -110,10 +111,10 @@ def _extremes() -> Row:
 
 
 def _ranking(id_: int, title: str, reading: str, order: str) -> Panel:
-    described = {"power_w": "whose power is known", "temperature_c": "that tell their temperature"}[reading]
+    described = {"power_w": "whose power is known", "temperature_c": "that report their temperature"}[reading]
     return table(
         id_, title, f"{_NEWEST} Ten of the chips {described}.",
-        sql.ranking(reading, order), unit="watt", width=12, height=12, nothing="no reading now",
+        sql.ranking(reading, order), unit="watt", width=12, height=12,
         links=[_TO_UTILIZATION],
         fields=[
             _CHIP,
@@ -133,8 +134,9 @@ def _throttled() -> Row:
         "Throttled chips",
         [
             timeseries(
-                8, "Throttled chips by cause", "Share of the chosen fleets' chips that say whether they are throttled. "
-                "The dashed line is the limit of a fleet, unless the fleet file says otherwise.",
+                8, "Throttled chips by cause",
+                "Share of throttled chips, of the chosen fleets' chips that report throttling. The dashed line is "
+                "the default limit of a fleet.",
                 sql.OVER_TIME, unit="percentunit", low=0, width=8, limits=True, steps=_THROTTLED,
                 links=[_TO_DYNAMICS, _TO_UTILIZATION],
                 fields=[
@@ -144,13 +146,13 @@ def _throttled() -> Row:
                 ],
             ),
             bargauge(
-                9, "Throttled now", f"{_NEWEST} How many chips, by cause; a chip may have several.",
+                9, "Throttled now", f"{_NEWEST} Number of chips by cause; a chip may have several.",
                 sql.COUNTS, unit="locale", decimals=0, low=0, width=4, steps=_SOME, links=[_TO_UTILIZATION],
                 no_value="none",
             ),
             table(
                 10, "List of throttled chips", f"{_NEWEST} The hundred hottest.",
-                sql.THROTTLED, unit="watt", width=12, nothing="no chip is throttled", links=[_TO_UTILIZATION],
+                sql.THROTTLED, unit="watt", width=12, links=[_TO_UTILIZATION],
                 fields=[
                     _CHIP,
                     field("causes", width_px=130),
@@ -170,10 +172,11 @@ def _lost_and_doubled() -> Row:
         "Silent chips, and chips reported twice",
         [
             table(
-                11, "Silent chips by host", "Chips that were seen within a day, and not for five minutes before the "
-                "newest stored sample: the inventory renews its times every few seconds to three minutes. A chip that "
-                "was heard again later than the range does not count.",
-                sql.SILENT, unit="locale", width=12, links=[_TO_TRUST], nothing="no chip is silent",
+                11, "Silent chips by host",
+                "Chips that reported within the last day, but not for five minutes before the newest stored sample. "
+                "The inventory is updated every few seconds to three minutes. A chip that has reported after the "
+                "range does not count.",
+                sql.SILENT, unit="locale", width=12, links=[_TO_TRUST],
                 fields=[
                     field("host", grows_from_px=150),
                     field("silent", decimals=0, steps=_SOME, cell="color-text"),
@@ -183,17 +186,18 @@ def _lost_and_doubled() -> Row:
                 ],
             ),
             table(
-                13, "Chips under two names", "One chip of a fleet that was told of two hosts or models within five "
-                "minutes: by two producers, or it was moved a moment ago.",
-                sql.TWO_NAMES, unit="none", width=12, links=[_TO_TRUST], nothing="no chip has two names",
-                fields=[_CHIP, field("names", decimals=0), field("told_as", grows_from_px=220), *_ITS_FLEET],
+                13, "Chips under two names",
+                "A chip of a fleet that was reported with two hosts or models within five minutes: by two producers, "
+                "or because it was just moved.",
+                sql.TWO_NAMES, unit="none", width=12, links=[_TO_TRUST],
+                fields=[_CHIP, field("names", decimals=0), field("reported_as", grows_from_px=220), *_ITS_FLEET],
             ),
             table(
                 12, "Chips reported twice", "Chips of which samples cover the same time, within the last minute and a "
                 "half of the range: from two hosts, by two methods, or twice from one host. Their watts count twice: "
                 "counted is what all reports of a chip add to the sum. Of a fleet at most a thousand chips are looked "
                 "at.",
-                sql.DOUBLED, unit="none", width=24, links=[_TO_TRUST], nothing="no chip is reported twice",
+                sql.DOUBLED, unit="none", width=24, links=[_TO_TRUST],
                 fields=[
                     _CHIP,
                     field("counted_w", title="counted", unit="watt", decimals=2),
@@ -210,15 +214,15 @@ def _lost_and_doubled() -> Row:
 
 
 def _one_chip() -> Row:
-    which = "The chip whose name is typed in above, within the newest hour of the range."
+    which = "The chip that is entered above, within the newest hour of the range."
     nothing = "no reading in that hour, or no chip is chosen above"
     return Row(
         600,
         "One chip",
         [
             table(
-                14, "Chip", "What the inventory knows of the chip whose name is typed in above.",
-                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER], nothing_sql=sql.NO_CHIP,
+                14, "Chip", "The inventory of the chip that is entered above.",
+                sql.CHIP, unit="string", width=24, height=4, links=[_TO_POWER],
                 fields=[
                     field("chip", grows_from_px=330), *_ITS_FLEET, field("host", grows_from_px=110),
                     field("model"), field("first_seen", unit="dateTimeAsIso"), field("last_seen", unit="dateTimeAsIso"),
@@ -226,17 +230,17 @@ def _one_chip() -> Row:
             ),
             timeseries(
                 15, "Power of the chip", which, sql.history("[('', power_w)]"), unit="watt", low=0, width=8, height=11,
-                by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_POWER], no_value=nothing,
+                by_series="reading", links=[_TO_POWER], no_value=nothing,
             ),
             timeseries(
                 16, "Utilization of the chip", which,
                 sql.history("[(', busy', utilization), (', tensor', tensor_utilization)]"), unit="percentunit", low=0,
-                high=1, width=8, height=11, by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_UTILIZATION],
+                high=1, width=8, height=11, by_series="reading", links=[_TO_UTILIZATION],
                 no_value=nothing,
             ),
             timeseries(
                 17, "Temperature of the chip", which, sql.history("[('', temperature_c)]"), unit="celsius", width=8,
-                height=11, by_series="reading", every_s=sql.EACH_SAMPLE, links=[_TO_POWER], no_value=nothing,
+                height=11, by_series="reading", links=[_TO_POWER], no_value=nothing,
             ),
         ],
     )  # fmt: skip

@@ -1,15 +1,12 @@
-"""Power dynamics: how fast power changes, in which rhythm it swings, and what drops together."""
+"""Power dynamics: how fast power changes, how it oscillates, and what drops together."""
 
 from typing import Final
 
 from dashboards import dynamics_sql as sql
 from dashboards.board import CHIPS, DYNAMICS, FLEET_POWER, TRUST, Row, board
 from dashboards.fields import Steps, drill, drill_row, field, fleet_fields
-from dashboards.oscillation import PERIODIC_SHARE
 from dashboards.panels import table, text, timeseries
-from dashboards.rule_sql import FREQUENT_S
 from dashboards.sdk import Board
-from dashboards.shaped import EACH_MINUTE
 
 _NEWEST_HOUR: Final = "Of the newest hour of the range."
 _OF_LIMIT: Final[Steps] = ((None, "text"), (0.0, "green"), (0.8, "yellow"), (1.0, "red"))
@@ -19,13 +16,13 @@ _TO_CHIPS = drill(CHIPS, "Hosts and chips")
 _TO_POWER = drill(FLEET_POWER, "Fleet power")
 _TO_TRUST = drill(TRUST, "Trust")
 _FLEET: Final = fleet_fields(drill_row(CHIPS, "Its hosts and chips", site="site", fleet="fleet", platform="platform"))
-_LIMITS_OF_SIGHT: Final = f"""
+_LIMITS_OF_SIGHT: Final = """
 - Samples are **means of a second**, sensors average over about one, too: an oscillation faster than **0.5 Hz** is not
   seen, and of one near to it only a part: 90 % of the size at 0.25 Hz, 64 % at 0.49 Hz.
 - The slowest is 0.03 Hz: four periods within the **128 seconds** that end ten seconds before the range does.
 - A fleet is looked at where **all** 128 seconds are complete, its coverage stays, and its samples are a second long:
   **Trainium**, which tells means of a minute, is left out.
-- A step or a dip has all frequencies. A rhythm is *steady* where one has {PERIODIC_SHARE:.0%} of the variance.
+- A step or a dip has all frequencies. A rhythm is *steady* where one has 50 % of the variance.
 """
 
 
@@ -34,8 +31,9 @@ def build() -> Board:
     return board(
         DYNAMICS,
         "Power dynamics",
-        "How fast power changes, in which rhythm it swings, and what drops together. A change is told between seconds "
-        "of which enough chips reported, and as many at both ends: a gap in the telemetry is no change of power. What "
+        "How fast power changes, how it oscillates, and what drops together. Changes are computed between seconds in "
+        "which enough chips reported, and equally many at both ends: a gap in the telemetry is not a change of "
+        "power. What "
         "comes from seconds is of the newest hour of the range.",
         [_limits_row(), _ramps(), _oscillation(), _drops()],
     )
@@ -47,10 +45,11 @@ def _limits_row() -> Row:
         "Against the limits",
         [
             table(
-                1, "Steepest change of each fleet", f"{_NEWEST_HOUR} As the rules see it: means of five seconds, ten "
-                "seconds apart. A rise is held against the fleet's ramp limit, a share of its budget per second; a "
-                "drop is a share of its power. Fleets that sample more seldom than every five seconds are left out.",
-                sql.STEEPEST, unit="si:W/s", width=16, height=12, nothing="no fleet with whole seconds",
+                1, "Steepest change of each fleet",
+                f"{_NEWEST_HOUR} As in the rules: means of five seconds, ten seconds apart. A rise is compared with "
+                f"the fleet's ramp limit, a share of its budget per second; a drop is a share of its power. Fleets "
+                f"with longer intervals than five seconds are left out.",
+                sql.STEEPEST, unit="si:W/s", width=16, height=12,
                 links=[_TO_POWER, _TO_TRUST],
                 fields=[
                     *_FLEET,
@@ -65,8 +64,9 @@ def _limits_row() -> Row:
                 ],
             ),
             timeseries(
-                2, "Ramp of whole sites over 10 s", f"{_NEWEST_HOUR} Sum of the site's chosen fleets, of each interval "
-                "the steepest change: positive is a rise. It is what the grid sees.",
+                2, "Ramp of whole sites over 10 s",
+                f"{_NEWEST_HOUR} Sum of the site's chosen fleets: the steepest change of each interval, positive for "
+                f"a rise. This is what the grid sees.",
                 sql.SITE_RAMP, unit="si:W/s", width=8, height=12, by_series="ramp", links=[_TO_POWER],
             ),
         ],
@@ -76,33 +76,36 @@ def _limits_row() -> Row:
 def _ramps() -> Row:
     return Row(
         200,
-        "Ramps and swings of each fleet: of each interval the steepest change, positive where power rises",
+        "Ramps and swings of each fleet: the steepest change of each interval, positive where power rises",
         [
             timeseries(
                 3, "Ramp over 1 s", f"{_NEWEST_HOUR} From one second to the next. Fleets whose samples are longer than "
                 "a second are left out.",
-                sql.ramp(1, sql.EACH_SECOND_S), unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
+                sql.RAMP_1_S, unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
-                4, "Ramp over 10 s", f"{_NEWEST_HOUR} Between seconds that are ten apart. Fleets that sample more "
-                "seldom than every five seconds are left out.",
-                sql.ramp(10, FREQUENT_S), unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
+                4, "Ramp over 10 s",
+                f"{_NEWEST_HOUR} Between seconds that are ten apart. Fleets with longer intervals than five seconds "
+                f"are left out.",
+                sql.RAMP_10_S, unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
                 5, "Ramp over 60 s", f"{_NEWEST_HOUR} Between seconds that are sixty apart; of Trainium, means of a "
                 "minute.",
-                sql.ramp(60, sql.EACH_MINUTE_S), unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
+                sql.RAMP_60_S, unit="si:W/s", width=8, height=11, by_series="ramp", links=[_TO_POWER],
             ),
             timeseries(
-                6, "Change from minute to minute", "Of the whole range: between the means of two minutes, from three "
-                "weeks on of two hours. A step within a minute is shared out between two of them.",
-                sql.MINUTE_TO_MINUTE, unit="si:W/s", width=12, by_series="ramp", every_s=sql.WINDOW_S,
+                6, "Change from minute to minute",
+                "Over the whole range: between the means of two minutes, from three weeks on of two hours. A step "
+                "within a minute is split between two minutes.",
+                sql.MINUTE_TO_MINUTE, unit="si:W/s", width=12, by_series="ramp",
                 links=[_TO_POWER],
             ),
             timeseries(
-                7, "Swing within a minute", f"{_NEWEST_HOUR} From trough to peak of a minute of which every second is "
-                "complete; of each interval the largest. Fleets whose samples are longer than a second are left out.",
-                sql.SWING, unit="watt", low=0, width=12, by_series="swing", every_s=EACH_MINUTE, links=[_TO_POWER],
+                7, "Swing within a minute",
+                f"{_NEWEST_HOUR} From trough to peak of a minute in which every second is complete; the largest of "
+                f"each interval. Fleets whose samples are longer than a second are left out.",
+                sql.SWING, unit="watt", low=0, width=12, by_series="swing", links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -114,10 +117,11 @@ def _oscillation() -> Row:
         "Oscillation",
         [
             table(
-                8, "Strongest oscillation", "Of the 128 seconds that end ten seconds before the range: the strongest "
-                "frequency up to 0.5 Hz and its size from trough to peak. Trainium is left out. What cannot be seen "
-                "stands beside.",
-                sql.OSCILLATIONS, unit="watt", width=16, nothing="no fleet with 128 whole seconds", links=[_TO_POWER],
+                8, "Strongest oscillation",
+                "In the 128 seconds that end ten seconds before the end of the range: the strongest frequency up to "
+                "0.5 Hz and its amplitude from trough to peak. Trainium is left out. The panel on the right states "
+                "the limits.",
+                sql.OSCILLATIONS, unit="watt", width=16, links=[_TO_POWER],
                 fields=[
                     *_FLEET,
                     field("size_w", title="size", decimals=2),
@@ -140,10 +144,11 @@ def _drops() -> Row:
         "Synchronised drops",
         [
             table(
-                10, "Drops within ten seconds", f"{_NEWEST_HOUR} Fleets that lost more of their power than their limit "
-                "within ten seconds while their chips went on to report, and how many of the site's fleets did so "
-                "within the same ten seconds: one is a job, several are the site.",
-                sql.DROPS, unit="watt", width=24, links=[_TO_CHIPS, _TO_TRUST], nothing="no drop beyond a limit",
+                10, "Drops within ten seconds",
+                f"{_NEWEST_HOUR} Fleets that lost more of their power than their limit within ten seconds while "
+                f"their chips kept reporting, and how many of the site's fleets did so within the same ten seconds: "
+                f"one fleet suggests a job, several suggest the site.",
+                sql.DROPS, unit="watt", width=24, links=[_TO_CHIPS, _TO_TRUST],
                 fields=[
                     *_FLEET,
                     field("lost_w", title="lost power", decimals=2),

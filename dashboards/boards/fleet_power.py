@@ -1,4 +1,4 @@
-"""Fleet power: how many megawatts, against which budget, how sure."""
+"""Fleet power: how many megawatts, against which budget, how certain."""
 
 from typing import Final
 
@@ -33,8 +33,8 @@ def build() -> Board:
     return board(
         FLEET_POWER,
         "Fleet power",
-        "How many megawatts the fleets draw, against which budget, and how sure that is. Watts are of chips alone, "
-        "corrected for chips that do not report. Budgets and coverage are known by platform: a chosen model shows the "
+        "How many megawatts the fleets draw, against which budget, and how certain that is. Watts cover chips only, "
+        "corrected for chips that do not report. Budgets and coverage are per platform: a chosen model shows the "
         "fleets and platforms that have it.",
         [_now(), _over_time(), _how_sure(), _energy()],
     )
@@ -43,15 +43,16 @@ def build() -> Board:
 def _now() -> Row:
     return Row(
         100,
-        "Now: of each fleet the newest second that is complete",
+        "Now: the newest complete second of each fleet",
         [
             stat(
-                1, "All chosen fleets", "Power is corrected for chips that do not report; that of a fleet that fell "
-                "silent within three minutes is the last that was known. Left is of the budgets of fleets whose power "
-                f"is known; orange is below {DEFAULTS['headroom_share']:.0%} of them, red above the budget. Coverage "
-                "is of the chips that are expected to state their power, and a fleet that is not heard of has none of "
-                f"them; red is below {DEFAULTS['coverage_share']:.0%}. ± is one standard deviation: fleets of one "
-                "platform err alike, platforms independently. Chips that are reported twice count twice in the power.",
+                1, "All chosen fleets",
+                "Power is corrected for chips that do not report; a fleet that fell silent within three minutes "
+                "counts with its last known power. Headroom is that of fleets with known power; orange is below "
+                f"{DEFAULTS['headroom_share']:.0%} of them, red above the budget. Coverage is the share of the chips "
+                "expected to state power, 0 for a fleet that does not report; red is below "
+                f"{DEFAULTS['coverage_share']:.0%}. ± is one standard deviation: errors are correlated within a "
+                "platform and independent between platforms. Chips that are reported twice count twice in the power.",
                 sql.NOW, unit="watt", width=24, links=[_TO_DYNAMICS, _TO_TRUST],
                 fields=[
                     field("power_w", title="power", decimals=2),
@@ -93,14 +94,16 @@ def _over_time() -> Row:
                 ],
             ),
             timeseries(
-                7, "Power by fleet and platform", "Power of each fleet, up to where all that report are complete. A "
-                "fleet that is silent leaves a gap.",
+                7, "Power by fleet and platform",
+                "Power of each fleet, up to the time at which all reporting fleets are complete. A silent fleet "
+                "leaves a gap.",
                 sql.BY_GROUP, unit="watt", low=0, width=9, height=12, by_series="power_w", stacked=True, fill=60,
                 links=[_TO_UTILIZATION, _TO_CHIPS],
             ),
             table(
-                8, "Fleets and platforms", "The newest complete second of each, and how old it is. State is by the "
-                "fleet's own limits, from the fleet file; colors are by the default ones.",
+                8, "Fleets and platforms",
+                "The newest complete second of each, and its age. The state uses the fleet's limits from the fleet "
+                "file; colors use the default limits.",
                 sql.GROUPS, unit="watt", width=15, height=12, links=[_TO_CHIPS],
                 fields=[
                     *_FLEET,
@@ -121,11 +124,12 @@ def _over_time() -> Row:
 def _how_sure() -> Row:
     return Row(
         300,
-        "How sure",
+        "How certain",
         [
             timeseries(
-                9, "Measured and modelled power", "As reported: measured is by an energy counter or a power sensor, "
-                "modelled by a percentage of a rated range or from utilization.",
+                9, "Measured and modelled power",
+                "As reported: measured by an energy counter or a power sensor, modelled from a percentage of a rated "
+                "range or from utilization.",
                 sql.BY_ORIGIN, unit="watt", low=0, width=8, height=11, stacked=True, fill=60, links=[_TO_TRUST],
                 fields=[
                     field("measured_w", title="measured", color="green"),
@@ -139,7 +143,7 @@ def _how_sure() -> Row:
             ),
             timeseries(
                 11, "Coverage of each fleet", "Share of the expected chips that report; above 100 % a chip is reported "
-                "twice. The dashed line is the least that rules act upon, unless the fleet file says otherwise.",
+                "twice. The dashed line is the default minimum for rules.",
                 sql.COVERAGE_BY_GROUP, unit="percentunit", low=0, width=8, height=11, by_series="coverage", limits=True,
                 steps=((None, "red"), (DEFAULTS["coverage_share"], "green")), links=[_TO_TRUST, _TO_CHIPS],
             ),
@@ -173,7 +177,7 @@ def _energy() -> Row:
                 ],
             ),
             bargauge(
-                14, "Load duration", "The power that was met or exceeded in that share of the time.",
+                14, "Load duration", "The power that was reached or exceeded in that share of the time.",
                 sql.DURATION, unit="watt", decimals=2, low=0, width=24, height=8, upright=True, steps=_BLUE,
                 links=[_TO_DYNAMICS],
             ),
@@ -188,8 +192,9 @@ def _energy() -> Row:
                 ],
             ),
             table(
-                16, "Stranded power by fleet", "Each fleet's budget, and what it alone stayed below 99.9 % of the "
-                "time. Peaks of fleets seldom coincide: all of them together strand more than the sum of these.",
+                16, "Stranded power by fleet",
+                "Each fleet's budget, and the power that it stayed below 99.9 % of the time. Peaks of fleets seldom "
+                "coincide: all fleets together strand more than the sum of these.",
                 sql.STRANDED_BY_GROUP, unit="watt", width=12, links=[_TO_DYNAMICS],
                 fields=[
                     *_FLEET,

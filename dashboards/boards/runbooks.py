@@ -1,4 +1,4 @@
-"""Runbooks: what to do about each alert. The text of docs/runbooks.md, where an alert's link finds it."""
+"""Runbooks: what to do about each alert. The text of docs/runbooks.md, to which alerts link."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,6 @@ from dashboards.board import Row, board
 from dashboards.names import RUNBOOKS_UID
 from dashboards.panels import text
 from dashboards.rule import load_rules
-from dashboards.rule_panels import RUNBOOK_PANELS
 from dashboards.sdk import Board, Panel
 from schema.errors import GigawattError
 
@@ -21,11 +20,11 @@ _LINK: Final = re.compile(r"\[([^\]]*)\]\((?!https?:)[^)]*\)")
 def build() -> Board:
     """Return the board. Raises `GigawattError` where there is no text of runbooks."""
     introduction, sections = read(_TEXT)
-    rules = [(RUNBOOK_PANELS[rule.name], rule.title, sections[rule.anchor]) for rule in load_rules()]
+    rules = [(rule.runbook_panel, rule.title, sections[rule.anchor]) for rule in load_rules()]
     return board(
         RUNBOOKS_UID,
         "Runbooks",
-        "What each alert means, where to look, what to do, and when it is false. Alerts link to their own.",
+        "What each alert means, how to diagnose it, how to fix it, and when it is a false positive. Alerts link here.",
         [
             Row(100, "Of all alerts", [text(101, "How to read them", "Of all alerts.", introduction, height=12)]),
             Row(200, "One by one", [_runbook(*rule) for rule in sorted(rules)]),

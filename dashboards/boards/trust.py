@@ -1,4 +1,4 @@
-"""Trust: how fresh the figures are, what was refused or came late, whether anything is missing, and who stores it."""
+"""Trust: how fresh the figures are, what was rejected or late, whether anything is missing, and which workers store."""
 
 from typing import Final
 
@@ -7,7 +7,6 @@ from dashboards.board import CHIPS, FLEET_POWER, TRUST, UTILIZATION, Row, board
 from dashboards.fields import Steps, drill, field
 from dashboards.panels import stat, table, timeseries
 from dashboards.sdk import Board
-from dashboards.shaped import EACH_BLOCK, EACH_MINUTE
 from schema.fleet_limits import DEFAULTS
 
 _FRESH: Final[Steps] = (
@@ -33,7 +32,7 @@ def build() -> Board:
     return board(
         TRUST,
         "Trust",
-        "How fresh the figures are, what was refused or came late, whether anything is missing, and who stores it. A "
+        "How fresh the figures are, what was rejected or late, whether anything is missing, and which workers store. A "
         "block holds samples of many fleets: only late data and meters follow the variables.",
         [_fresh(), _behind(), _refused(), _ledger(), _meters(), _workers(), _store()],
         refresh="30s",
@@ -43,12 +42,13 @@ def build() -> Board:
 def _fresh() -> Row:
     return Row(
         100,
-        "Freshness: from the end of a sample until it can be asked for",
+        "Freshness: from the end of a sample until it can be queried",
         [
             stat(
-                1, "Freshness now", "Delay from a block's newest sample to its being stored, by samples, of the last "
-                "minute in which anything was stored; the age of the newest stored sample; and how long ago anything "
-                f"was stored. Red is above {DEFAULTS['freshness_s']:.0f} s.",
+                1, "Freshness now",
+                "Delay from a block's newest sample until it is stored, by samples, in the last minute in which "
+                "anything was stored; the age of the newest stored sample; and the time since the last block. Red is "
+                f"above {DEFAULTS['freshness_s']:.0f} s.",
                 sql.FRESHNESS_NOW, unit="s", decimals=1, width=12, height=9, steps=_FRESH,
                 links=[_TO_POWER],
                 fields=[
@@ -59,9 +59,8 @@ def _fresh() -> Row:
                 ],
             ),
             timeseries(
-                2, "Delay until stored", "Per minute, by samples. The dashed line is the limit of the rule, unless the "
-                "fleet file says otherwise.",
-                sql.FRESHNESS, unit="s", low=0, width=12, limits=True, every_s=EACH_MINUTE,
+                2, "Delay until stored", "Per minute, by samples. The dashed line is the default limit of the rule.",
+                sql.FRESHNESS, unit="s", low=0, width=12, limits=True,
                 steps=((None, "green"), (DEFAULTS["freshness_s"], "red")), links=[_TO_POWER],
                 fields=[
                     field("p50_s", title="median", color="blue"),
@@ -78,10 +77,11 @@ def _behind() -> Row:
         "Lag of each partition",
         [
             table(
-                3, "Partitions", "Of the last day. Age is since the broker appended the newest message that is stored: "
-                "it also grows where nothing is sent. Blocks that were agreed upon within the last hour and are not "
-                "stored are pending; each is for a second or two, longer where the store or the worker is stuck.",
-                sql.PARTITIONS, unit="none", width=12, height=11, nothing="none stored", links=[_TO_POWER],
+                3, "Partitions",
+                "Of the last day. Age is the time since the broker appended the newest stored message; it also grows "
+                "when nothing is sent. Blocks that were agreed within the last hour and are not stored yet are "
+                "pending; each is for a second or two, longer where the store or the worker is stuck.",
+                sql.PARTITIONS, unit="none", width=12, height=11, links=[_TO_POWER],
                 fields=[
                     field("kafka_partition", title="partition"),
                     field("newest_age_s", title="newest", unit="s", decimals=1),
@@ -94,9 +94,10 @@ def _behind() -> Row:
                 ],
             ),
             timeseries(
-                4, "Time in the log", "From the broker's append of a block's first message to its being stored; of "
-                "each interval the longest.",
-                sql.LAG, unit="s", low=0, width=12, height=11, by_series="lag", every_s=EACH_BLOCK, links=[_TO_POWER],
+                4, "Time in the topic",
+                "From the broker's append of a block's first message until it is stored; the longest of each "
+                "interval.",
+                sql.LAG, unit="s", low=0, width=12, height=11, by_series="lag", links=[_TO_POWER],
             ),
         ],
     )  # fmt: skip
@@ -105,24 +106,25 @@ def _behind() -> Row:
 def _refused() -> Row:
     return Row(
         300,
-        "Refused rows and late data",
+        "Rejected rows and late data",
         [
             timeseries(
-                5, "Refused rows by reason", "By the time at which the broker appended the message. An undecodable "
-                "message counts as one row. All of them are in the dead letters.",
+                5, "Rejected rows by reason",
+                "By the broker's append time. An undecodable message counts as one row. All rejected rows are in the "
+                "dead letters.",
                 sql.REFUSED, unit="short", low=0, width=12, bars=True, stacked=True, fill=80, by_series="refused_rows",
-                links=[_TO_CHIPS], no_value="none was refused",
+                links=[_TO_CHIPS], no_value="no rows were rejected",
             ),
             timeseries(
                 6, "Late data", "Share of each fleet's samples that the broker appended more than 30 s after their "
-                "end. They are counted where they belong, so older figures still change. Of Trainium, whose samples "
-                "take up to 70 s, all may be late.",
-                sql.LATE, unit="percentunit", low=0, width=12, by_series="late", every_s=EACH_MINUTE,
+                "end. They count at their own time, so older figures still change. All samples of Trainium may be "
+                "late: they take up to 70 s.",
+                sql.LATE, unit="percentunit", low=0, width=12, by_series="late",
                 links=[_TO_UTILIZATION],
             ),
             table(
                 7, "Reasons", "Over the range and within its last five minutes; share is of all rows that arrived.",
-                sql.REFUSED_BY_REASON, unit="locale", width=12, links=[_TO_CHIPS], nothing="none was refused",
+                sql.REFUSED_BY_REASON, unit="locale", width=12, links=[_TO_CHIPS],
                 fields=[
                     field("reason", width_px=150),
                     field("refused", title="rows", decimals=0),
@@ -133,8 +135,8 @@ def _refused() -> Row:
                 ],
             ),
             table(
-                8, "Newest refusals", "The fifty newest of the range, with the place in the log.",
-                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS], nothing="none was refused",
+                8, "Newest rejected rows", "The fifty newest of the range, with partition and offset.",
+                sql.REFUSED_NEWEST, unit="none", width=12, links=[_TO_CHIPS],
                 fields=[
                     field("reason", width_px=150),
                     field("rows", unit="locale", decimals=0),
@@ -151,7 +153,7 @@ def _refused() -> Row:
 def _ledger() -> Row:
     return Row(
         400,
-        "Ledger: is anything missing, or counted twice",
+        "Ledger: missing or doubled samples",
         [
             stat(
                 9, "Ledger", "Blocks that were stored within the range: each must begin where the one before it in its "
@@ -163,13 +165,14 @@ def _ledger() -> Row:
                     field("lost_messages", title="messages lost", decimals=0, steps=_NONE),
                     field("blocks"),
                     field("accepted", title="samples"),
-                    field("refused", title="refused rows"),
+                    field("refused", title="rejected rows"),
                 ],
             ),
             table(
-                10, "Gaps and overlaps", "Offsets that no block has, or two. `gigawatt audit` proves the whole ledger "
-                "and what the log still holds.",
-                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER], nothing="no gap, no overlap",
+                10, "Gaps and overlaps",
+                "Offsets that are in no block or in two. `gigawatt audit` checks the whole ledger and the messages "
+                "in the topic.",
+                sql.BROKEN, unit="none", width=12, height=7, links=[_TO_POWER],
                 fields=[
                     field("what", grows_from_px=138),
                     field("messages", decimals=0),
@@ -190,11 +193,12 @@ def _meters() -> Row:
         "Reconciliation against meters",
         [
             table(
-                11, "Chips beside their meter", "The minute that began two and a half to three and a half minutes "
-                "before the end of the range. A meter also sees what is no chip, so the ratio is below one where all "
-                "is well; what matters is that it stays what it was. Meters and their limits are of the chosen "
+                11, "Chips compared with their meter",
+                "The minute that began two and a half to three and a half minutes "
+                "before the end of the range. A meter also measures other parts, so the ratio is normally below one; "
+                "it should stay constant. Meters and their limits are of the chosen "
                 "fleets' sites.",
-                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS], nothing="no meter",
+                sql.METERS, unit="watt", width=24, links=[_TO_CHIPS],
                 fields=[
                     field("meter", grows_from_px=140),
                     field("ratio", unit="percentunit", decimals=1),
@@ -220,23 +224,25 @@ def _workers() -> Row:
         "Workers",
         [
             timeseries(
-                12, "Samples stored by each worker", "Per second. Intervals that the range cuts are left out.",
+                12, "Samples stored by each worker", "Per second. Incomplete intervals are left out.",
                 sql.BY_WORKER, unit="short", low=0, width=8, height=11, stacked=True, fill=60,
-                by_series="samples_per_s", every_s=EACH_BLOCK, links=[_TO_POWER],
+                by_series="samples_per_s", links=[_TO_POWER],
             ),
             timeseries(
-                13, "Commits and blocks", "Per second. Blocks that are due together are one commit, and each commit is "
-                "a handful of inserts: what the store costs goes by these.",
-                sql.CADENCE, unit="none", low=0, width=8, height=11, every_s=EACH_BLOCK, links=[_TO_POWER],
+                13, "Commits and blocks",
+                "Per second. Blocks that are due together are one commit, and each commit is a few inserts, which "
+                "determine the cost of ClickHouse.",
+                sql.CADENCE, unit="none", low=0, width=8, height=11, links=[_TO_POWER],
                 fields=[
                     field("commits_per_s", title="commits per second", color="blue"),
                     field("blocks_per_s", title="blocks per second", color="purple"),
                 ],
             ),
             table(
-                14, "Workers", "Who stored anything within the last hour: partitions, samples and commits of the last "
+                14, "Workers",
+                "Workers that stored anything within the last hour: partitions, samples and commits of the last "
                 "minute.",
-                sql.WORKERS, unit="none", width=8, height=11, nothing="no worker", links=[_TO_POWER],
+                sql.WORKERS, unit="none", width=8, height=11, links=[_TO_POWER],
                 fields=[
                     field("worker", grows_from_px=110),
                     field("stored_ago_s", title="stored", unit="s", decimals=1, steps=_FRESH, cell="color-text"),
@@ -252,11 +258,12 @@ def _workers() -> Row:
 def _store() -> Row:
     return Row(
         700,
-        "Store, as it is now, whatever the range",
+        "ClickHouse now, whatever the range",
         [
             stat(
-                15, "Disk and merges", "Bytes of the tables, what is free on the store's disks, parts, and merges that "
-                "run. A merge that never ends, or thousands of parts, say that inserts come faster than merges.",
+                15, "Disk and merges",
+                "Bytes of the tables, free space on ClickHouse's disks, parts, and running merges. A merge that "
+                "never ends, or thousands of parts, mean that inserts come faster than merges.",
                 sql.STORE, unit="none", width=12, links=[_TO_POWER],
                 fields=[
                     field("used_bytes", title="used", unit="decbytes", decimals=1),
@@ -267,7 +274,7 @@ def _store() -> Row:
                 ],
             ),
             table(
-                16, "Tables", "Rows, bytes on disk and parts of each, and merges that run.",
+                16, "Tables", "Rows, bytes on disk and parts of each table, and running merges.",
                 sql.TABLES, unit="none", width=12, links=[_TO_POWER],
                 fields=[
                     field("table", grows_from_px=170),

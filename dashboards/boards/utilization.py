@@ -1,4 +1,4 @@
-"""Utilization: how busy the chips are for the power that they draw, and who keeps them so."""
+"""Utilization: how busy the chips are for the power that they draw, and which jobs use them."""
 
 from typing import Final
 
@@ -21,9 +21,7 @@ _BUSY_IS = "Busy is the share of the time in which a chip ran anything, however 
 _TENSOR_IS = (
     "tensor is the share of the peak of the matrix units. What each platform reports as these is in docs/readings.md"
 )
-_NO_WORK = (
-    "It says nothing of the work that was done: compare a fleet with itself over time, not one model with another."
-)
+_NO_WORK = "It does not measure the work done: compare a fleet with itself over time, not one model with another."
 
 
 def build() -> Board:
@@ -31,8 +29,8 @@ def build() -> Board:
     return board(
         UTILIZATION,
         "Utilization",
-        "How busy the chips are for the power that they draw, by fleet and platform; what idle chips burn; which jobs "
-        f"draw most. {_BUSY_IS}; {_TENSOR_IS}.",
+        "How busy the chips are for the power that they draw, by fleet and platform; how much idle chips use; which "
+        f"jobs draw most. {_BUSY_IS}; {_TENSOR_IS}.",
         [_now(), _side_by_side(), _idle(), _efficiency(), _jobs()],
     )
 
@@ -43,19 +41,20 @@ def _now() -> Row:
         "Now: means of the last three minutes",
         [
             stat(
-                1, "Busy and tensor", "Means of the last three minutes over the chips that say it. "
+                1, "Busy and tensor", "Means of the last three minutes over the chips that report it. "
                 f"{_BUSY_IS}; {_TENSOR_IS}.",
                 sql.NOW, unit="percentunit", width=8, decimals=1, links=[_TO_CHIPS],
                 fields=[field("busy"), field("tensor")],
             ),
             stat(
-                2, "Power for each busy chip", "Watts, those of idle chips included, for each chip's worth of busy "
-                "time, over the last three minutes. Chips that do not say how busy they are count on neither side.",
+                2, "Power for each busy chip",
+                "Watts per busy chip, including the watts of idle chips, over the last three minutes. Chips that do "
+                "not report utilization are left out.",
                 sql.WATTS_PER_BUSY_NOW, unit="watt", width=5, decimals=1, links=[_TO_POWER],
                 fields=[field("busy_chip_w", title="per busy chip")],
             ),
             stat(
-                3, "Burnt by idle chips", "Power of chips that are busy for less than 5 % of the time, in the newest "
+                3, "Used by idle chips", "Power of chips that are busy for less than 5 % of the time, in the newest "
                 f"complete second of each fleet; orange from {DEFAULTS['idle_share']:.0%} of the power on.",
                 sql.IDLE_NOW, unit="watt", width=11, links=[_TO_CHIPS],
                 fields=[
@@ -104,7 +103,7 @@ def _side_by_side() -> Row:
 def _idle() -> Row:
     return Row(
         300,
-        "Burnt by idle chips",
+        "Used by idle chips",
         [
             timeseries(
                 7, "Power of idle chips", "Power of chips that are busy for less than 5 % of the time, up to the "
@@ -113,8 +112,8 @@ def _idle() -> Row:
                 links=[_TO_CHIPS, _TO_POWER],
             ),
             timeseries(
-                8, "Idle share of the power", "Of each fleet's energy, the part that went to idle chips. The dashed "
-                "line is where a rule warns, unless the fleet file says otherwise.",
+                8, "Idle share of the power",
+                "Share of each fleet's energy that idle chips used. The dashed line is the default limit of the rule.",
                 sql.IDLE_SHARE, unit="percentunit", low=0, by_series="idle_share", limits=True,
                 steps=((None, "green"), (DEFAULTS["idle_share"], "orange")), links=[_TO_CHIPS, _TO_POWER],
             ),
@@ -128,8 +127,8 @@ def _efficiency() -> Row:
         "Efficiency",
         [
             timeseries(
-                9, "Power for each busy chip over time", "Watts, those of idle chips included, for each chip's "
-                f"worth of busy time. {_NO_WORK}",
+                9, "Power for each busy chip over time",
+                f"Watts per busy chip, including the watts of idle chips. {_NO_WORK}",
                 sql.WATTS_PER_BUSY, unit="watt", low=0, width=8, height=11, by_series="busy_chip_w", links=[_TO_POWER],
             ),
             timeseries(

@@ -63,22 +63,22 @@ def unfit(asked: Asked, answer: Answer) -> Iterator[Complaint]:
     """Say why this answer does not do for what asked."""
     if not answer.columns:
         # The embedded engine's front does so for queries with words that it takes for WITH TOTALS and its like.
-        yield Complaint("an empty answer tells no columns", "do without the words totals, extremes, rollup and cube")
+        yield Complaint("an empty answer has no columns", "remove the words totals, extremes, rollup and cube")
         return
     names = [name for name, _ in answer.columns]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Complaint(f"two columns are called {name}", "give each its own name")
+        yield Complaint(f"two columns are named {name}", "give each its own name")
     for name, type_ in answer.columns:
         if kind_of(type_) == "other":
             yield Complaint(
-                f"column {name} is of type {type_}, which Grafana cannot draw", "make a number or text of it"
+                f"column {name} is of type {type_}, which Grafana cannot draw", "convert it to a number or text"
             )
         if type_.startswith(_UNREADABLE):
             yield Complaint(
-                f"column {name} is of type {type_}, whose nulls the plugin cannot read", "make a plain type of it"
+                f"column {name} is of type {type_}, whose nulls the plugin cannot read", "convert it to a plain type"
             )
     if asked.kind in _LINES and asked.format != SERIES:
-        yield Complaint("it draws a time line, and asks for a table", "ask for time series: format 0")
+        yield Complaint("it draws a time series, but requests a table", "request time series: format 0")
     yield from _SHAPES.get(asked.kind, _series if asked.format == SERIES else _table)(asked, answer)
     for reference in {(one.column, one.is_label): one for one in reversed(asked.references)}.values():
         yield from _missing(asked, answer, reference)
@@ -87,23 +87,23 @@ def unfit(asked: Asked, answer: Answer) -> Iterator[Complaint]:
 def _series(asked: Asked, answer: Answer) -> Iterator[Complaint]:
     """Format 0: time first and ascending, texts are labels, and every other column is a value."""
     if not answer.columns or kind_of(answer.columns[0][1]) != "time":
-        yield Complaint("the first column is no time, as time series need it", "begin with the time")
+        yield Complaint("the first column is not a time, which time series need", "begin with the time")
         return
     time, *more = answer.named("time")
     if more:
-        yield Complaint(f"there is a second column of time, {more[0]}", "leave it away, or make a number of it")
+        yield Complaint(f"there is a second column of time, {more[0]}", "remove it, or convert it to a number")
     if not answer.named("number"):
         yield Complaint("no column is a number", "select a value")
     times = [value for (value,) in answer.values(time)]
     if None in times:
         yield Complaint(f"{time} is null in some rows", "leave these rows out")
     elif any(before > after for before, after in itertools.pairwise(times)):
-        yield Complaint("times do not ascend", f"end with ORDER BY {time}")
+        yield Complaint("times are not ascending", f"end with ORDER BY {time}")
     elif pause := _drawn_pause(asked, answer, times):
         yield pause
     points = answer.values(time, *answer.named("text"))
     if len(set(points)) < len(points):
-        yield Complaint("a series has two rows of one time, of which one is lost", "group by time and label")
+        yield Complaint("a series has two rows with the same time, of which one is lost", "group by time and label")
 
 
 def _drawn_pause(asked: Asked, answer: Answer, times: Sequence[Any]) -> Complaint | None:
@@ -135,7 +135,7 @@ def _stat(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
     if not answer.named("number"):
         yield Complaint("no column is a number", "select a value for each tile")
     if len(answer.rows) > 1:
-        yield Complaint(f"there are {len(answer.rows)} rows, of which the last one would be shown", "make it one row")
+        yield Complaint(f"there are {len(answer.rows)} rows, of which only the last would be shown", "return one row")
 
 
 def _bars(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
@@ -149,9 +149,9 @@ def _bars(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
 def _variable(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
     names = [name for name, _ in answer.columns]
     if len(names) != 1 and set(names) != {"__text", "__value"}:
-        yield Complaint("a variable needs one column, or __text and __value", "select that alone")
+        yield Complaint("a variable needs one column, or __text and __value", "select only that")
     elif answer.named("text") != names:
-        yield Complaint("a variable's values are texts", "put toString() around it")
+        yield Complaint("a variable's values must be text", "put toString() around it")
     elif any(value in ("", None) for row in answer.rows for value in row):
         yield Complaint("one of the values is empty", "leave that row out")
 
@@ -159,7 +159,7 @@ def _variable(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
 def _annotation(_asked: Asked, answer: Answer) -> Iterator[Complaint]:
     kinds = answer.kinds
     if kinds.get("time") != "time" or kinds.get("text") != "text":
-        yield Complaint("an annotation needs the columns time and text", "call them so")
+        yield Complaint("an annotation needs the columns time and text", "name them so")
     elif any(value is None for (value,) in answer.values("time")):
         yield Complaint("time is null in some rows", "leave these rows out")
 
@@ -170,7 +170,7 @@ def _rule(asked: Asked, answer: Answer) -> Iterator[Complaint]:
         yield from _series(asked, answer)
         return
     if times := answer.named("time"):
-        yield Complaint(f"a rule's table has no time, but {times[0]} is one", "leave it away, or ask for time series")
+        yield Complaint(f"a rule's table has no time, but {times[0]} is one", "remove it, or request time series")
     if len(numbers := answer.named("number")) != 1:
         yield Complaint(f"a rule's table has one number, not {len(numbers)}", "select the value that is compared")
     labels = answer.values(*answer.named("text"))
@@ -196,4 +196,6 @@ def _missing(asked: Asked, answer: Answer, reference: Reference) -> Iterator[Com
     # A line bears the name of its label, which may be a text of the query.
     named_by_label = asked.format == SERIES and answer.named("text") and f"'{reference.column}'" in asked.sql
     if kind is None and not named_by_label:
-        yield Complaint(f"{reference.by} names the column {reference.column}, which is not there", "mend either name")
+        yield Complaint(
+            f"{reference.by} names the column {reference.column}, which is not there", "correct one of the names"
+        )

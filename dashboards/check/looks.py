@@ -23,7 +23,7 @@ _ROW_HEIGHT_PX: Final = 26
 _LEGEND_SHARE: Final = 0.35
 _UNIT_HEIGHT_PX: Final = 38
 _AROUND_HEIGHT_PX: Final = 56
-_WORDS: Final = re.compile(r"if\(empty\(found\), \[tuple\('([^']*)'")
+_WORDS: Final = re.compile(r"INTERPOLATE \(\w+ AS '([^']*)'\)")
 _LETTER_PX: Final = 6.8
 _AROUND_CELL_PX: Final = 13
 _NEUTRAL: Final = ("text", "transparent")
@@ -80,7 +80,7 @@ def _out_of_sight(panel: Panel) -> Iterator[Complaint]:
         if edge_px > (room_px := inner_px(width, window_px)):
             yield Complaint(
                 f"the column {name} ends at {edge_px} px, and a window of {window_px} px shows {room_px}",
-                "make columns narrower, leave some away, or make the panel wider",
+                "make columns narrower, remove some, or make the panel wider",
             )
             return
 
@@ -95,7 +95,7 @@ def _cut_words(panel: Panel, columns: Mapping[str, Mapping[str, Any]]) -> Iterat
     room_px = first.get("custom.width") or max(shared_px, first.get("custom.minWidth", _LEAST_COLUMN_PX))
     if words and (needed_px := len(words[1]) * _LETTER_PX + _AROUND_CELL_PX) > room_px:
         yield Complaint(
-            f'"{words[1]}" needs {needed_px:.0f} px, and the first column has {room_px:.0f}', "say it in fewer words"
+            f'"{words[1]}" needs {needed_px:.0f} px, and the first column has {room_px:.0f}', "use fewer words"
         )
 
 

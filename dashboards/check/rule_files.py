@@ -19,10 +19,10 @@ def two_folders(provider: Mapping[str, Any], groups: Collection[Mapping[str, Any
     """Say why dashboards and rules would lie in two folders. Rules come first and name theirs by title."""
     if provider.get("folderUid"):
         yield Complaint(
-            "folderUid asks for a folder beside the one that the rules' files make", "name the folder by title alone"
+            "folderUid requests a second folder next to that of the rules' files", "name the folder by its title only"
         )
     for title in sorted({str(group.get("folder")) for group in groups} - {str(provider.get("folder"))}):
-        yield Complaint(f"the rules lie in {title}, the dashboards in {provider.get('folder')}", "give one title")
+        yield Complaint(f"the rules are in {title}, the dashboards in {provider.get('folder')}", "use one title")
 
 
 def unfit(rule: Mapping[str, Any], panels: Collection[tuple[str, int]]) -> Iterator[Complaint]:
@@ -38,7 +38,7 @@ def unfit(rule: Mapping[str, Any], panels: Collection[tuple[str, int]]) -> Itera
     runbook = _RUNBOOK.fullmatch(str(annotations.get("runbook_url", "")))
     if runbook is None or (runbook[1], int(runbook[2])) not in panels:
         yield Complaint(
-            "its runbook_url leads nowhere", "write {{ externalURL }}d/UID?viewPanel=ID of a panel that exists"
+            "its runbook_url is a dead link", "write {{ externalURL }}d/UID?viewPanel=ID of a panel that exists"
         )
     for name, text in sorted(annotations.items()):
         for used in unguarded(str(text)):

@@ -18,7 +18,7 @@ from dashboards.check.views import Case, cases, widest
 from dashboards.macros import MacroError, expand
 from schema.clickhouse import DATABASE
 from schema.errors import GigawattError
-from schema.published import PUBLISHED
+from schema.published import PUBLISHED, RULE_VIEWS
 
 GIVEN_UP_AFTER_S: Final = 120
 """Where so long is not enough, no Grafana would wait either, on any machine."""
@@ -99,7 +99,7 @@ class _Run:
 
     def _complaints(self, asked: Asked, looks: Sequence[Case]) -> Iterator[tuple[Complaint, str]]:
         if not asked.sql.strip():
-            yield Complaint("the query is empty", "write one, or take the target away"), ""
+            yield Complaint("the query is empty", "write one, or remove the target"), ""
             return
         if asked.kind == "rule" and (unfit_for_rules := list(texts.unfit_for_rules(asked.sql))):
             yield from ((one, "") for one in unfit_for_rules)
@@ -110,12 +110,12 @@ class _Run:
             try:
                 complaints, took_ms = self._look(asked, expand(asked.sql, view), first=not told and not slowest[1])
             except MacroError as error:
-                yield Complaint(str(error), "mend the macro"), ""
+                yield Complaint(str(error), "correct the macro"), ""
                 return
             except OperationalError:
                 raise  # ClickHouse is away
             except DatabaseError as error:
-                yield Complaint(f"ClickHouse refuses it: {_reason(error)}", "mend the query"), name
+                yield Complaint(f"ClickHouse rejects it: {_reason(error)}", "correct the query"), name
                 return
             yield from ((one, name) for one in complaints if one not in told)
             told.update(complaints)
@@ -152,7 +152,7 @@ def _require_schema(client: Client) -> None:
     found = client.query(
         "SELECT name FROM system.tables WHERE database = {name:String}", parameters={"name": DATABASE}
     ).result_rows
-    if missing := sorted(set(PUBLISHED) - {name for (name,) in found}):
+    if missing := sorted({*PUBLISHED, *RULE_VIEWS} - {name for (name,) in found}):
         raise GigawattError(f"the database has no {', '.join(missing)}; run `gigawatt migrate` first")
 
 

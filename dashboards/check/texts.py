@@ -26,9 +26,9 @@ def left_over(expanded: str) -> Iterator[Complaint]:
         elif name.startswith("$__"):
             remedy = "use a macro that the plugin has, as dashboards/macros.py lists them"
         else:
-            remedy = "declare the variable on the dashboard, or mend its name"
+            remedy = "declare the variable on the dashboard, or correct its name"
         yield Complaint(f"{name} is not filled in", remedy)
     for name in sorted({match[0] for match in _FRAGMENT.finditer(expanded)}):
         yield Complaint(f"the fragment {name} is not filled in", "build the dashboards again")
     if _ENDING.search(expanded):
-        yield Complaint("it ends with a semicolon or a FORMAT", "leave that away: the plugin asks for its own")
+        yield Complaint("it ends with a semicolon or a FORMAT", "remove that: the plugin adds its own")

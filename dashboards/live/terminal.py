@@ -17,10 +17,10 @@ _HEADER_LINES: Final = 8
 _COLUMNS: Final[Mapping[str, JustifyMethod]] = {
     "site / fleet / platform": "left",
     **dict.fromkeys(("power", "± error", "budget", "headroom", "chips", "busy", "age"), "right"),
-    "known by": "left",
+    "power source": "left",
     "10 min": "left",
 }
-_FIRST_TO_GO: Final = ("10 min", "budget", "age", "known by", "± error", "busy", "headroom")
+_FIRST_TO_GO: Final = ("10 min", "budget", "age", "power source", "± error", "busy", "headroom")
 """Columns that are left out, one after the other, until the rest fits the screen."""
 _GAP: Final = 2
 _NAME_CELLS: Final = 400
@@ -101,7 +101,7 @@ def one_line(summary: Summary) -> str:
 
 
 def flow_line(summary: Summary) -> str:
-    """Return what flows in: rate, freshness, delays, energy, and what was refused."""
+    """Return the flow: rate, freshness, delays, energy, and rejected rows."""
     flow = summary.flow
     parts = [f"{flow.samples_per_second:,.0f} samples/s"]
     if summary.freshness_s is None:
@@ -113,7 +113,7 @@ def flow_line(summary: Summary) -> str:
     parts.append(f"{energy(summary.energy_day_j)} in 24 h")
     refused = [f"{count:,} {printable(reason, _REASON_CELLS)}" for reason, count in summary.refused_rows.items()]
     more = [f"{len(refused) - _REASONS} more"] if len(refused) > _REASONS else []
-    parts.append(f"refused in 1 h: {', '.join(refused[:_REASONS] + more)}" if refused else "none refused")
+    parts.append(f"rejected in 1 h: {', '.join(refused[:_REASONS] + more)}" if refused else "none rejected")
     return " · ".join(parts)
 
 
@@ -191,7 +191,7 @@ def _cells(line: Line) -> dict[str, Text]:
         "chips": Text(chips, style=alarm),
         "busy": Text(percent(second.utilization)),
         "age": Text(seconds(line.age_s), style="red" if line.old else ""),
-        "known by": Text(printable(known_by(line.method_shares), _NAME_CELLS)),
+        "power source": Text(printable(known_by(line.method_shares), _NAME_CELLS)),
     }
 
 

@@ -28,10 +28,12 @@ class AlertMetrics:
     def collect(self) -> Iterator[Metric]:
         """Yield the families."""
         value = GaugeMetricFamily(
-            "gigawatt_alert_value", "A rule's value: it alerts above its threshold, mostly 1.", labels=["rule", *LABELS]
+            "gigawatt_alert_value",
+            "Value of a rule, relative to its limit; it alerts above its threshold, usually 1.",
+            labels=["rule", *LABELS],
         )
         shown = GaugeMetricFamily(
-            "gigawatt_alert_shown", "The number that a rule tells, in the rule's unit.", labels=["rule", *LABELS]
+            "gigawatt_alert_shown", "The number in the rule's text, in the rule's unit.", labels=["rule", *LABELS]
         )
         found = [one for one in self._measured() if not math.isnan(one.value)]
         kept = sorted(found, key=lambda one: -one.value)[:MOST]

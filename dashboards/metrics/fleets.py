@@ -30,7 +30,7 @@ _SECONDS: Final[tuple[tuple[str, str, Callable[[Second], float | None]], ...]] =
     ),
     (
         "coverage_ratio",
-        "Of how many of the chips that should state their power it is known; above 1 when chips are counted twice.",
+        "Share of the chips expected to state power whose power is known; above 1 when chips are counted twice.",
         lambda second: second.coverage,
     ),
     (
@@ -50,7 +50,7 @@ _SECONDS: Final[tuple[tuple[str, str, Callable[[Second], float | None]], ...]] =
     ),
     (
         "newest_second_timestamp_seconds",
-        "Start of the newest complete second: what the other figures are of.",
+        "Start of the newest complete second, to which the other figures belong.",
         lambda second: second.time,
     ),
 )
@@ -76,7 +76,7 @@ class FleetMetrics:
             "gigawatt_store_up", "1 when ClickHouse answered at this scrape.", value=float(summary is not None)
         )
         yield GaugeMetricFamily(
-            "gigawatt_store_read_seconds", "Time that reading the store took.", value=time.perf_counter() - began_s
+            "gigawatt_store_read_seconds", "Time to read from ClickHouse.", value=time.perf_counter() - began_s
         )
         lines = summary.lines if summary else []
         yield from _of_seconds(lines)
@@ -96,9 +96,9 @@ def _of_seconds(lines: list[Line]) -> Iterator[Metric]:
 
 
 def _of_lines(lines: list[Line]) -> Iterator[Metric]:
-    budget = _gauge("gigawatt_fleet_budget_watts", "The fleet's budget, as it stands now.")
+    budget = _gauge("gigawatt_fleet_budget_watts", "The fleet's current budget.")
     expected = _gauge("gigawatt_fleet_chips_expected", "Chips that are expected to report.")
-    reporting = _gauge("gigawatt_fleet_chips_reporting", "Chips that report; none of a fleet that is not heard of.")
+    reporting = _gauge("gigawatt_fleet_chips_reporting", "Chips that report; 0 for a fleet that does not report.")
     heard = _gauge("gigawatt_fleet_heard", "1 while the fleet reports.")
     doubtful = _gauge("gigawatt_fleet_doubtful_chips", "Chips that are counted twice, by the last 90 seconds.")
     for line in lines:
@@ -116,7 +116,7 @@ def _of_methods(lines: list[Line], by_method: ByMethod) -> Iterator[Metric]:
     shown = {Key(*_key(line)) for line in lines}
     power = GaugeMetricFamily(
         "gigawatt_fleet_power_watts",
-        "Watts of the newest complete second, of the chips that report, by how they are known.",
+        "Watts of the newest complete second, of the chips that report, by power source.",
         labels=[*LABELS, "method"],
     )
     for (key, method), watts in sorted(by_method.power_w.items()):
@@ -124,7 +124,7 @@ def _of_methods(lines: list[Line], by_method: ByMethod) -> Iterator[Metric]:
     yield power
     energy = CounterMetricFamily(
         "gigawatt_fleet_energy_joules",
-        "Whole joules of all samples that were ever stored, by how they are known; a late sample adds to it late.",
+        "Whole joules of all samples ever stored, by power source; a late sample adds when it is stored.",
         labels=[*LABELS, "method"],
     )
     for (key, method), joules in sorted(by_method.energy_j.items()):
@@ -137,25 +137,27 @@ def _of_all(summary: Summary | None) -> Iterator[Metric]:
     total, rest, flow = (summary.total, summary.rest, summary.flow) if summary else (None, None, None)
     yield _single(
         "gigawatt_power_estimated_watts",
-        "Watts of all fleets together, those without a line of their own too; a silent fleet counts as last known.",
+        "Watts of all fleets, including those without their own series; a silent fleet counts as last known.",
         total.power_w if total else None,
     )
     yield _single(
         "gigawatt_power_error_watts",
-        "One standard deviation of it: errors of one platform's fleets add up, platforms err independently.",
+        "One standard deviation of that sum: errors add up within a platform, and are independent between platforms.",
         total.power_error_w if total else None,
     )
     yield _single(
         "gigawatt_fleets_left_out",
-        "Fleets beyond the 200 that have series here: declared ones and those that draw most come first.",
+        "Fleets beyond the 200 that have series; declared fleets and those with the highest energy come first.",
         rest.fleets if rest else None,
     )
     yield _single(
-        "gigawatt_fleets_left_out_power_watts", "What these draw together, corrected.", rest.power_w if rest else None
+        "gigawatt_fleets_left_out_power_watts",
+        "Corrected power of these fleets together.",
+        rest.power_w if rest else None,
     )
     yield _single(
         "gigawatt_newest_sample_timestamp_seconds",
-        "End of the newest sample that is stored.",
+        "End of the newest stored sample.",
         flow.newest_ts if flow else None,
     )
     for share, value in (("median", flow.delay_p50_s if flow else None), ("p99", flow.delay_p99_s if flow else None)):

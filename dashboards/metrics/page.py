@@ -19,5 +19,5 @@ class PageMetrics:
         """Yield the families."""
         yield from request_families("gigawatt_page", self._requests)
         running, waiting = self._queries()
-        yield GaugeMetricFamily("gigawatt_page_running_queries", "Queries that run at ClickHouse.", value=running)
-        yield GaugeMetricFamily("gigawatt_page_waiting_queries", "Queries that wait for their turn.", value=waiting)
+        yield GaugeMetricFamily("gigawatt_page_running_queries", "Queries running in ClickHouse.", value=running)
+        yield GaugeMetricFamily("gigawatt_page_waiting_queries", "Queries waiting to run.", value=waiting)

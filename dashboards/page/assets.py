@@ -49,5 +49,5 @@ def chart_library() -> Asset:
     try:
         script = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
     except (ModuleNotFoundError, OSError) as error:
-        raise GigawattError("the charts' library is not installed; run: pip install plotly") from error
+        raise GigawattError("the chart library is not installed; run: pip install plotly") from error
     return Asset(script, "text/javascript")

@@ -50,11 +50,11 @@ def parse(body: Any, boards: Mapping[str, Board]) -> Ask:
     `points` that can be drawn, and `variables` by name. Raises `AskError`.
     """  # noqa: D205  one sentence that is longer than a line
     if not isinstance(body, dict):
-        raise AskError("a request is a JSON object")
+        raise AskError("a request must be a JSON object")
     name = body.get("board")
     board = boards.get(name) if isinstance(name, str) else None
     if board is None:
-        raise AskError(f"there is no dashboard {str(name)[:80]!r}")
+        raise AskError(f"unknown dashboard {str(name)[:80]!r}")
     statements, least_ms, most_points = _statements(board, body)
     from_ms, to_ms = _whole(body, "from"), _whole(body, "to")
     if not 0 <= from_ms < to_ms <= _LATEST_MS or to_ms - from_ms > _MOST_MS:
@@ -76,13 +76,13 @@ def _statements(board: Board, body: Mapping[str, Any]) -> tuple[list[Statement],
             return board.variable_statements(body["variable"]), 1_000, _MOST_POINTS
         return board.annotation_statements(body["annotation"]), 1_000, _MOST_POINTS
     except (KeyError, TypeError):  # a name may be of any JSON type
-        raise AskError(f"there is no such panel, variable or annotation in {board.uid}") from None
+        raise AskError(f"unknown panel, variable or annotation in {board.uid}") from None
 
 
 def _whole(body: Mapping[str, Any], name: str, default: int | None = None) -> int:
     value = body.get(name, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e15:  # noqa: PLR2004
-        raise AskError(f"{name} is a number")
+        raise AskError(f"{name} must be a number")
     return int(value)
 
 
@@ -93,7 +93,7 @@ def _duration_ms(text: str) -> int:
 
 def _variables(board: Board, given: Any, statements: list[Statement]) -> dict[str, Value]:
     if not isinstance(given, dict):
-        raise AskError("variables are an object by name")
+        raise AskError("variables must be an object by name")
     unquoted = {name for one in statements for name in _unquoted(one.sql)}
     return {
         name: _value(name, value, choices=board.choices(name), plain=name in unquoted)
@@ -110,7 +110,7 @@ def _unquoted(sql: str) -> set[str]:
 def _value(name: str, value: Any, *, choices: frozenset[str] | None, plain: bool) -> Value:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in values) or len(values) > _MOST_VALUES:
-        raise AskError(f"variable {name} is a text, or a list of up to {_MOST_VALUES} texts")
+        raise AskError(f"variable {name} must be a string, or a list of up to {_MOST_VALUES} texts")
     for one in values:
         if len(one) > _LONGEST_VALUE:
             raise AskError(f"variable {name} has a value longer than {_LONGEST_VALUE} characters")
@@ -119,7 +119,7 @@ def _value(name: str, value: Any, *, choices: frozenset[str] | None, plain: bool
         if choices is not None and one not in choices:
             raise AskError(f"variable {name} cannot be {one!r}")
         if choices is None and ("$" in one or "\0" in one or (plain and not _PLAIN.fullmatch(one))):
-            raise AskError(f"variable {name} has a value with a sign that cannot stand here: {one!r}")
+            raise AskError(f"variable {name} has a value with a character that is not allowed: {one!r}")
     # Grafana's `singlequote` escapes quotes alone; a backslash before one would undo that.
     escaped = [one.replace("\\", "\\\\") for one in values]
     return escaped if isinstance(value, list) else escaped[0]

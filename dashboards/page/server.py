@@ -134,7 +134,7 @@ class Page:
     async def _file(self, request: web.Request) -> web.Response:
         asset = self._static.get(request.match_info["path"])
         if asset is None:
-            raise web.HTTPNotFound(text="There is no such file.\n")
+            raise web.HTTPNotFound(text="File not found.\n")
         return self._sent(request, asset)
 
     def _sent(self, request: web.Request, asset: assets.Asset) -> web.Response:
@@ -160,14 +160,14 @@ class Page:
     async def _board(self, request: web.Request) -> web.Response:
         board = self._boards.get(request.match_info["uid"])
         if board is None:
-            return _json({"error": f"there is no dashboard {request.match_info['uid']!r}"}, status=404)
+            return _json({"error": f"unknown dashboard {request.match_info['uid']!r}"}, status=404)
         return _json(board.model)
 
     async def _query(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":  # which no form of another site can send
-            return _json({"error": "a request is application/json"}, status=415)
+            return _json({"error": "a request must be application/json"}, status=415)
         if "Content-Encoding" in request.headers:  # as no browser sends it
-            return _json({"error": "a request is not packed"}, status=415)
+            return _json({"error": "a request must not be compressed"}, status=415)
         try:
             ask = queries.parse(json.loads(await request.read()), self._boards)
             prepared = ask.prepared()
@@ -214,10 +214,10 @@ def _only_for_us(outside: Outside | None) -> Middleware:
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         names = outside.served.names | {outside.address.lower()} if outside else ()
         if why := foreign(request.headers, links=request.method == "GET", names=names):
-            text = f"This page is served to this machine alone: {why}.\n"
+            text = f"This page is served to this machine only: {why}.\n"
             return web.Response(status=403, text=text, headers=_HEADERS)
         if outside is not None and not outside.lets_in(request.headers.get("Authorization", "")):
-            text = f"Log in as {outside.user}, with the password of that user of ClickHouse.\n"
+            text = f"Log in as {outside.user}, with the ClickHouse password of that user.\n"
             return web.Response(status=401, text=text, headers=_HEADERS | _LOG_IN)
         try:
             response = await handler(request)

@@ -79,7 +79,7 @@ class Store:
         if statement.error:
             return Answer(error=statement.error)
         if self._room <= 0:
-            raise BusyError("too many queries are waiting; ask again in a moment")
+            raise BusyError("too many queries are waiting; retry later")
         self._room -= 1
         try:
             async with self._turns:

@@ -1,12 +1,8 @@
-"""Chips of a fleet are reported twice: their watts count twice.
-
-More chip-seconds than there are chips, by the inventory of the last five minutes. More chips than the operator planned
-are not reported twice. The limit is that of silent chips: the share of chips of which something wrong is told.
-"""
+"""Chips of a fleet are reported twice: their watts count twice."""
 
 from typing import Final
 
-from dashboards.rule import SLOW, Rule
+from dashboards.rule import SLOW, Panel, Rule
 
 RULE: Final = Rule(
     name="chips_doubled",
@@ -14,17 +10,10 @@ RULE: Final = Rule(
     severity="warning",
     group=SLOW,
     summary="{site} / {fleet} ({platform}): {shown} chips are reported twice.",
-    sql="""
-    SELECT
-        site, fleet, platform,
-        (chips / alive - 1) / @silent_share AS value,
-        greatest(chips - alive, 0) AS shown
-    FROM @reporting AS reporting
-    INNER JOIN @inventory AS inventory USING (site, fleet, platform)
-    WHERE alive > 0
-    """,
+    shown="chips_doubled",
     unit="count",
-    back_s=300,
+    panel=Panel("gigawatt-chips", 12),
+    runbook_panel=11,
     for_s=120,
     no_data="OK",
     on_error="KeepLast",

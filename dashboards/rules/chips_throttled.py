@@ -1,12 +1,8 @@
-"""Throttling spreads through a fleet.
-
-The share of chips, of those that say whether they are throttled, by cause: a power cap, heat, or the hardware with its
-power brake. One bad chip is a matter for its host; the limit is a share of the fleet.
-"""
+"""Throttling spreads through a fleet. One bad chip is a matter for its host."""
 
 from typing import Final
 
-from dashboards.rule import FLEET, SLOW, Rule
+from dashboards.rule import FLEET, SLOW, Panel, Rule
 
 RULE: Final = Rule(
     name="chips_throttled",
@@ -14,20 +10,10 @@ RULE: Final = Rule(
     severity="warning",
     group=SLOW,
     summary="{site} / {fleet} ({platform}): {shown} of the chips are throttled, cause: {cause}.",
-    sql="""
-    SELECT
-        site, fleet, platform, told.1 AS cause,
-        avg(told.2 / @throttled_share) AS value,
-        avg(told.2) AS shown
-    FROM @minutes
-    ARRAY JOIN
-        [('power cap', power_capped_share), ('heat', thermal_share), ('hardware', hardware_throttled_share)] AS told
-    WHERE told.2 IS NOT NULL
-    GROUP BY site, fleet, platform, cause
-    """,
+    shown="share",
     unit="%",
-    back_s=255,
-    until_s=75,
+    panel=Panel("gigawatt-chips", 8),
+    runbook_panel=13,
     labels=(*FLEET, "cause"),
     for_s=180,
     keep_firing_s=300,

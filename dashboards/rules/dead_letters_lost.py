@@ -5,7 +5,7 @@ Samples are stored all the same. What is written late leaves the count by itself
 
 from typing import Final
 
-from dashboards.rule import SLOW, Rule
+from dashboards.rule import SLOW, Panel, Rule
 
 RULE: Final = Rule(
     name="dead_letters_lost",
@@ -13,13 +13,10 @@ RULE: Final = Rule(
     severity="warning",
     group=SLOW,
     summary="{shown} dead letters of the last hour could not be written.",
-    sql="""
-    SELECT toFloat64(count()) AS value, value AS shown
-    FROM dead_letters_lost
-    WHERE noted_at > $__fromTime AND noted_at <= $__toTime
-    """,
+    shown="dead_letters",
     unit="count",
-    back_s=3_600,
+    panel=Panel("gigawatt-trust", 5),
+    runbook_panel=20,
     labels=(),
     fires_above=0.0,
     clears_below=1.0,

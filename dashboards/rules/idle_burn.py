@@ -1,12 +1,11 @@
 """Idle chips draw much of a fleet's power.
 
-Samples of a utilization below 5 %, over five whole minutes, of all that the fleet draws. A pool that is idle on purpose
-gets a limit of 1 in the fleet file.
+A pool that is idle on purpose gets a limit of 1 in the fleet file.
 """
 
 from typing import Final
 
-from dashboards.rule import SLOW, Rule
+from dashboards.rule import SLOW, Panel, Rule
 
 RULE: Final = Rule(
     name="idle_burn",
@@ -14,17 +13,10 @@ RULE: Final = Rule(
     severity="info",
     group=SLOW,
     summary="{site} / {fleet} ({platform}): idle chips draw {shown}, {value} of the limit.",
-    sql="""
-    SELECT
-        site, fleet, platform,
-        sum(idle_w) / sum(power_w) / any(@idle_share) AS value,
-        avg(idle_w) AS shown
-    FROM @minutes
-    GROUP BY site, fleet, platform
-    """,
+    shown="idle_w",
     unit="W",
-    back_s=420,
-    until_s=75,
+    panel=Panel("gigawatt-utilization", 8),
+    runbook_panel=5,
     for_s=600,
     keep_firing_s=300,
     no_data="OK",

@@ -5,7 +5,7 @@ The first block after them counts them, however long nothing was stored. It fire
 
 from typing import Final
 
-from dashboards.rule import SLOW, Rule
+from dashboards.rule import SLOW, Panel, Rule
 from schema.topics import LOST
 
 RULE: Final = Rule(
@@ -14,14 +14,10 @@ RULE: Final = Rule(
     severity="critical",
     group=SLOW,
     summary=f"Partition {{kafka_partition}}: {{shown}} {LOST}.",
-    sql="""
-    SELECT kafka_partition, toFloat64(sum(lost)) AS value, value AS shown
-    FROM ingest_blocks
-    WHERE stored_at > $__fromTime AND stored_at <= $__toTime
-    GROUP BY kafka_partition
-    """,
+    shown="messages",
     unit="count",
-    back_s=86_400,
+    panel=Panel("gigawatt-trust", 9),
+    runbook_panel=17,
     labels=("kafka_partition",),
     fires_above=0.0,
     clears_below=1.0,

@@ -1,12 +1,8 @@
-"""A fleet lost much of its power within ten seconds, while its chips went on to report.
-
-Means of five seconds, ten seconds apart. Chips that fall silent are no drop: where the coverage moves, nothing is said.
-A fleet that drew less than a tenth of its budget is not looked at.
-"""
+"""A fleet lost much of its power within ten seconds, while its chips went on to report."""
 
 from typing import Final
 
-from dashboards.rule import FAST, Rule
+from dashboards.rule import FAST, Panel, Rule
 
 RULE: Final = Rule(
     name="power_dropped",
@@ -14,17 +10,10 @@ RULE: Final = Rule(
     severity="warning",
     group=FAST,
     summary="{site} / {fleet} ({platform}) lost {shown} within ten seconds, {value} of its limit.",
-    sql="""
-    SELECT
-        site, fleet, platform,
-        greatest(max((1 - after_w / before_w) / @drop_share), 0) AS value,
-        greatest(max(before_w - after_w), 0) AS shown
-    FROM @changes
-    WHERE before_w > 0 AND before_w >= 0.1 * budget_w
-    GROUP BY site, fleet, platform
-    """,
+    shown="lost_w",
     unit="W",
-    back_s=60,
+    panel=Panel("gigawatt-dynamics", 10),
+    runbook_panel=8,
     for_s=0,
     keep_firing_s=300,
     no_data="OK",

@@ -5,7 +5,7 @@ It fires for a day after the first block of the new topic.
 
 from typing import Final
 
-from dashboards.rule import SLOW, Rule
+from dashboards.rule import SLOW, Panel, Rule
 from schema.topics import MADE_ANEW
 
 RULE: Final = Rule(
@@ -14,13 +14,10 @@ RULE: Final = Rule(
     severity="warning",
     group=SLOW,
     summary=f"In the last 24 h {MADE_ANEW}; times: {{shown}}.",
-    sql="""
-    SELECT toFloat64(greatest(uniqExact(log), 1) - 1) AS value, value AS shown
-    FROM ingest_blocks
-    WHERE stored_at > $__fromTime AND stored_at <= $__toTime
-    """,
+    shown="times",
     unit="count",
-    back_s=86_400,
+    panel=Panel("gigawatt-trust", 9),
+    runbook_panel=18,
     labels=(),
     fires_above=0.0,
     clears_below=1.0,

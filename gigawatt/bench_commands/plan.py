@@ -15,28 +15,33 @@ _MOST_CORES = 1_024
 
 
 @click.command()
-@click.option("--chips", required=True, type=click.IntRange(1, _MOST_CHIPS), help="Chips of the fleet.")
-@click.option("--chips-per-host", required=True, type=click.IntRange(1, 1_000_000), help="Chips of a host.")
+@click.option("--chips", required=True, type=click.IntRange(1, _MOST_CHIPS), help="Number of chips in the fleet.")
 @click.option(
-    "--period", default=1.0, show_default=True, type=FiniteRange(0.01, 3600), help="Seconds between two reads."
+    "--chips-per-host", required=True, type=click.IntRange(1, 1_000_000), help="Number of chips in each host."
 )
-@click.option("--sites", default=1, show_default=True, type=click.IntRange(1, 100_000), help="Sites that send.")
+@click.option(
+    "--period", default=1.0, show_default=True, type=FiniteRange(0.01, 3600), help="Seconds between reads of a chip."
+)
+@click.option("--sites", default=1, show_default=True, type=click.IntRange(1, 100_000), help="Number of sites.")
 @click.option(
     "--publish-every",
     type=FiniteRange(0.01, 3600),
-    help="Seconds between two messages of a host.  [default: --period]",
+    help="Seconds between messages of a host.  [default: --period]",
 )
 @click.option(
-    "--fleets-per-site", default=4, show_default=True, type=click.IntRange(1, 10_000), help="Fleets and platforms."
+    "--fleets-per-site", default=4, show_default=True, type=click.IntRange(1, 10_000), help="Number of fleets per site."
 )
-@click.option("--cores", default=16, show_default=True, type=click.IntRange(1, _MOST_CORES), help="Cores of a machine.")
+@click.option("--cores", default=16, show_default=True, type=click.IntRange(1, _MOST_CORES), help="Cores per machine.")
 @click.option(
     "--measured",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Costs as `gigawatt bench --report` wrote them.  [default: those that came with this version]",
+    help="File of costs that `gigawatt bench --report` measured.  [default: the costs shipped with this version]",
 )
 @click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers here, too."
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the result to this file as JSON.",
 )
 def command(
     *,
@@ -50,10 +55,11 @@ def command(
     measured: Path | None,
     json_path: Path | None,
 ) -> None:
-    """Say what a fleet needs: brokers, partitions, workers, ClickHouse servers, disks and network.
+    """Compute the brokers, workers, servers and disks that a fleet needs.
 
-    From measured costs, with three copies of everything and a third of each machine in reserve. Each number has the
-    line that explains it; what is behind it, and what was not run, stands in docs/performance.md.
+    Also computes partitions and network. The plan uses measured costs, keeps three copies of everything and a third of
+    each machine in reserve. Each number has a line that explains it. docs/performance.md describes the method, and what
+    was not measured.
     """
     require_writable(json_path, "--json")
     figures = read(measured or MEASURED)

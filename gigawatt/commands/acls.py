@@ -11,12 +11,13 @@ from schema.terminal import say
 @click.command()
 @click.argument("given", metavar="[ROLE=PRINCIPAL]...", nargs=-1)
 @options.kafka
-@click.option("--apply", is_flag=True, help="Give these rights, as whoever --kafka-config says: a super user.")
+@click.option("--apply", is_flag=True, help="Grant these rights; --kafka-config must name a super user.")
 def command(*, given: tuple[str, ...], kafka: str, access: KafkaAccess, apply: bool) -> None:
-    """Show which rights in Kafka each role needs, or give them to principals.
+    """Show or grant the Kafka rights (ACLs) that each role needs.
 
-    Without arguments, the roles. With them, lines for kafka-acls.sh, or, with --apply, the rights themselves: only what
-    is missing is added, and nothing is taken away. A principal is a user's name, or User:CN=... of a certificate.
+    Without arguments, lists the roles. With arguments, prints commands for kafka-acls.sh; with --apply, grants the
+    rights itself. Missing rights are added, none are removed. A principal is a user name, or User:CN=... for a
+    certificate.
 
     For example: gigawatt acls producer=edge-7 worker=gigawatt-worker --kafka-config admin.properties --apply
     """
@@ -53,7 +54,7 @@ def _give(wanted: dict[str, dict[Right, None]], kafka: str, access: KafkaAccess)
             had = admin.rights_of(principal)
             missing = [right for right in rights if right not in had]
             admin.allow(principal, missing)
-            say(f"{principal}: {len(missing)} rights given, {len(rights) - len(missing)} were there")
+            say(f"{principal}: {len(missing)} rights granted, {len(rights) - len(missing)} already present")
             for right in sorted(had - rights.keys()):
                 operation, resource = right.words
-                say(f"{principal} also has {operation} of {resource}, which is of no role named here")
+                say(f"{principal} also has {operation} on {resource}, which none of its roles needs")

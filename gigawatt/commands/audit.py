@@ -24,19 +24,19 @@ from streams import audit
     default=500_000,
     show_default=True,
     type=click.IntRange(1),
-    help="Read back at most so many of the newest messages.",
+    help="Maximum number of messages to read back, newest first.",
 )
 @click.option(
-    "--patience", default=30, show_default=True, type=click.IntRange(0), help="Seconds to look for a moment at rest."
+    "--patience", default=30, show_default=True, type=click.IntRange(0), help="Seconds to wait until ingestion is idle."
 )
 def command(*, kafka: str, access: KafkaAccess, clickhouse: str, messages: int, patience: int) -> None:
-    """Prove the invariants on a running stack; exit status 1 when one fails.
+    """Prove that every sample is stored exactly once. Exit status 1 if a check fails.
 
-    Ledger: no gap and no overlap in what of the log is stored.
+    Ledger: the stored offsets of each partition have no gap and no overlap.
 
-    Log: each block read back from Kafka holds what the ledger says of it, joules to 1e-9.
+    Topic: each block that is read back from Kafka matches the ledger, joules to 1e-9.
 
-    Sums: the same joules and samples by second, minute and hour, and in the ledger; of all that was ever stored.
+    Sums: seconds, minutes, hours and the ledger hold the same joules and samples, for everything ever stored.
     """
     client = connect(clickhouse, timeout_s=300)
     with KafkaAdmin(kafka, access=access) as admin:
@@ -54,9 +54,9 @@ def command(*, kafka: str, access: KafkaAccess, clickhouse: str, messages: int, 
     if anew := audit.made_anew(client, log, SAMPLES):
         say(f"       {anew}")
     waiting = sum(max(end - _stored(blocks, partition) - 1, 0) for partition, (_, end) in ends.items())
-    say(f"       {waiting} messages of the log are not stored yet")
+    say(f"       {waiting} messages of the topic are not stored yet")
     for partition, offset_from, offset_to in audit.unfinished(client, log)[:5]:
-        say(f"       in the making: partition {partition}, offsets {offset_from} to {offset_to}")
+        say(f"       in progress: partition {partition}, offsets {offset_from} to {offset_to}")
     if not all(finding.holds for finding in findings):
         sys.exit(1)
 
@@ -86,6 +86,6 @@ def _spans(
 def _progress(records: Iterator[LogRecord], spans: dict[int, tuple[int, int]]) -> Iterator[LogRecord]:
     total = sum(end - start for start, end in spans.values())
     with click.progressbar(
-        records, length=total, label="reading the log back", file=sys.stderr, hidden=not sys.stderr.isatty()
+        records, length=total, label="reading the topic back", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as shown:
         yield from shown

@@ -8,4 +8,4 @@ from gigawatt.command_folder import CommandFolder
 
 @click.group(cls=CommandFolder, package=dashboard_commands)
 def command() -> None:
-    """Build, check and publish the dashboards and the alerting rules."""
+    """Build, check and publish dashboards and alert rules."""

@@ -22,15 +22,16 @@ _LOOKS_EVERY_S = 10.0
 
 @click.command()
 @options.clickhouse
-@click.option("--once", is_flag=True, help="Print the metrics and end.")
+@click.option("--once", is_flag=True, help="Print the metrics and exit.")
 @options.told(metrics="127.0.0.1:9812")
 def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format: str, log_level: str) -> None:
-    """Serve fleet power and the values of the alerting rules for Prometheus, read from ClickHouse.
+    """Serve fleet power and the values of alert rules to Prometheus.
 
-    It only reads, and serves as --metrics says. The rules for Prometheus are in dashboards/prometheus/rules.yaml.
+    The exporter only reads from ClickHouse. --metrics sets its address. The Prometheus rules are in
+    dashboards/prometheus/rules.yaml.
     """
     if metrics is None and not once:
-        raise click.UsageError("--metrics off leaves the exporter nothing to do: name a port")
+        raise click.UsageError("--metrics off leaves nothing to serve: set a port")
     from dashboards.metrics.figures import Figures  # noqa: PLC0415  `--help` need not wait for it
     from schema.served import serving  # noqa: PLC0415  the same
 
@@ -51,7 +52,7 @@ def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format:
 
 
 def _log_until(stop: threading.Event, why_not: Callable[[], str]) -> None:
-    """Log what keeps it from its work, each reason once, and the end of that: who reads the log asks no port."""
+    """Log what keeps it from its work, each reason once, and when it ends."""
     logger, said = structlog.get_logger(), Reasons()
     while True:
         reason = why_not()

@@ -11,18 +11,18 @@ from schema.terminal import say
 
 @click.command()
 @click.argument("fleet", metavar="SITE/FLEET")
-@click.option("--platform", help="Only its chips of this platform.")
+@click.option("--platform", help="Forget only chips of this platform.")
 @options.clickhouse
 def command(*, fleet: str, platform: str | None, clickhouse: str) -> None:
-    """Expect a fleet no more that is gone: tried out, replayed or renamed.
+    """Stop expecting a fleet that no longer exists.
 
-    Its chips are expected no more, no rule misses them, and its budget ends. All that was stored stays: energy, power
-    and samples. A fleet that reports again is expected again. Take its budget out of the fleet file, too, or the next
-    load sets it again.
+    Use it after a fleet was tested, replayed or renamed. Its chips are no longer expected, no rule reports them as
+    missing, and its budget ends. Stored energy, power and samples stay. A fleet that reports again is expected again.
+    Also remove its budget from the fleet file; otherwise the next load sets it again.
     """
     site, slash, name = fleet.partition("/")
     if not (site and slash and name):
-        raise GigawattError(f"{fleet} names no fleet; write SITE/FLEET")
+        raise GigawattError(f"{fleet} is not a fleet; write SITE/FLEET")
     for one in forget(connect(clickhouse), site, name, platform):
         budget = " and its budget" if one.budgeted else ""
-        say(f"{' / '.join(one.group)}: {one.chips:,} chips{budget} expected no more; what it used is kept")
+        say(f"{' / '.join(one.group)}: {one.chips:,} chips{budget} no longer expected; stored energy and samples stay")

@@ -1,4 +1,4 @@
-"""`gigawatt produce SOURCE`: read one source and publish what it says."""
+"""`gigawatt produce SOURCE`: read one source and publish its samples."""
 
 import importlib
 import pkgutil
@@ -49,14 +49,14 @@ def _show_list(ctx: click.Context, _param: click.Parameter, value: bool) -> None
 
 def _checked_target(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     if value is not None and value != STANDARD_OUTPUT and not _HOST_PORT.fullmatch(value):
-        raise click.BadParameter(f"{value} is neither HOST:PORT of a Kafka broker nor -")
+        raise click.BadParameter(f"{value} is neither the HOST:PORT of a Kafka broker nor -")
     return value
 
 
 _LABEL_HELP: Final = {
     "--site": "Data centre or region.  [default: GIGAWATT_SITE, else default]",
-    "--fleet": "Pool that is budgeted.  [default: GIGAWATT_FLEET, else default]",
-    "--host": "Name of the machine.  [default: what the source says, else this one]",
+    "--fleet": "Fleet: the pool of chips that shares a budget.  [default: GIGAWATT_FLEET, else default]",
+    "--host": "Host name of the chips.  [default: the host that the source reports, else this machine]",
 }
 
 
@@ -76,15 +76,15 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
             metavar="SECONDS",
             envvar="GIGAWATT_PUBLISH_EVERY",
             show_envvar=True,
-            help="Send the samples of so many seconds in one message, up to 5; each has its own time."
-            "  [default: those of each read]",
+            help="Send the samples of this many seconds (up to 5) in one message; each keeps its own time."
+            "  [default: one message per read]",
         ),
-        click.Option(["--once"], is_flag=True, help="Read once, publish, and end."),
+        click.Option(["--once"], is_flag=True, help="Read once, publish, and exit."),
         click.Option(
             ["--to"],
             metavar="HOST:PORT|-",
             callback=_checked_target,
-            help="A Kafka broker, or - for JSON lines on standard output."
+            help="Kafka broker, or - for JSON lines on standard output."
             "  [default: GIGAWATT_KAFKA, else 127.0.0.1:9092]",
         ),
         click.Option(["--kafka-config"], type=click.Path(path_type=Path, dir_okay=False), help=CONFIG_HELP),
@@ -148,6 +148,6 @@ def source_command(name: str, module: SourceModule) -> click.Command:
 
 
 @click.group(cls=SourceFolder)
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_show_list, help="Name the sources.")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_show_list, help="List the sources.")
 def command() -> None:
-    """Read one SOURCE and publish its samples to Kafka, or as JSON lines."""
+    """Read one SOURCE and publish its samples. They go to Kafka, or as JSON lines to standard output."""

@@ -16,9 +16,10 @@ from schema.terminal import say
 @options.kafka
 @options.clickhouse
 def command(*, kafka: str, access: KafkaAccess, clickhouse: str) -> None:
-    """Say of each part whether it is up, how far behind workers are, and what was refused.
+    """Show whether each component is up and how far workers lag.
 
-    Exit status 1 when a part is down.
+    Also shows free disk space, lost messages, rejected rows, and fleets whose chips are reported twice. Exit status 1
+    if a component is down.
     """
     quiet_clients()
     down = False
@@ -27,6 +28,6 @@ def command(*, kafka: str, access: KafkaAccess, clickhouse: str) -> None:
         lambda: connect(clickhouse, database=None, timeout_s=10),
     ):
         down |= not finding.up
-        say(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<11} {finding.detail}")
+        say(f"{'up' if finding.up else 'DOWN':<5} {finding.part:<12} {finding.detail}")
     if down:
         sys.exit(1)

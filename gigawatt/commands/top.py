@@ -30,14 +30,16 @@ _AROUND_LINES = 3
 
 @click.command()
 @options.clickhouse
-@click.option("--once", is_flag=True, help="Print one table and end.")
-@click.option("--json", "as_json", is_flag=True, help="Print one summary as JSON and end.")
-@click.option("--every", "every_s", type=FiniteRange(min=0.2), default=1.0, show_default=True, help="Seconds.")
+@click.option("--once", is_flag=True, help="Print one table and exit.")
+@click.option("--json", "as_json", is_flag=True, help="Print one summary as JSON and exit.")
+@click.option(
+    "--every", "every_s", type=FiniteRange(min=0.2), default=1.0, show_default=True, help="Seconds between updates."
+)
 def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> None:
-    """Show fleet power and utilization, and which alerting rules would fire, live.
+    """Show live fleet power, utilization and firing alert rules.
 
-    Each line is the newest second that is complete. Where there is no terminal, a line is written every ten seconds.
-    Rules that must hold for minutes are pending until they were seen to: --once and --json never show them as firing.
+    Each line shows the newest complete second of a fleet. Without a terminal, one line is printed every ten seconds.
+    Rules are pending until their `for` time has passed: --once and --json never show such rules as firing.
     """
     quiet_clients()
     reader = SummaryReader(lambda: connect(clickhouse))
@@ -72,7 +74,7 @@ def _live(reader: SummaryReader, watch: AlertWatch, console: Console, every_s: f
                 shown: RenderableType = Group(show(reader.read(), height=height, width=size.width), Text(), *alerts)
             except GigawattError as error:
                 shown = Text(f"waiting: {error}", style="red")
-            live.update(Group(shown, Text("\nCtrl-C ends", style="dim")), refresh=True)
+            live.update(Group(shown, Text("\nCtrl-C to exit", style="dim")), refresh=True)
             stop.wait(every_s)
 
 

@@ -16,8 +16,8 @@ from producers.flags import FiniteRange
 from schema.address import Address
 
 _METRICS = (
-    "Serve /metrics of the simulated fleet here, and of the workers on the ports after it; page and ClickHouse always "
-    "serve theirs.  [env: GIGAWATT_METRICS]"
+    "Serve /metrics of the simulated fleet at this address, and of the workers on the following ports. The page and "
+    "ClickHouse always serve their metrics.  [env: GIGAWATT_METRICS]"
 )
 _HIGHEST_PORT = 65535
 _PORT = click.IntRange(1, _HIGHEST_PORT)
@@ -27,54 +27,57 @@ _PORT = click.IntRange(1, _HIGHEST_PORT)
 @click.option(
     "--chips",
     type=click.IntRange(min=0),
-    help=f"Size of the simulated fleet, 0 for none.  [default: {stack.DEFAULT_CHIPS}]",
+    help=f"Number of simulated chips, 0 for none.  [default: {stack.DEFAULT_CHIPS}]",
 )
 @click.option(
     "--fleet-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Budgets and chips (TOML), scaled to --chips; as it stands with --chips 0.  [default: a picture of a lab]",
+    help="Fleet file (TOML) with budgets and chips, scaled to --chips; not scaled with --chips 0."
+    "  [default: an example lab]",
 )
 @click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
     default=up.state_directory,
     show_default="gigawatt in the user's state home",
-    help="Where data and logs are kept; a second start finds them again.",
+    help="Directory for data and logs; the next start resumes from it.",
 )
-@click.option("--kafka-port", type=_PORT, default=9092, show_default=True, help="Kafka, on loopback.")
-@click.option("--clickhouse-port", type=_PORT, default=8123, show_default=True, help="ClickHouse HTTP, on loopback.")
-@click.option("--page-port", type=_PORT, default=8080, show_default=True, help="The live page, on loopback.")
+@click.option("--kafka-port", type=_PORT, default=9092, show_default=True, help="Port of Kafka on loopback.")
+@click.option(
+    "--clickhouse-port", type=_PORT, default=8123, show_default=True, help="HTTP port of ClickHouse on loopback."
+)
+@click.option("--page-port", type=_PORT, default=8080, show_default=True, help="Port of the live page on loopback.")
 @click.option(
     "--listen",
     metavar="ADDRESS",
     default=stack.HOST,
-    show_default="loopback alone",
-    help="Serve the page and ClickHouse on this address of the machine, too, over https and with passwords. Kafka "
+    show_default="loopback only",
+    help="Also serve the page and ClickHouse on this address of the machine, over https and with passwords. Kafka "
     "stays on loopback.",
 )
 @click.option(
     "--tls-certificate",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Certificate for --listen (PEM), with those that signed it. It may be renewed in place.",
+    help="Certificate chain for --listen (PEM). It may be renewed in place.",
 )
 @click.option(
     "--tls-key",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Private key of --tls-certificate (PEM).  [default: in the same file]",
+    help="Private key of --tls-certificate (PEM).  [default: in the certificate file]",
 )
-@click.option("--seconds", type=FiniteRange(min=0), help="Stop so long after it is ready.")
+@click.option("--seconds", type=FiniteRange(min=0), help="Stop this many seconds after the stack is ready.")
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the addresses here as JSON (kafka, clickhouse, page) once samples are accepted.",
+    help="Write the addresses (kafka, clickhouse, page) to this file as JSON once samples are accepted.",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Faust workers.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Number of Faust workers.")
 @click.option(
     "--broker",
     type=click.Choice(Kind, case_sensitive=False),
     default="auto",
     show_default=True,
-    help="Apache Kafka, or Tansu, which keeps its log in memory; auto is Kafka where it can be had.",
+    help="Apache Kafka, or Tansu, which keeps its topics in memory; auto is Kafka if it is available.",
 )
 @options.told(help_of_metrics=_METRICS)
 def command(
@@ -98,12 +101,14 @@ def command(
 ) -> None:
     """Run the whole stack on this machine, without Docker.
 
-    A Kafka broker, ClickHouse, the schema, workers, a simulated fleet, and a live page. All ports are on loopback,
-    unless --listen names an address for other machines. What crashes is started again; everything ends with this
-    command, on SIGINT or SIGTERM.
+    Starts a Kafka broker, ClickHouse, the schema migrations, workers, a simulated fleet and a live page. All ports are
+    on loopback, unless --listen sets an address for other machines. Crashed processes are restarted. SIGINT or SIGTERM
+    stops everything.
     """
     if metrics and metrics.port + workers > _HIGHEST_PORT:
-        raise click.BadParameter("there is no port left for the workers' metrics", param_hint="--metrics")
+        raise click.BadParameter(
+            "no port is left for the workers' metrics; choose a lower port", param_hint="--metrics"
+        )
     require_parts()
     outside = outside_of(listen, tls_certificate, tls_key)
     quiet_clients()

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     "--name",
     envvar="GIGAWATT_WORKER",
     show_envvar=True,
-    help="A lasting name, one per worker: restarted under it, a worker has its partitions back at once.",
+    help="Stable member name (static membership), unique per worker; a restarted worker regains its partitions without"
+    " a rebalance.",
 )
 @options.told()
 @options.verbose
@@ -44,10 +45,10 @@ def command(
     log_level: str,
     verbose: bool,
 ) -> None:
-    """Run one Faust worker: samples from Kafka, sums and raw batches to ClickHouse, exactly once.
+    """Run one Faust worker. It reads samples from Kafka and stores sums and raw samples in ClickHouse, exactly once.
 
-    Run as many as there are cores for, up to one per partition. Stop one with SIGINT or SIGTERM; a killed one does no
-    harm.
+    Run as many workers as there are cores, up to one per partition. SIGINT or SIGTERM stops a worker; killing one is
+    safe.
     """
     keep_freed_memory()  # before pyarrow is loaded
     from schema.served import Told, serving  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
@@ -76,7 +77,7 @@ def command(
 
 
 def _wait_until_up(kafka: str, access: KafkaAccess, clickhouse: str, watched: "Watched") -> str:
-    """Wait for broker and store, saying what is waited for; return the identity of the log."""
+    """Wait for broker and ClickHouse, and log what is missing; return the identity of the topic."""
     logger = structlog.get_logger()
     said = Reasons()
     while True:

@@ -12,13 +12,13 @@ from schema.terminal import say
 @click.option(
     "--to",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write to, instead of the one that the dashboards were made from.",
+    help="Directory to write to, instead of dashboards/ of this checkout.",
 )
-@click.option("--dry-run", is_flag=True, help="Only name what would change; exit status 1 when something would.")
+@click.option("--dry-run", is_flag=True, help="Only list the files that would change; exit status 1 if there are any.")
 def command(*, to: Path | None, dry_run: bool) -> None:
-    """Make dashboards and rules for Grafana, and rules for Prometheus, out of dashboards/boards and dashboards/rules.
+    """Write dashboards and rules for Grafana and Prometheus.
 
-    Names what changed.
+    Generates JSON and YAML from dashboards/boards and dashboards/rules, and lists the files that changed.
     """
     from dashboards import generate  # noqa: PLC0415  the SDK is loaded only here
 

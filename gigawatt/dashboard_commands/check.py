@@ -30,23 +30,24 @@ _TIMEOUT_S: Final = GIVEN_UP_AFTER_S + 30
 @click.option(
     "--slow-ms",
     type=click.IntRange(1),
-    help="Take a query that takes longer for a problem. By default the slowest is only told.",
+    help="Report a query that takes longer as a problem.  [default: only report the slowest]",
 )
 def command(*, clickhouse: str, slow_ms: int | None) -> None:
-    """Check dashboards and rules, and run their queries on a live ClickHouse; exit status 1 when one fails.
+    """Check dashboards and rules, and run their queries on ClickHouse.
 
-    First, without ClickHouse, what a Grafana would show of each panel and make of each rule: columns that cannot be
-    seen, names that are taken for each other, texts that cannot be filled in, links that lead nowhere, two folders.
+    Exit status 1 if a check or query fails. The first part needs no ClickHouse. It checks how Grafana would display
+    each panel and load each rule: hidden columns, ambiguous names, templates without values, dead links, duplicate
+    folders.
 
-    Then each query of a panel, variable, annotation or rule is expanded as Grafana does it, over several time ranges
-    and choices of variables, as the user `grafana` where there is one without a password, else as the URL says. It
-    must run, answer with the columns that are needed, and use published names alone. That takes minutes; how far it is
-    is told on stderr.
+    The second part expands each query of a panel, variable, annotation or rule as Grafana does, over several time
+    ranges and variable values. Each query must run, return the required columns, and use only published names. It runs
+    as the user `grafana` if that user has no password, otherwise as --clickhouse says. This takes minutes; progress is
+    shown on standard error.
     """
     quiet_clients()
     asked = checked_in()
     if not asked:
-        raise GigawattError("no dashboard is checked in; run `gigawatt dashboards build` first")
+        raise GigawattError("no dashboards found; run `gigawatt dashboards build` first")
     line = StatusLine(sys.stderr, per_second=10, line_every_s=_LINE_EVERY_S)
 
     def tell(problem: Problem) -> None:
@@ -60,14 +61,14 @@ def command(*, clickhouse: str, slow_ms: int | None) -> None:
         with _reader(clickhouse) as client:
             done = check(asked, client, now_ms=int(time.time() * 1000), slow_ms=slow_ms, said=line.show, problem=tell)
     except ClickHouseError as error:
-        raise ClickHouseAwayError("ClickHouse went away; start it and check again") from error
+        raise ClickHouseAwayError("ClickHouse stopped answering; start it and run the check again") from error
     finally:
         line.clear()
     found += done.problems
     of = len({(problem.file, problem.what) for problem in found})
     say(
         f"{len(asked)} queries in {len({one.file for one in asked})} files, run {done.statements} times: "
-        + (f"{len(found)} problems in {of} places" if of else "all well")
+        + (f"{len(found)} problems in {of} places" if of else "no problems")
         + (f"; slowest {done.slowest_ms:,.0f} ms, {done.slowest}" if done.slowest else "")
     )
     if found:
@@ -82,5 +83,5 @@ def _reader(url: str) -> Client:
             without_a_password = parts._replace(netloc=f"{DATA_SOURCE_USER}:@{parts.netloc}")
             return connect(without_a_password.geturl(), timeout_s=_TIMEOUT_S)
         except ClickHouseAwayError:
-            pass  # there is no such user, or it has a password; if nobody is let in, the next says so
+            pass  # no such user, or it has a password; if the URL's user cannot log in either, the next call says so
     return connect(url, timeout_s=_TIMEOUT_S)

@@ -32,23 +32,25 @@ _DONE: Final = {"create": "created", "update": "updated", "delete": "deleted"}
     envvar="GIGAWATT_GRAFANA",
     default="http://127.0.0.1:3000",
     show_default=True,
-    help="Grafana.  [env: GIGAWATT_GRAFANA]",
+    help="Address of Grafana.  [env: GIGAWATT_GRAFANA]",
 )
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=f"Take the token from this file instead of {TOKEN}.",
+    help=f"Read the token from this file instead of {TOKEN}.",
 )
 @options.clickhouse
-@click.option("--dry-run", is_flag=True, help="Only show what would change; exit status 1 when something would.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change; exit status 1 if anything would.")
 @click.option(
-    "--prune", is_flag=True, help="Delete dashboards and rules of ours that are no longer here; only in our folder."
+    "--prune", is_flag=True, help="Delete dashboards and rules that Gigawatt no longer has; only in its own folder."
 )
-@click.option("--skip-data-source", is_flag=True, help="Leave the data source alone, as where a file provides it.")
+@click.option(
+    "--skip-data-source", is_flag=True, help="Do not change the data source, for example if a file provisions it."
+)
 @click.option(
     "--send-password",
     is_flag=True,
-    help="Send the data source's password again: Grafana does not tell whether it is the same.",
+    help="Send the data source's password again; Grafana does not report whether it changed.",
 )
 def command(
     *,
@@ -60,18 +62,20 @@ def command(
     skip_data_source: bool,
     send_password: bool,
 ) -> None:
-    """Publish folder, data source, dashboards and alerting rules to a Grafana; safe to run again.
+    """Publish dashboards and alert rules to a Grafana. Safe to run again.
 
-    For Grafana 11.6 and newer with the ClickHouse plugin 4.20 and newer; 12.0 is the first that keeps alerts firing.
+    Also publishes the folder and the data source. Needs Grafana 11.6 or newer with the ClickHouse plugin 4.20 or newer;
+    12.0 is the first that keeps alerts firing.
 
-    Only what differs is written, and nothing over what somebody else changed meanwhile. The token, in
-    GIGAWATT_GRAFANA_TOKEN or --token-file, is that of a service account with the role Admin. The data source asks as
-    ClickHouse's read-only user `grafana`, at --clickhouse as Grafana reaches it; another user's password stays here.
+    Only differences are written, and concurrent changes by others are not overwritten. The token in
+    GIGAWATT_GRAFANA_TOKEN or --token-file belongs to a service account with the role Admin. The data source connects as
+    the read-only user `grafana`; --clickhouse is the address at which Grafana reaches ClickHouse. Passwords of other
+    users are not sent.
 
-    Contact points, policies and mute timings are not published: from Grafana 13.1 on, their interface is on the way
-    out. They are files, in dashboards/alerting.
+    Contact points, policies and mute timings are not published: Grafana deprecates their API from 13.1 on. They are
+    files in dashboards/alerting.
 
-    Exit status 1 when something could not be written.
+    Exit status 1 if something could not be written.
     """
     set_on_retry_hooks([_tell_of_retry])
     grafana = Grafana(url, _token(token_file))
@@ -82,8 +86,8 @@ def command(
         _note(doubt)
     if others:
         _note(
-            f"{names.FOLDER_TITLE} is also the title of folder {', '.join(others)}; {folder_uid} is used: move what "
-            "the other holds and delete it"
+            f"several folders are named {names.FOLDER_TITLE}; {folder_uid} is used. Move the contents of "
+            f"{', '.join(others)} there and delete it"
         )
     rules = load_rules()
     items = [
@@ -95,25 +99,25 @@ def command(
         ),
     ]
     if not skip_data_source and not desired.hers(clickhouse):
-        _note(f"the password of --clickhouse stays here: it is not that of {names.DATA_SOURCE_USER}")
+        _note(f"the password of --clickhouse is not sent: it is not that of the user {names.DATA_SOURCE_USER}")
     changes = push.plan(items, push.look(grafana, items), prune=prune, send_password=send_password)
     if dry_run:
         sys.exit(_show_plan(changes))
     else:
         _push(grafana, changes)
         if not skip_data_source and (trouble := grafana.data_source_trouble(names.DATA_SOURCE_UID)):
-            _note(f"the data source does not answer there: {trouble}")
+            _note(f"Grafana cannot query the data source: {trouble}")
 
 
 def _token(path: Path | None) -> str:
     token = (os.environ.get(TOKEN, "") if path is None else read_text(path)).strip()
     if not token:
         raise GigawattError(
-            f"no token: put one of a Grafana service account with the role Admin into {TOKEN}, or into a file and name "
-            "that with --token-file"
+            f"no token; put the token of a Grafana service account with the role Admin into {TOKEN}, or into a file "
+            "for --token-file"
         )
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise GigawattError(f"what stands in {path or TOKEN} is no token of a Grafana")
+        raise GigawattError(f"{path or TOKEN} does not contain a Grafana token")
     return token
 
 
@@ -131,7 +135,7 @@ def _show_plan(changes: Sequence[Change]) -> int:
 
 
 def _push(grafana: Grafana, changes: Sequence[Change]) -> None:
-    """Make the changes, telling of each when it is made. Raises `GigawattError` when some were not."""
+    """Make the changes, reporting each when it is made. Raises `GigawattError` when some were not."""
     counts = Counter[str](change.action for change in changes if change.action not in push.WRITES)
     for change in changes:
         if change.action in ("locked", "leave"):
@@ -148,7 +152,11 @@ def _push(grafana: Grafana, changes: Sequence[Change]) -> None:
 
 
 def _line(word: str, change: Change, detail: str = "") -> None:
-    detail = detail or change.reason or ("no longer here; --prune deletes it" if change.action == "leave" else "")
+    detail = (
+        detail
+        or change.reason
+        or ("no longer part of Gigawatt; --prune deletes it" if change.action == "leave" else "")
+    )
     say(f"{word:<8} {change.item.kind:<11} {change.item.title}{': ' if detail else ''}{detail}")
 
 
@@ -167,4 +175,4 @@ def _note(text: str) -> None:
 
 
 def _tell_of_retry(details: RetryDetails) -> None:
-    _note(f"{details.caused_by}; asking again in {details.wait_for:.1f} s")
+    _note(f"{details.caused_by}; retrying in {details.wait_for:.1f} s")

@@ -22,10 +22,10 @@ READY_WITHIN_S = 60.0
 
 
 @click.command()
-@click.option("--state", type=click.Path(path_type=Path), required=True, help="Where the log is kept.")
+@click.option("--state", type=click.Path(path_type=Path), required=True, help="Directory for the topics.")
 @click.option("--port", type=int, default=9092, show_default=True, help="Port for clients, on loopback.")
 @click.option("--kind", type=click.Choice(Kind, case_sensitive=False), default="auto", show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path), default=cache_directory, help="Where jars are kept.")
+@click.option("--cache", type=click.Path(path_type=Path), default=cache_directory, help="Directory for jars.")
 def main(state: Path, port: int, kind: Kind, cache: Path) -> None:
     """Run a Kafka broker on this machine until SIGINT or SIGTERM."""
     make_libraries_harmless()
@@ -59,12 +59,12 @@ def run(broker: Broker) -> int:
         while process.poll() is None and not broker.is_ready():
             if time.monotonic() - started > READY_WITHIN_S:
                 process.terminate()
-                raise GigawattError(f"the broker did not accept within {READY_WITHIN_S:.0f} s")
+                raise GigawattError(f"the broker was not ready within {READY_WITHIN_S:.0f} s")
             time.sleep(0.05)
         if process.poll() is None:
             after_s = time.monotonic() - started
             say(
-                f"{broker.kind} {broker.version} accepts on {broker.bootstrap} after {after_s:.1f} s",
+                f"{broker.kind} {broker.version} is ready on {broker.bootstrap} after {after_s:.1f} s",
                 err=True,
             )
         code = process.wait()

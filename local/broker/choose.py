@@ -67,7 +67,7 @@ def prepare(
         class_path = jars.class_path(pinned, directory, fetch=fetch, downloaded=downloaded)
     except jars.JarsMissingError as error:
         if kind is Kind.KAFKA:
-            raise GigawattError(f"{error}; check the network, or choose tansu") from error
+            raise GigawattError(f"{error}; check the network, or use --broker tansu") from error
         return tansu.prepare(place, environ=environ, reason=str(error))
     return kafka.prepare(
         place,

@@ -57,7 +57,7 @@ def first(executables: Iterable[Path]) -> Java:
         java = ask(executable)
         if java and java.major >= OLDEST:
             return java
-    raise GigawattError(f"no Java {OLDEST} or newer runs here: install one, or set JAVA_HOME to it")
+    raise GigawattError(f"no Java {OLDEST} or newer found; install one, or set JAVA_HOME to it")
 
 
 def find(environ: Mapping[str, str]) -> Java:

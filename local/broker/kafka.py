@@ -56,7 +56,7 @@ class Retention:
 
 
 def settings(place: Place, controller_port: int, data: Path, retention: Retention) -> dict[str, str]:
-    """Kafka's server.properties; https://kafka.apache.org/documentation/#brokerconfigs tells of each."""
+    """Kafka's server.properties; https://kafka.apache.org/documentation/#brokerconfigs describes each."""
     values: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": NODE,
@@ -121,7 +121,9 @@ def prepare(
 ) -> Broker:
     """Write the settings and, the first time, format the data directory (1.2 s); the rest is the JVM's."""
     if "," in str(place.state) or any(":" in str(jar) for jar in class_path):
-        raise GigawattError("Kafka takes no comma in its state directory's path and no colon in its cache's")
+        raise GigawattError(
+            "Kafka does not support a comma in the path of its state directory, or a colon in the path of its cache"
+        )
     home = place.state / "kafka"
     home.mkdir(parents=True, exist_ok=True)
     data, properties = home / "data", home / "server.properties"

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from local.broker.running import Broker, Place
 
-NOTICE = "Tansu stands in for Apache Kafka: its log is in memory only, has no retention, and is gone when it stops"
+NOTICE = "Tansu replaces Apache Kafka: its topics are in memory only, have no retention, and are lost when it stops"
 
 
 def prepare(place: Place, *, environ: Mapping[str, str], reason: str | None = None) -> Broker:

@@ -42,22 +42,26 @@ _OLDEST = version("chdb").startswith("3.")
 @click.command()
 @click.option("--path", type=click.Path(path_type=Path, file_okay=False), required=True, help="Data directory.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8123, show_default=True)
-@click.option("--listener", type=click.IntRange(min=0), help="Listening socket to take over, by its file descriptor.")
-@click.option("--memory-mb", type=click.IntRange(min=512), help="Memory of the engine; half of the machine's.")
+@click.option("--listener", type=click.IntRange(min=0), help="File descriptor of the listening socket.")
+@click.option("--memory-mb", type=click.IntRange(min=512), help="Memory limit of the engine; half of the machine's.")
 @click.option(
     "--tls-certificate",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Speak https, and show this certificate (PEM), which may be renewed. Every user needs a password then.",
+    help="Serve https with this certificate (PEM), which may be renewed. Every user then needs a password.",
 )
 @click.option(
-    "--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key.  [default: in the same file]"
+    "--tls-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Private key of the certificate.  [default: in the same file]",
 )
 @click.option(
     "--tls-listener",
     type=click.IntRange(min=0),
-    help="Listening socket for https, by its file descriptor; then http is spoken at the other one.",
+    help="File descriptor of the listening socket for https; the other one then serves http.",
 )
-@click.option("--grace", type=float, default=5.0, show_default=True, help="Seconds for running requests at a stop.")
+@click.option(
+    "--grace", type=float, default=5.0, show_default=True, help="Seconds to wait for running requests at a stop."
+)
 def main(
     *,
     path: Path,
@@ -120,7 +124,7 @@ def _serve(
     open_to = confine([path / DATA, path / SCRATCH], [path / CONFIG, *told, *kept])
     if open_to:
         table = users(password=password, **{"reader_password": password, **others})
-        say(f"readers need the password, too: {open_to}, so the engine is not confined", err=True)
+        say(f"readers need the password too, because the engine is not confined: {open_to}", err=True)
     # Not before: the engine's first threads are born with its import, and must be born confined. And in a thread, since
     # what the engine asks of its main thread stands in /proc.
     with ThreadPoolExecutor(1) as importer:

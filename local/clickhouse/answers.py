@@ -1,4 +1,4 @@
-"""Answers on the wire: whole, streamed in blocks, or refused."""
+"""Answers on the wire: whole, streamed in blocks, or rejected."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -16,9 +16,7 @@ from schema.disk import free_bytes
 IS_NEWEST: Final = hasattr(Connection, "send_insert")
 _NOT_ENOUGH_SPACE: Final = 243
 _MOST_BYTES: Final = 1 << 30
-_TOO_LARGE: Final = (
-    "Code: 396. DB::Exception: The insert has more than 1 GiB: send it in several. (TOO_MANY_ROWS_OR_BYTES)"
-)
+_TOO_LARGE: Final = "Code: 396. DB::Exception: The insert has more than 1 GiB; split it. (TOO_MANY_ROWS_OR_BYTES)"
 _LOOK_EVERY_BYTES: Final = 16 << 20
 
 

@@ -101,7 +101,7 @@ def form_fields(form: bytes, boundary: str) -> dict[str, str]:
     aiohttp's own reader goes through a form line by line in the event loop, which one of a mebibyte held for 5 s.
     """
     if not boundary:
-        raise ValueError("it names no boundary")
+        raise ValueError("it has no boundary")
     fields: dict[str, str] = {}
     _, *parts = (b"\r\n" + form).split(b"\r\n--" + boundary.encode(), _FORM_PARTS + 1)
     for part in parts:
@@ -111,7 +111,7 @@ def form_fields(form: bytes, boundary: str) -> dict[str, str]:
             break
         head, _, value = part.partition(b"\r\n\r\n")
         if len(head) > _FORM_HEAD_BYTES:
-            raise ValueError("the head of a field is too long")
+            raise ValueError("the header of a field is too long")
         fields[_field_name(head)] = value.decode("utf-8", "surrogateescape")
     raise ValueError(f"a form has no end, or more than {_FORM_PARTS} fields")
 
@@ -124,7 +124,7 @@ def _field_name(head: bytes) -> str:
     if name is None:
         raise ValueError("a field has no name")
     if content_disposition_filename(described, "filename") is not None:
-        raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "External tables are not served.")
+        raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "External tables are not supported.")
     if "content-encoding" in headers or "content-transfer-encoding" in headers:
-        raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "Fields of a form come as they are.")
+        raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "Fields of a form must not be encoded.")
     return name

@@ -75,7 +75,7 @@ class User:
     """Who may ask. A read-only user may set settings but not write, but for data into the tables of `stores`.
 
     `limits` are upper bounds of settings and `floors` lower ones, and what they are unless the user sets them.
-    `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is refused. With
+    `at_once` statements of the user run, `waiting` wait for up to `patience_s`; what is above is rejected. With
     `modest_bytes`, they have so much memory: a query that needs more begins again within `limits`, one at a time.
     `statement_bytes` bounds one statement, and `answer_within_s` the time for all of an answer (None for no bound).
     """

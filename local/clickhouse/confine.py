@@ -57,7 +57,7 @@ def confine(writable: Iterable[Path], readable: Iterable[Path] = ()) -> str:
         return f"{platform.system()} has no Landlock"
     architecture = _ARCHITECTURES.get(platform.machine())
     if architecture is None or sys.maxsize < 2**32:
-        return f"it is not known how to confine a process on {platform.machine()}"
+        return f"confining a process on {platform.machine()} is not supported"
     kernel = ctypes.CDLL(None, use_errno=True)
     version = kernel.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
     if version < _LEAST_VERSION:
@@ -67,7 +67,7 @@ def confine(writable: Iterable[Path], readable: Iterable[Path] = ()) -> str:
         _restrict_files(kernel, rights, list(writable), [*readable, *_code(), *map(Path, _SYSTEM_READ)])
         _refuse_calls(kernel, *architecture)
     except OSError as error:
-        return f"the kernel refuses to confine this process ({error.strerror})"
+        return f"the kernel cannot confine this process ({error.strerror})"
     return ""
 
 
@@ -124,7 +124,7 @@ def _package_paths(*names: str) -> Iterable[str]:
 
 def _refuse_calls(kernel: ctypes.CDLL, audit: int, seccomp: int, calls: tuple[int, ...]) -> None:
     """Install a filter under which `calls` end in EPERM, for every thread of the process."""
-    # Each test jumps to the last instruction, which refuses; what passes them all comes to the one that allows.
+    # Each test jumps to the last instruction, which rejects; what passes them all comes to the one that allows.
     tests: list[tuple[int, int]] = [(_JUMP_FROM, _X32_CALLS), *((_JUMP_EQUAL, call) for call in calls)]
     program = [(_LOAD, 0, 0, 4), (_JUMP_EQUAL, 0, len(tests) + 2, audit), (_LOAD, 0, 0, 0)]
     program += [(code, len(tests) - index, 0, value) for index, (code, value) in enumerate(tests)]

@@ -22,7 +22,7 @@ _IDLE_MOST = 32  # an idle connection holds about 0.1 MB
 _DEFAULT_DATABASE = "default"
 ORDINARY_DATABASE = "local"
 """The database that is meant where none is named. The engine's own `default` takes files for tables, so that even a
-table that it has not would be refused for want of the right to read files."""
+table that it has not would be rejected for want of the right to read files."""
 _NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 
 
@@ -93,7 +93,7 @@ def checked_parameters(params: Mapping[str, str]) -> Mapping[str, str]:
     """Return query parameters whose names may stand in a statement. Raises EngineError."""
     for name in params:
         if not _NAME.match(name):
-            raise refusal(UNKNOWN_SETTING, "UNKNOWN_SETTING", f"{quoted(name)} is no name of a query parameter.")
+            raise refusal(UNKNOWN_SETTING, "UNKNOWN_SETTING", f"{quoted(name)} is not a name of a query parameter.")
     return params
 
 

@@ -40,8 +40,8 @@ _STILL_WANTED_EVERY_S = 0.5
 # How often is looked at what a result takes that is held as a whole, and by how much the process may grow meanwhile.
 _WHOLE_EVERY_S, _WHOLE_BYTES = 0.1, 200_000_000
 _TOO_LARGE = (
-    "The result is too large for the format {}, which is held as a whole: ask for less of it, or in a format that is "
-    "streamed (Native, RowBinary, JSONEachRow, CSV, TSV)."
+    "The result is too large for the format {}, which is built in memory: request less, or use a streamed format "
+    "(Native, RowBinary, JSONEachRow, CSV, TSV)."
 )
 # An insert that has no more than this is here as a whole before it waits for its turn.
 _FIRST_BYTES = 1 << 20
@@ -196,7 +196,9 @@ class Exchange:
             text = f"{self.user.name}: Not enough privileges. To execute this query, it's necessary to have {right}."
             raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
         if target.input_format == "Values":
-            raise refusal(ACCESS_DENIED, "ACCESS_DENIED", f"{self.user.name}: VALUES may hold SQL and is not allowed.")
+            raise refusal(
+                ACCESS_DENIED, "ACCESS_DENIED", f"{self.user.name}: VALUES can contain SQL and is not allowed."
+            )
 
     def _planned(self, text: bytes) -> Plan:
         form = self.engine.form(text)

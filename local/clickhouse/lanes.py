@@ -28,13 +28,13 @@ class Lane:
     async def turn(self) -> AsyncIterator[None]:
         """Hold one turn until the block ends. Raises EngineError (HTTP status 503) when there is none in time."""
         if self._turns.locked() and self._waiting >= self._most_waiting:
-            raise self._full(f"{self._waiting} wait already")
+            raise self._full(f"{self._waiting} are waiting")
         self._waiting += 1
         try:
             async with asyncio.timeout(self._patience_s):
                 await self._turns.acquire()
         except TimeoutError:
-            raise self._full(f"none ended within {self._patience_s:g} s") from None
+            raise self._full(f"none finished within {self._patience_s:g} s") from None
         finally:
             self._waiting -= 1
         self._running += 1
@@ -49,5 +49,5 @@ class Lane:
         self.threads.shutdown(wait=True)
 
     def _full(self, why: str) -> Exception:
-        text = f"{self.name}: {self._at_once} statements run at once, and {why}; ask again in a moment."
+        text = f"{self.name}: {self._at_once} statements run at once, and {why}; retry later."
         return refusal(TOO_MANY_SIMULTANEOUS_QUERIES, "TOO_MANY_SIMULTANEOUS_QUERIES", text)

@@ -27,8 +27,8 @@ class FrontMetrics:
     def collect(self) -> Iterator[Metric]:
         """Yield the families."""
         yield from request_families("gigawatt_front", self._requests)
-        running = GaugeMetricFamily("gigawatt_front_running_queries", "Statements that run, by lane.", labels=["lane"])
-        waiting = GaugeMetricFamily("gigawatt_front_waiting_queries", "Statements that wait, by lane.", labels=["lane"])
+        running = GaugeMetricFamily("gigawatt_front_running_queries", "Running statements, by lane.", labels=["lane"])
+        waiting = GaugeMetricFamily("gigawatt_front_waiting_queries", "Waiting statements, by lane.", labels=["lane"])
         for lane in self._lanes():
             runs, waits = lane.busy
             running.add_metric([lane.name], runs)

@@ -36,12 +36,12 @@ def owned(path: Path) -> Iterator[None]:
         (path / CONFIG).touch()
         lock = (path / LOCK).open("w")
     except OSError as error:
-        raise GigawattError(f"cannot write to {path} ({error.strerror}): name another data directory") from None
+        raise GigawattError(f"cannot write to {path} ({error.strerror}); choose another data directory") from None
     if "?" in str(path):
-        raise GigawattError(f"the engine cannot open {path} (there is a ? in it): name another data directory")
+        raise GigawattError(f"the engine cannot open {path} (its path has a ?); choose another data directory")
     with lock:
         if not _locked(lock.fileno()):
-            raise GigawattError(f"{path} is in use by another process: stop that one, or name another directory")
+            raise GigawattError(f"{path} is in use by another process; stop that process, or choose another directory")
         yield
 
 
@@ -65,7 +65,7 @@ def listening(host: str, port: int) -> socket.socket:
         # The standard library adds the address to `strerror`; a name that does not resolve has no errno.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise GigawattError(
-            f"cannot listen on {host}:{port} ({reason}): stop what uses it, or choose another port"
+            f"cannot listen on {host}:{port} ({reason}): stop the process that uses it, or choose another port"
         ) from None
 
 
@@ -79,7 +79,7 @@ def handed_over(descriptor: int) -> socket.socket:
         listener = socket.socket(fileno=descriptor)
         listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
-        raise GigawattError(f"file descriptor {descriptor} is no socket ({error.strerror})") from None
+        raise GigawattError(f"file descriptor {descriptor} is not a socket ({error.strerror})") from None
     if not listens:
         listener.close()
         raise GigawattError(f"file descriptor {descriptor} is a socket that does not listen")

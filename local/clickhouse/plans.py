@@ -60,11 +60,11 @@ def plan_of(
         text = f"{user.name}: Not enough privileges to call {', '.join(sorted(called))}."
         raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
     if form.makes_temporary:
-        text = "Temporary tables are not kept between requests: use an ordinary table."
+        text = "Temporary tables do not outlive a request; use an ordinary table."
         raise refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", text)
     fmt = form.output_format(request.default_format)
     if read_only and fmt.upper() == _NOT_COUNTED:
-        text = f"{user.name}: the format {fmt} is not served: it takes memory that no limit counts."
+        text = f"{user.name}: the format {fmt} is not supported: it uses memory that no limit counts."
         raise refusal(ACCESS_DENIED, "ACCESS_DENIED", text)
     return Plan(
         sql=form.sql,

@@ -108,7 +108,7 @@ def why_not_opened(path: Path, said: str, error: str) -> str:
         return f"the engine cannot open {path}: {FULL} ({reason})"
     return (
         f"the engine cannot open {path} ({reason}): its files are damaged, or of another version; "
-        "move that directory away, which begins without what it holds, or name another"
+        "move that directory away to start with an empty database, or choose another"
     )
 
 

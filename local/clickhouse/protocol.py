@@ -60,7 +60,7 @@ def parse_request(method: str, url_params: Iterable[tuple[str, str]], headers: M
         raise refusal(
             NOT_IMPLEMENTED,
             "NOT_IMPLEMENTED",
-            "compress=1 and decompress=1 are not served: use Accept-Encoding and Content-Encoding.",
+            "compress=1 and decompress=1 are not supported; use Accept-Encoding and Content-Encoding.",
         )
     user, password = _credentials(url, headers)
     return Request(
@@ -105,7 +105,7 @@ def _credentials(url: Mapping[str, str], headers: Mapping[str, str]) -> tuple[st
     by_header = "X-ClickHouse-User" in headers or "X-ClickHouse-Key" in headers
     by_scheme = "Authorization" in headers
     if by_url + by_header + by_scheme > 1:
-        raise _unclear("name the user once: in the URL, in X-ClickHouse-User, or in Authorization")
+        raise _unclear("set the user once: in the URL, in X-ClickHouse-User, or in Authorization")
     if by_header:
         return headers.get("X-ClickHouse-User") or "default", headers.get("X-ClickHouse-Key", "")
     if by_scheme:
@@ -116,7 +116,7 @@ def _credentials(url: Mapping[str, str], headers: Mapping[str, str]) -> tuple[st
 def _basic(authorization: str) -> tuple[str, str]:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "basic":
-        raise _unclear("only the scheme Basic is served")
+        raise _unclear("only the scheme Basic is supported")
     try:
         user, _, password = base64.b64decode(token, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
@@ -196,7 +196,7 @@ def exception_tag() -> str:
 
 
 def exception_block(tag: str, error: EngineError) -> bytes:
-    """Give the bytes that tell of an error after the first bytes of a result (ClickHouse 25.11 and newer)."""
+    """Give the bytes that report an error after the first bytes of a result (ClickHouse 25.11 and newer)."""
     text = f"{error}\n".encode()
     return b"\r\n__exception__\r\n%b\r\n%b%d %b\r\n__exception__\r\n" % (
         tag.encode(),

@@ -193,10 +193,10 @@ class Front:
         user = self._users.get(request.user or READER)
         password = user.password if user else ""
         if user is None or (password and not hmac.compare_digest(password.encode(), request.password.encode())):
-            hint = f" Reading needs none: name the user {READER}." if not self._users[READER].password else ""
+            hint = f" Reading needs no password: use the user {READER}." if not self._users[READER].password else ""
             text = (
                 f"{request.user or READER}: Authentication failed: password is incorrect, or there is no such user. "
-                f"The password of {OWNER} stands in the file `password` of the data directory.{hint}"
+                f"The password of {OWNER} is in the file `password` of the data directory.{hint}"
             )
             raise refusal(AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED", text)
         return user
@@ -211,8 +211,8 @@ def _boundary(http: web.BaseRequest) -> str:
 def _without_the_engine(http: web.BaseRequest, names: Collection[str]) -> web.Response | None:
     """Answer what needs no engine: other people's pages, questions of health, and paths that there are not."""
     # Any page could else have a browser on this machine read from the engine and write to it.
-    if why := foreign(http.headers, names=names) or ("Origin" in http.headers and "it comes from a web page"):
-        return web.Response(status=403, text=f"Refused: {why}.\n")
+    if why := foreign(http.headers, names=names) or ("Origin" in http.headers and "the request comes from a web page"):
+        return web.Response(status=403, text=f"Rejected: {why}.\n")
     bare = http.path == "/" and http.method in {"GET", "HEAD"} and not http.query_string
     if bare or http.path in {"/ping", "/replicas_status"}:
         return web.Response(text="Ok.\n")
@@ -228,7 +228,7 @@ def _told(error: Exception) -> EngineError:
     if isinstance(error, EngineError):
         return error
     if isinstance(error, TimeoutError):
-        text = "The time for an answer is over; ask for less, or fetch it faster."
+        text = "The answer took too long; request less, or read it faster."
         return refusal(TIMEOUT_EXCEEDED, "TIMEOUT_EXCEEDED", text)
     text = f"The request cannot be read: {error}"[:300]  # such as a form that is none
     return refusal(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", text)

@@ -28,7 +28,7 @@ def check_texts(form: Form, read: Read) -> None:
     Only one with a bracket can call anything.
     """
     for name in sorted(form.applied & AGGREGATING):
-        raise _refused(name, "not be applied by its name")
+        raise _refused(name, "not be called by its name")
     for name, argument in first_arguments(form, STRUCTURED):
         if not _is_data(argument) and not _is_string(argument, read, _declares_plainly):
             raise _refused(name, "begin with a plain list of columns and types, or with plain values")

@@ -114,10 +114,10 @@ class Watchdog:
             self._give_up(f"a query still runs {LATE_S:g} s {late.why}: {head}")
         if (resident := self.resident()) > self._most_bytes:
             most = self._most_bytes / 1e9
-            self._give_up(f"the process took {resident / 1e9:.1f} GB of memory, {most:.1f} GB may be")
+            self._give_up(f"the process uses {resident / 1e9:.1f} GB of memory, the limit is {most:.1f} GB")
 
     def _give_up(self, why: str) -> None:
-        say(f"clickhouse ends itself: {why}", err=True)
+        say(f"clickhouse exits: {why}", err=True)
         self._end(EXIT_START_AGAIN)
 
     def _keep_looking(self) -> None:

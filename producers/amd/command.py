@@ -40,7 +40,7 @@ class CommandSource:
         known = self._asics
         found = self._parsed(lambda printed: cards(printed, known), _ROCM_SMI if self._old else _METRIC)
         if not found:
-            raise SourceError(f"{self._name} shows no GPU")
+            raise SourceError(f"{self._name} reports no GPU")
         return self._meters.batches(
             tick,
             [(Chip(card.serial or f"{self._meters.host}/{card.index}", card.model), card.reading) for card in found],

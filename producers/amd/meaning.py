@@ -61,7 +61,7 @@ def number(value: object, unit: str | None = None) -> float | None:
 
 
 def throttle_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> int | None:
-    """Return the contract's throttle bits from two of `amdsmi_get_gpu_metrics_info`; None where nothing tells.
+    """Return the contract's throttle bits from two of `amdsmi_get_gpu_metrics_info`; None where nothing reports it.
 
     Chips older than MI300 have no residencies, and say only whether anything throttles them.
     """

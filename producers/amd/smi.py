@@ -112,7 +112,7 @@ def _rocm(document: Mapping[str, Any]) -> Iterable[Card]:
 def _primaries(listed: Iterable[Card]) -> list[Card]:
     """Return the first of each chip's partitions, which shows the whole chip's power, and no other.
 
-    Activity and memory of a partition may be its own or the chip's, depending on the version: they are not told.
+    Activity and memory of a partition may be its own or the chip's, depending on the version: they are not reported.
     """
     found: dict[str, list[Card]] = {}
     for card in listed:

@@ -1,4 +1,4 @@
-"""The Neuron devices of one machine: what the driver's files and neuron-monitor's reports tell of each, tick by tick.
+"""The Neuron devices of one machine: what the driver's files and neuron-monitor report of each, tick by tick.
 
 A device is one that the driver shows or a report counts. What goes wrong with one costs the others nothing: it is a
 problem, in one line, beside what could be read.
@@ -81,7 +81,7 @@ class NeuronHost:
         """Return what can be told at this tick."""
         if self._since_ms is None:  # what ended before was told by whoever ran before us
             self._since_ms = tick.ts_ms - (_RECENT_MS if self._once else 0)
-        # Asked before the last reports are taken, so that none comes after the rest is told.
+        # Asked before the last reports are taken, so that none comes after the rest is reported.
         ended = self._monitor is not None and self._monitor.ended
         told = Told(over=ended and not self._sysfs.directory.is_dir())
         reports = self._reports(told)
@@ -129,7 +129,7 @@ class NeuronHost:
             timeline = Timeline(self._since_ms or 0)
             self._devices[number] = Device(number, chip, self._sysfs.model(number), timeline)
         if not self._devices and not told.problems and (self._monitor is None or self._once):
-            told.problems[f"there is no Neuron device under {self._sysfs.directory}: {DRIVER}"] = None
+            told.problems[f"no Neuron device under {self._sysfs.directory}: {DRIVER}"] = None
 
     def _spread(self, tick: Tick, arrived: Arrived, told: Told) -> None:
         """Give each device its part of a report, for the time that none before it covers."""
@@ -155,18 +155,18 @@ class NeuronHost:
         except NeuronPowerError as error:
             told.problems[str(error)] = None
         if moved := self._sysfs.power_read_at.get(device.number):
-            self.notice(f"the driver has its power files at neuron{DEVICE}/{moved}: they are read there")
+            self.notice(f"the driver keeps its power files at neuron{DEVICE}/{moved}; reading them there")
         missing = self._missing(device, window, absent=absent)
-        if missing and self._monitor is None:  # and nothing else is there to be told
+        if missing and self._monitor is None:  # and nothing else is there to be reported
             told.problems[missing] = None
         elif missing:
             self.notice(missing)
         if window is not None and window.end_ms:
             age_ms = tick.ts_ms - window.end_ms
             if age_ms > _STUCK_AFTER_MS or (self._once and age_ms >= _RECENT_MS):
-                told.problems[f"the power of neuron{device.number} stands still: dmesg may tell why; {DRIVER}"] = None
+                told.problems[f"the power of neuron{device.number} does not change; check dmesg; {DRIVER}"] = None
             elif -age_ms > (MAX_AHEAD_MS if self._once else MINUTE_MS):
-                told.problems[f"the power of neuron{device.number} is of the future: is the clock right?"] = None
+                told.problems[f"the power of neuron{device.number} has a time in the future; check the clock"] = None
         yield from device.timeline.step(tick.ts_ms, window, absent=absent)
 
     def _missing(self, device: Device, window: Window | None, *, absent: bool) -> str | None:
@@ -175,10 +175,10 @@ class NeuronHost:
             path, alike = self._sysfs.power_path(device.number), self._sysfs.like_power(device.number)
             if len(alike) > 1:
                 named = ", ".join(alike[:_MOST_NAMED])
-                return f"{path} is not there, and several look like it ({named}): --power-file says which it is"
-            return f"there is no {path}, so watts are unknown: --power-file says where it is"
+                return f"{path} is missing, and several files match ({named}); choose one with --power-file"
+            return f"{path} is missing, so watts are unknown; set its path with --power-file"
         if window is not None and not window.end_ms and (self._once or self._monitor is None):
-            return "the driver has closed no minute of power yet: watts are unknown until it has"
+            return "the driver has not completed a minute of power yet; watts are unknown until then"
         if window is not None and window.end_ms and not window.valid:
-            return "the driver has no power data: watts are unknown while the firmware gives none"
+            return "the driver has no power data; watts are unknown until the firmware provides it"
         return None

@@ -5,7 +5,7 @@ end. Its power is the window's; its utilization the mean of the reports whose pe
 of it they cover, and unknown when they cover less than half. No window is held back for a report that may follow.
 
 Time without power gets rectangles of utilization alone, cut at whole minutes, and not before it is certain that no
-window will ever reach into it: so no minute of power is lost or cut short for what was told before.
+window will ever reach into it: so no minute of power is lost or cut short for what was reported before.
 """
 
 from collections import deque
@@ -64,11 +64,11 @@ class Timeline:
         self._spans.append(span)
 
     def step(self, now_ms: int, window: Window | None, *, absent: bool) -> list[Rectangle]:
-        """Look at the power file's window, None when it could not be read; return what can be told now.
+        """Look at the power file's window, None when it could not be read; return what can be reported now.
 
         `absent` says that there is no power file, so that whatever one will show later begins later.
         """
-        if self._told_ms > now_ms + MAX_AHEAD_MS:  # the clock was set back, and the worker refuses what was told
+        if self._told_ms > now_ms + MAX_AHEAD_MS:  # the clock was set back, and the worker rejects what was reported
             self._told_ms = self._closed_ms = 0
             self._spans.clear()
         told: list[Rectangle] = []
@@ -102,7 +102,7 @@ class Timeline:
         while self._spans and (start_ms := max(self._spans[0].start_ms, self._told_ms)) < until_ms:
             end_ms = min((start_ms // MINUTE_MS + 1) * MINUTE_MS, until_ms)
             last_ms = max(min(span.end_ms, end_ms) for span in self._spans if span.start_ms < end_ms)
-            if last_ms <= start_ms:  # of a time that was told
+            if last_ms <= start_ms:  # of a time that was reported
                 self._forget(start_ms)
                 continue
             rectangle = self._tell(start_ms, last_ms, None)

@@ -105,13 +105,13 @@ class Monitor(ABC):
     def trouble(self) -> str | None:
         """Return what the operator should know, in one line that stays the same while the trouble does."""
         if time.monotonic() - self._rested_s < _FLOOD_S:
-            return f"{self.name} prints without end: {_LINES_PER_S} lines a second are read at most"
+            return f"{self.name} prints too much; at most {_LINES_PER_S} lines a second are read"
         if self._malformed:
-            return f"{self.name} printed a line that is no report: {self._malformed.popleft()}"
+            return f"{self.name} printed a line that is not a report: {self._malformed.popleft()}"
         if self._down is not None:
             return self._down
         if self._silence_s() > max(self._patience.silent_s, _PERIODS_OF_SILENCE * self._period_s):
-            return f"{self.name} runs and prints no reports: utilization is unknown until it does"
+            return f"{self.name} runs but prints no reports; utilization is unknown until it does"
         return None
 
     @abstractmethod
@@ -193,7 +193,7 @@ class Pipe(Monitor):
         except OSError as error:
             why = f"cannot be read: {error.strerror}"
         self.ended = True
-        self._say(f"{self.name} {why}: utilization is unknown from here on")
+        self._say(f"{self.name} {why}; utilization is unknown from now on")
 
 
 class Command(Monitor):
@@ -254,7 +254,7 @@ class Command(Monitor):
     def _live(self) -> str:
         """Run it until it ends; say how that was."""
         if self._which(self._argv[0]) is None:
-            return f"{self._argv[0]} is not there any more: {HOW_TO_GET}"
+            return f"{self._argv[0]} is missing now; {HOW_TO_GET}"
         try:
             with self._lock:
                 if self._stop.is_set():
@@ -264,7 +264,7 @@ class Command(Monitor):
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 )  # fmt: skip
         except OSError as error:
-            return f"{self.name} cannot be started, and is tried again: {error.strerror}"
+            return f"{self.name} cannot be started; retrying: {error.strerror}"
         self._heard_s, self._said = time.monotonic(), b""
         drain = threading.Thread(target=self._drain, args=(process.stderr,), name="neuron-monitor-errors", daemon=True)
         drain.start()
@@ -272,13 +272,13 @@ class Command(Monitor):
             self._pour(output.fileno())
         status = self._end(process)
         drain.join(self._patience.end_s)
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        how = f"was ended by signal {-status}" if status < 0 else f"exited with status {status}"
         said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines() if line.strip()]
         last = f" ({said[-1][:_MAX_SHOWN]})" if said else ""
-        return f"{self.name} {how}{last}: utilization is unknown while it is started again"
+        return f"{self.name} {how}{last}; utilization is unknown until it is restarted"
 
     def _drain(self, errors: IO[bytes] | None) -> None:
-        """Keep the end of what it prints as errors, so that its last words can be told."""
+        """Keep the end of what it prints as errors, so that its last words can be reported."""
         pace = Pace(_ERRORS_PER_S, float("inf"))
         with _opened(errors) as opened:
             while chunk := os.read(opened.fileno(), _CHUNK_BYTES):

@@ -56,7 +56,7 @@ def scale_of(model: str, base_w: float | None, max_w: float | None) -> Scale | N
     )
     if scale.base_w >= scale.max_w:
         raise GigawattError(
-            f"the base power of {model}, {scale.base_w:g} W, is not below its maximum, {scale.max_w:g} W:"
-            " mend --base-w and --max-w"
+            f"the base power of {model}, {scale.base_w:g} W, is not below its maximum, {scale.max_w:g} W;"
+            " correct --base-w and --max-w"
         )
     return scale

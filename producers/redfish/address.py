@@ -20,7 +20,7 @@ _LONGEST: Final = 2_048
 def base_url(url: str) -> str:
     """Return scheme, host and port of a service's address, https where it has no scheme; `GigawattError` for no URL."""
     if "@" in url:  # whatever stands before it would stand in every line about this service
-        raise GigawattError("leave user and password out of the URL: --user, and the password from the environment")
+        raise GigawattError("remove user and password from the URL; use --user and GIGAWATT_METER_PASSWORD")
     try:
         parsed = urllib3.util.parse_url(url if "://" in url else f"https://{url}")
     except LocationParseError as error:
@@ -29,7 +29,7 @@ def base_url(url: str) -> str:
         raise GigawattError(f"not an http or https URL: {bare(url)}")
     if (parsed.path or "/").strip("/") not in ("", "redfish", "redfish/v1") or parsed.query or parsed.fragment:
         raise GigawattError(
-            f"{bare(url)} names more than a service: give its address alone, such as https://{parsed.netloc}"
+            f"{bare(url)} has a path; use the address of the service alone, such as https://{parsed.netloc}"
         )
     return f"{parsed.scheme}://{parsed.netloc}"
 

@@ -19,7 +19,7 @@ class ChoiceError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Chassis:
-    """One chassis: its id and path, in which other it stands, and where it tells of power; None where it does not.
+    """One chassis: its id and path, in which other it stands, and where it reports power; None where it does not.
 
     All paths are as the service gave them; `place` is what tells this chassis from others.
     """
@@ -38,7 +38,7 @@ class Chassis:
 
     @property
     def paths(self) -> set[str]:
-        """The paths of the resources that tell of its power."""
+        """The paths of the resources that report its power."""
         return {path for path in (self.environment, self.power, self.subsystem) if path is not None}
 
     @property
@@ -86,16 +86,16 @@ def named(chassis: Sequence[Chassis], names: Iterable[str]) -> list[Chassis]:
     for one in found:
         if around := around_it(one, chassis) & {other.place for other in found}:
             outer = next(other.name for other in found if other.place in around)
-            raise ChoiceError(f"has chassis {one.name} inside {outer}: with both, --chassis would count it twice")
+            raise ChoiceError(f"has chassis {one.name} inside {outer}; with both, --chassis would count it twice")
         if same := [other.name for other in found if other is not one and other.tellers & one.tellers]:
             raise ChoiceError(
-                f"shows the power of {one.name} and {same[0]} in one place: with both, --chassis would count it twice"
+                f"reports the power of {one.name} and {same[0]} in one place; with both, --chassis would count it twice"
             )
     return found
 
 
 def outermost(chassis: Sequence[Chassis], shown: Mapping[str, Shown]) -> Chassis:
-    """Return the one chassis that tells of power, by what is `shown` of its place, and stands in no other that does.
+    """Return the one chassis that reports power, by what is `shown` of its place, and stands in no other that does.
 
     Of several that show the power of one resource, or sums of the same power supplies, the largest is taken, and the
     first of equals. One that tells its power goes before one of which it is only known what its supplies take in.
@@ -107,12 +107,12 @@ def outermost(chassis: Sequence[Chassis], shown: Mapping[str, Shown]) -> Chassis
     found = [one for one in chassis if one.place in powered and not around_it(one, chassis) & powered]
     if not found:
         said = [f"{one.name}{instead_of(shown.get(one.place, Shown()))}" for one in chassis]
-        raise ChoiceError(f"has no chassis that shows power: it has {names_of(said)}")
+        raise ChoiceError(f"has no chassis that reports power; it has {names_of(said)}")
     found = [one for one in found if not shown[one.place].parts] or found
     found = [one for index, one in enumerate(found) if not _is_told_by_another(one, index, found, shown)]
     if len(found) > 1:
         names = names_of([one.name for one in found])
-        raise ChoiceError(f"shows the power of {names}, none inside another: say with --chassis which to add")
+        raise ChoiceError(f"reports the power of {names}, none inside another; choose with --chassis which to add up")
     return found[0]
 
 

@@ -43,7 +43,7 @@ class NoResourceError(ResourceError):
 
 @dataclass(frozen=True)
 class Login:
-    """Who asks, and how the service is told."""
+    """Who asks, and how the service learns it."""
 
     user: str
     password: str = field(repr=False)
@@ -89,9 +89,9 @@ class Redfish:
             # One byte of a name that is no UTF-8 must not cost the watts beside it; a mark of byte order is none of it.
             resource = json.loads(answer.body.decode(json.detect_encoding(answer.body), "replace"))
         except (ValueError, RecursionError) as error:
-            raise ResourceError(answer.url, "sent no whole JSON: is it a Redfish service?") from error
+            raise ResourceError(answer.url, "sent invalid JSON; check whether it is a Redfish service") from error
         if not isinstance(resource, dict):
-            raise ResourceError(answer.url, "sent no JSON object: is it a Redfish service?")
+            raise ResourceError(answer.url, "sent no JSON object; check whether it is a Redfish service")
         return resource
 
     def close(self) -> None:
@@ -148,9 +148,9 @@ class Redfish:
             raise self._refused(login, now=True)
         token = answer.headers.get(_TOKEN)
         if answer.status not in (_OK, _CREATED):
-            raise SourceError(f"{self._not_ok(answer)}; where there are no sessions, use --login basic")
+            raise SourceError(f"{self._not_ok(answer)}; if the service has no sessions, use --login basic")
         if not token:
-            raise SourceError(f"{self.url} logged in and gave no {_TOKEN}: use --login basic")
+            raise SourceError(f"{self.url} accepted the login but sent no {_TOKEN}; use --login basic")
         self._token, self._session = token, _session_of(answer)
 
     def _post(self, path: str, account: bytes) -> Answer:
@@ -173,15 +173,15 @@ class Redfish:
         if now:
             self._refused_until_s = self._elapsed() + REFUSED_FOR_S
         return SourceError(
-            f"{self.url} refuses user {login.user!r}: check --user and the password; asking again every "
-            f"{REFUSED_FOR_S / 60:g} min, so as not to be locked out"
+            f"{self.url} rejects user {login.user!r}; check --user and the password; retrying every "
+            f"{REFUSED_FOR_S / 60:g} min, to avoid a lockout"
         )
 
     def _not_ok(self, answer: Answer) -> ResourceError:
         said = f"answered {answer.status} {answer.reason}".rstrip()
         if 300 <= answer.status < 400:  # noqa: PLR2004  redirects
             other = service_at(answer.url, answer.headers.get("Location"))
-            said += f": give the address that it redirects to, {other}" if other else ", and does not say where to"
+            said += f": use the address that it redirects to, {other}" if other else ", without a target"
         elif answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             said += f": {'this user may not read it' if self._login else 'give a --user'}"
         return ResourceError(answer.url, said)

@@ -55,7 +55,7 @@ class Looker:
                 look.failures[path] = error
                 failed.append(f"whose {name} {'is not there' if gone else error.what}")
         if not look.shown.any_power:
-            without = f"which shows no watts in {' and '.join(answered)}" if answered else "which links to no power"
+            without = f"which reports no watts in {' and '.join(answered)}" if answered else "which links to no power"
             said = look.shown.instead or (without if answered or not failed else None)
             look.shown = replace(look.shown, instead="; ".join([*filter(None, [said]), *failed]))
         return look

@@ -88,7 +88,7 @@ class Meter:
             twice = next((counted[part] for part in shown.parts if part in counted), None)
             counted |= dict.fromkeys(shown.parts, chassis.name)
             if twice is not None:
-                without.append(f"{chassis.name} beside {twice}: they have power supplies in common")
+                without.append(f"{chassis.name} (it shares power supplies with {twice})")
             elif not shown.any_power:
                 without.append(f"{chassis.name}{instead_of(shown)}")
             elif (told := self._told(tick, chassis, shown, self._since_ms)) is not None:
@@ -96,7 +96,7 @@ class Meter:
         if self._unread and tick.ts_ms >= self._retry_at_ms:
             self._retry(tick)
         if without:
-            raise SourceError(f"{self.service.url} shows no power of chassis {', '.join(without)}", batches=batches)
+            raise SourceError(f"{self.service.url} reports no power of chassis {', '.join(without)}", batches=batches)
         return batches
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Meter:
             chassis = self._named(found) if self._names else self._outermost(found)
         except ChoiceError as error:
             unread = [f"{last_of(path)} ({one.what})" for path, one in found.unread.items()]
-            beside = f"; it does not show {names_of(unread)}" if unread else ""
+            beside = f"; it does not report {names_of(unread)}" if unread else ""
             raise SourceError(f"{self.service.url} {error}{beside}") from error
         finally:
             self._slow = found.slow
@@ -171,12 +171,12 @@ class Meter:
 
     def _say(self, error: ResourceError) -> None:
         if self._said.is_new(str(error)):
-            self._log.warning("a part of a power meter cannot be read: going on without it", reason=str(error))
+            self._log.warning("a part of a power meter cannot be read; continuing without it", reason=str(error))
 
     def _told(self, tick: Tick, chassis: Chassis, shown: Shown, since_ms: int) -> Batch | None:
         """Return what a reading adds; None while the window of the service's own average has not gone by.
 
-        Rectangles must not overlap: an average waits until all of its window lies after what was told before.
+        Rectangles must not overlap: an average waits until all of its window lies after what was reported before.
         """
         watts, interval_ms = shown.power_w, tick.interval_ms
         if watts is None:

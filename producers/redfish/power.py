@@ -42,7 +42,7 @@ class Shown:
 
     @property
     def any_power(self) -> bool:
-        """Whether it tells of power at all."""
+        """Whether it reports power at all."""
         return self.power_w is not None or self.average_w is not None
 
     def or_else(self, other: "Shown") -> "Shown":
@@ -76,7 +76,7 @@ def power_of(resource: Resource, path: str = "") -> Shown:
     Members of PowerControl are never added up. By the schema each one's PowerConsumedWatts is what "the chassis
     consumes"; where there are several, the first is the whole, and others are parts of it that name their
     PhysicalContext (CPU, Memory): the first that names none but the chassis is taken. A vendor's total stands in for
-    it, and where neither is told, now or as an average, the sum of what the power supplies take in.
+    it, and where neither is reported, now or as an average, the sum of what the power supplies take in.
     """
     members = things(resource.get("PowerControl"))
     whole = next((one for one in members if one.get("PhysicalContext") in _WHOLE), members[0] if members else {})
@@ -123,4 +123,4 @@ def _instead(value: Any) -> str | None:
     if value is None:
         return None
     told = "no number" if isinstance(value, (dict, list)) else json.dumps(value)[:_MAX_SHOWN]
-    return f"whose power is {told}, and must be a number above 0"
+    return f"whose power is {told}; it must be a number above 0"

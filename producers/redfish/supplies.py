@@ -34,7 +34,7 @@ class Supply:
     serial: str = ""
     input_w: float | None = None
     state: str = ""
-    trouble: str = "shows no input power"
+    trouble: str = "reports no input power"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def summed(supplies: Sequence[Supply], most_w: float) -> Total:
         return Total(instead=f"of whose {len(present)} power supplies {', '.join(names + more)}")
     watts = sum(one.input_w or 0.0 for one in present)
     if not present or not 0 < watts <= most_w:
-        return Total(instead=f"whose power supplies take in {watts:g} W" if present else None)
+        return Total(instead=f"whose power supplies report {watts:g} W of input power" if present else None)
     serials = {one.serial for one in present}
     by_serial = "" not in serials and len(serials) == len(present)  # some makers give all of them one number
     return Total(watts, frozenset(serials if by_serial else (f"{one.place} {one.name}" for one in present)))

@@ -60,7 +60,7 @@ def survey(service: Redfish, names: Sequence[str] = (), *, slow: Collection[str]
 
 def unasked(service: Redfish, path: str) -> ResourceError:
     """Return why a resource was not asked for."""
-    return ResourceError(f"{service.url}{path}", "was not asked for, because others did not come in time")
+    return ResourceError(f"{service.url}{path}", "was not requested, because other requests timed out")
 
 
 def _members(service: Redfish, found: Survey) -> list[str]:

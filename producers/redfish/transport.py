@@ -81,7 +81,9 @@ class Transport:
             path = target
             if answer.status == _SEE_OTHER and method != "POST":  # a login is to be sent again: it has not been taken
                 method = "GET"
-        raise ResourceError(answer.url, f"redirects more than {_MOST_REDIRECTS} times: is it a Redfish service?")
+        raise ResourceError(
+            answer.url, f"redirects more than {_MOST_REDIRECTS} times; check whether it is a Redfish service"
+        )
 
     def close(self) -> None:
         """Close the connection."""
@@ -126,14 +128,14 @@ class Transport:
         if _is(error, (ReadTimeoutError, TimeoutError)):
             return SlowResourceError(url, f"did not answer within {self._timeout_s:g} s")
         if _is(error, IncompleteRead):
-            return ResourceError(url, "broke off in the middle of its answer")
+            return ResourceError(url, "closed the connection during its answer")
         return ResourceError(url, f"cannot be read: {(str(error).splitlines() or [type(error).__name__])[0][:200]}")
 
 
 _SERVICE_SAID: Final = (
-    (NameResolutionError, "cannot be found: no such host"),
+    (NameResolutionError, "cannot be resolved: unknown host"),
     # For urllib3 this is a kind of timeout.
-    (NewConnectionError, "cannot be connected to: is the address right, and is it switched on?"),
+    (NewConnectionError, "cannot be reached; check the address, and whether the service is on"),
     (ConnectTimeoutError, "did not answer within {timeout_s:g} s"),
 )
 

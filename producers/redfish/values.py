@@ -3,7 +3,7 @@
 Nothing in a resource is sure to be there, or to be of the type that it should be (DMTF DSP0268 makes nearly everything
 optional or nullable). What means one thing only is taken: a number as text, one object where a list of them should be,
 a list of one where an object should be, a bare reading, a bare link. What is not there, null, of another type or out of
-any range counts as not told.
+any range counts as not reported.
 """
 
 import math

@@ -44,7 +44,7 @@ class Range:
     def of(cls, chip: Chip) -> "Range":
         """Take the range from the catalogue; an unknown idle power is played as a fifth of the peak."""
         if chip.peak_w is None:
-            raise GigawattError(f"{chip.model} cannot be played: state its peak_w in the fleet file")
+            raise GigawattError(f"{chip.model} cannot be simulated; set its peak_w in the fleet file")
         return cls(_IDLE_SHARE * chip.peak_w if chip.idle_w is None else chip.idle_w, chip.peak_w)
 
     def share(self, share: float) -> float:

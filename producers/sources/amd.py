@@ -1,8 +1,8 @@
-"""AMD Instinct GPUs, as this machine's driver shows them: energy, power, utilization, memory, temperature, throttling.
+"""AMD Instinct GPUs, through this machine's driver: energy, power, utilization, memory, temperature, throttling.
 
-One sample per GPU and second, through ROCm's own Python package amdsmi, which needs no installation: it is taken from
-ROCm's folder. Power is the energy counter's difference once that has agreed with the sensor, which stands in until
-then. A GPU in partitions is one chip still, and is counted once. Where there is no such package, --smi reads a command.
+One sample per GPU and second, through ROCm's own Python package amdsmi, which is loaded from ROCm's directory. Power
+comes from the energy counter once the counter agrees with the sensor, and from the sensor until then. A partitioned GPU
+is one chip and is counted once. Without that package, use --smi to read a command.
 """
 
 import contextlib
@@ -37,23 +37,22 @@ OPTIONS: Final = (
         envvar="ROCM_PATH",
         show_default=True,
         show_envvar=True,
-        help="ROCm's folder. Its Python package goes before an installed one, which may be of another version.",
+        help="Directory of ROCm. Its Python package is preferred to an installed one, whose version may differ.",
     ),
     click.Option(
         ["--smi"],
         metavar="COMMAND",
-        help="Run this at each read instead of the library: `amd-smi` or `rocm-smi`, or what runs it elsewhere, as in"
-        " `docker exec NAME amd-smi`. It takes about a second of CPU time, and is read every 10 s unless --period says"
-        " otherwise.",
+        help="Run this command at each read instead of using the library: `amd-smi`, `rocm-smi`, or for example"
+        " `docker exec NAME amd-smi`. It takes about a second of CPU time and runs every 10 s unless --period is set.",
     ),
     TIMEOUT,
 )
 
 _PACKAGE: Final = Path("share/amd_smi")
-_GET: Final = "install ROCm's package amd-smi-lib, or name a command that reads the GPUs with --smi"
+_GET: Final = "install ROCm's package amd-smi-lib, or set a command with --smi"
 _COMMAND_TIMEOUT_S: Final = 20.0
 _COPIES: Final = 5
-"""Reads with the same time in a row, after which the operator is told."""
+"""Reads with the same time in a row, after which the operator is warned."""
 
 _VERDICTS: Final = {  # amdsmi_status_t in amdsmi.h; what is not here is a fault
     2: Verdict.ABSENT,  # not supported
@@ -126,7 +125,7 @@ class Gpu:
         self._shown_at, self._copies = shown_at, self._copies + 1 if again else 0
         if self._copies < _COPIES:
             return None
-        return f"{self.chip.name} shows the same reading again and again: update ROCm, or start this again"
+        return f"{self.chip.name} repeats the same reading: update ROCm, or restart this producer"
 
 
 class AmdDriver:
@@ -141,7 +140,9 @@ class AmdDriver:
         try:
             self._amdsmi.amdsmi_init()
         except Exception as error:
-            raise SourceError(f"the AMD driver cannot be asked: {one_line(error)}: amd-smi list tells more") from error
+            raise SourceError(
+                f"cannot query the AMD driver: {one_line(error)}; run amd-smi list for details"
+            ) from error
         failures: list[str] = []
         chips: dict[str, list[_Part]] = {}
         try:
@@ -159,7 +160,9 @@ class AmdDriver:
                     chips.setdefault(found[1].name, []).append(found)
         if not chips:
             self.close()
-            raise SourceError(failures[0] if failures else "the AMD driver shows no GPU: amd-smi list tells more")
+            raise SourceError(
+                failures[0] if failures else "the AMD driver reports no GPU; run amd-smi list for details"
+            )
         gpus = []
         for partitions in chips.values():
             _, chip, handle = min(partitions, key=operator.itemgetter(0))
@@ -212,9 +215,9 @@ def load(rocm: Path) -> Any:
         with contextlib.redirect_stdout(sys.stderr):  # it prints what it misses, and samples may go there
             return importlib.import_module("amdsmi")
     except ModuleNotFoundError as error:
-        raise GigawattError(f"there is no Python package amdsmi, in {folder} or installed: {_GET}") from error
+        raise GigawattError(f"the Python package amdsmi is neither in {folder} nor installed; {_GET}") from error
     except Exception as error:
-        raise GigawattError(f"amdsmi does not load, for want of libamd_smi.so ({one_line(error)}): {_GET}") from error
+        raise GigawattError(f"amdsmi cannot load libamd_smi.so ({one_line(error)}); {_GET}") from error
     finally:
         sys.path.remove(folder)
 
@@ -226,9 +229,9 @@ def open_source(where: Where, *, rocm: Path, smi: str | None, timeout_s: float) 
     try:
         command = shlex.split(smi)
     except ValueError as error:
-        raise GigawattError(f"--smi {smi} is no command: {error}") from error
+        raise GigawattError(f"--smi {smi} is not a command: {error}") from error
     if not command:
-        raise GigawattError("--smi names no command")
+        raise GigawattError("--smi is empty; set a command")
     return CommandSource(command, _meters(where), timeout_s=max(timeout_s, _COMMAND_TIMEOUT_S))
 
 
@@ -258,4 +261,4 @@ def look(machine: Machine, is_installed: Callable[[], bool] = _is_installed) -> 
     for command in ("amd-smi", "rocm-smi"):
         if found := machine.which(command):
             return Finding(f"AMD GPUs, and {found}", {"smi": found})
-    return Finding(f"AMD GPUs, but neither ROCm's library in {rocm} nor amd-smi: {_GET}")
+    return Finding(f"AMD GPUs, but neither ROCm's library in {rocm} nor amd-smi; {_GET}")

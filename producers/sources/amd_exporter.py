@@ -1,7 +1,8 @@
-"""AMD Instinct GPUs, as AMD's device-metrics-exporter shows them: power, utilization, memory, temperature, throttling.
+"""AMD Instinct GPUs, through AMD's device-metrics-exporter: power, utilization, memory, temperature, throttling.
 
-One sample per GPU and refresh of the exporter, which asks its GPUs again when it is read and its last answer is older
-than 15 s. Power is the socket's sensor. A partitioned GPU is one GPU: its first partition shows the power of all.
+One sample per GPU and refresh of the exporter. The exporter reads its GPUs again when it is scraped and its last
+reading is older than 15 s. Power comes from the socket's sensor. A partitioned GPU is one chip: its first partition
+reports the power of all partitions.
 """
 
 import re
@@ -87,7 +88,7 @@ def chip_of(labels: Labels) -> str | None:
 def number_of(labels: Labels) -> str | None:
     """Return the GPU's number on its machine.
 
-    None for a further partition of a GPU that cannot be told: its chip is counted where its first partition is.
+    None for a further partition of a GPU that cannot be identified: its chip is counted where its first partition is.
     """
     return labels.get("gpu_id") if _is_first(labels) else None
 
@@ -113,7 +114,7 @@ def fields_of(reading: Reading) -> Fields:
     """Return what one GPU's reading says, but for its power, in the contract's fields and units.
 
     Of a partitioned GPU activity is one partition's, or of none (the exporter's release notes), and memory that of
-    the GPU or of the partition, depending on the version (ROCm issue 4750): they are not told.
+    the GPU or of the partition, depending on the version (ROCm issue 4750): they are not reported.
     """
     values = dict(reading.values)
     if not {kind.lower() for kind in reading.labels.get("gpu_compute_partition_type", ())} <= _UNPARTITIONED:
@@ -132,7 +133,7 @@ def fields_of(reading: Reading) -> Fields:
 
 
 def throttle_of(reading: Reading) -> int | None:
-    """Return the contract's throttle bits; None where the exporter tells of no violations."""
+    """Return the contract's throttle bits; None where the exporter reports no violations."""
     shown = {metric: reading.values[metric] for metric in _VIOLATIONS if metric in reading.values}
     if not shown:
         return None
@@ -144,15 +145,16 @@ def throttle_of(reading: Reading) -> int | None:
 
 
 def dialect(prefix: str = USUAL_PREFIX, model: str | None = None) -> Dialect:
-    """Return how the pages of an exporter with that prefix are read; `model` names GPUs that do not tell it."""
+    """Return how the pages of an exporter with that prefix are read; `model` names GPUs that do not report it."""
     # Watts are the sensor's. Of the counter we have seen no recording; AMD's own pages call its unit both microjoule
-    # and nanojoule, and amdsmi, which it comes from, has shown it standing still (issue 38) and going back (115).
+    # and nanojoule, and amdsmi, which it comes from, has shown it standing still (ROCm/amdsmi issue 38) and going back
+    # (issue 115).
     return Dialect(
         exporter="AMD's device-metrics-exporter",
         chip="AMD GPU",
         platform=PLATFORM,
         url="http://127.0.0.1:5000/metrics",
-        got="AMD's GPU operator runs one on every node, or github.com/ROCm/device-metrics-exporter by hand",
+        got="AMD's GPU operator runs one on every node; or install github.com/ROCm/device-metrics-exporter",
         rules={f"{start}{metric}": rule for start in dict.fromkeys((prefix, "")) for metric, rule in TABLE.items()},
         chip_of=chip_of,
         number_of=number_of,
@@ -171,11 +173,9 @@ OPTIONS: Final = (
         ["--prefix"],
         default=USUAL_PREFIX,
         show_default=True,
-        help="What the exporter was told to put before its metrics' names. Names without it are understood, too.",
+        help="Prefix of the exporter's metric names. Names without it are also read.",
     ),
-    click.Option(
-        ["--model"], help="Model of these GPUs, such as mi300x.  [default: what the exporter's labels make of it]"
-    ),
+    click.Option(["--model"], help="Model of these GPUs, such as mi300x.  [default: from the exporter's labels]"),
 )
 
 

@@ -1,8 +1,8 @@
-"""Everything that this machine has: finds the interfaces of its chips and reads them side by side.
+"""Every chip of this machine: finds the interfaces of its chips and reads them side by side.
 
-Every source is asked what it finds here; of those that can read the same platform's chips one is read. One
-that fails or hangs costs nothing of the others, and what appears later is read from the next minute on.
-With --check it shows what was found, and what is missing and how to get it.
+Each source reports what it finds. If several sources can read the chips of one platform, one of them is used. A source
+that fails or hangs does not affect the others. An interface that appears later is read within a minute. --check shows
+what was found, and what is missing and how to get it.
 """
 
 import shutil
@@ -42,21 +42,21 @@ OPTIONS: Final = (
         multiple=True,
         metavar="SOURCE",
         is_eager=True,
-        help="Look for this source alone; may be given several times.",
+        help="Use only this source; may be given several times.",
     ),
     click.Option(
         ["--without"],
         multiple=True,
         metavar="SOURCE",
         is_eager=True,
-        help="Do not look for this source; may be given several times.",
+        help="Do not use this source; may be given several times.",
     ),
     click.Option(
         ["--check"],
         is_flag=True,
         expose_value=False,
         callback=_check,
-        help="Show what is found, and what is missing and how to get it; read nothing. Status 1 if nothing is found.",
+        help="Show what is found, what is missing and how to get it; read nothing. Exit status 1 if nothing is found.",
     ),
 )
 
@@ -66,10 +66,10 @@ def picked(
 ) -> dict[str, Discoverable]:
     """Return those that the operator wants looked for. Raises `GigawattError` for a name that none has."""
     if unknown := {*only, *without} - set(candidates):
-        raise GigawattError(f"cannot look for {', '.join(sorted(unknown))}: there are {', '.join(sorted(candidates))}")
+        raise GigawattError(f"unknown source {', '.join(sorted(unknown))}; sources are {', '.join(sorted(candidates))}")
     wanted = {name: source for name, source in candidates.items() if name not in without and (not only or name in only)}
     if not wanted:
-        raise GigawattError("--only and --without leave nothing to look for")
+        raise GigawattError("--only and --without exclude every source")
     return wanted
 
 
@@ -160,7 +160,7 @@ def open_source(
     candidates = picked(candidates or discoverable(), only, without)
     offers = look_around(candidates, machine)
     if not by_platform(offers):
-        raise GigawattError("found no chips to read here: gigawatt produce auto --check shows what is missing")
+        raise GigawattError("found no chips on this machine; gigawatt produce auto --check shows what is missing")
     together = Together({}, once=where.once)
     scout = Scout(together, candidates, machine, where)
     failures = scout.open(offers)

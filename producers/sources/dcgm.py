@@ -1,7 +1,7 @@
-"""NVIDIA GPUs, as dcgm-exporter shows them: power, energy, utilization, memory, temperature, throttling.
+"""NVIDIA GPUs, through a dcgm-exporter: power, energy, utilization, memory, temperature, throttling.
 
-One sample per GPU and refresh of the exporter, which is every 30 s unless its --collect-interval says
-otherwise. Power is the energy counter's difference; the sensor stands in where there is no difference yet.
+One sample per GPU and refresh of the exporter: every 30 s, unless its --collect-interval is set. Power comes from the
+energy counter, and from the sensor until two counter readings exist.
 """
 
 import functools
@@ -58,7 +58,7 @@ TABLE: Final = {
 
 
 def chip_of(labels: Labels) -> str | None:
-    """Return the GPU's UUID, None for an exporter that does not tell it."""
+    """Return the GPU's UUID, None for an exporter that does not report it."""
     return labels.get("UUID") or labels.get("uuid")
 
 
@@ -87,7 +87,7 @@ DIALECT: Final = Dialect(
     chip="GPU",
     platform=PLATFORM,
     url="http://127.0.0.1:9400/metrics",
-    got="NVIDIA's GPU operator runs one on every node, or github.com/NVIDIA/dcgm-exporter by hand",
+    got="NVIDIA's GPU operator runs one on every node; or install github.com/NVIDIA/dcgm-exporter",
     rules=TABLE,
     chip_of=chip_of,
     number_of=lambda labels: labels.get("gpu"),

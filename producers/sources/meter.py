@@ -1,16 +1,16 @@
-"""Power meters of hosts or racks, over Redfish: what a whole machine draws, to hold beside what its chips say.
+"""Power meters of hosts or racks over Redfish: the power of whole machines, to compare with the sum of their chips.
 
-A meter's samples are its own, under the model host-meter or rack-meter: fleet sums leave them out, and the view
-power_reconciled shows them beside the chips of the same host, or of the hosts that the fleet file puts into the rack.
+Samples of a meter have the model host-meter or rack-meter. Fleet sums leave them out. The view power_reconciled
+compares them with the chips of the same host, or of the hosts that the fleet file puts into the rack.
 
-Reads the outermost chassis that reports power: its EnvironmentMetrics (PowerWatts), else its Power (PowerControl), else
-the sum of what its power supplies take in, where all of them report it. What it says is taken for the mean of the time
-between two reads. An average that the service made itself is reported where it reports no other power of the chassis,
-once for each of its windows. Energy counters go into energy_j and are not made into watts: a step of a kilowatt hour is
-minutes of a host. A reading of 0 W is none: a service that answers draws power. A chassis or resource that cannot be
-read is said once and costs no other; it is tried again after a minute, and less often as it goes on.
+Reads the outermost chassis that reports power: its EnvironmentMetrics (PowerWatts), otherwise its Power (PowerControl),
+otherwise the sum of the input power of its power supplies, if all of them report it. A reading counts as the mean of
+the time between two reads. If the service reports only an average of its own, that average is published once per
+window. Energy counters go into energy_j and are not converted to watts: a step of one kilowatt hour is minutes of a
+host. A reading of 0 W counts as missing, because a service that answers draws power. A chassis or resource that cannot
+be read is logged once and does not affect the others; it is retried after a minute, and then less and less often.
 
-The password comes from GIGAWATT_METER_PASSWORD or --password-file; an account that may only read is enough.
+The password comes from GIGAWATT_METER_PASSWORD or --password-file; a read-only account is enough.
 """
 
 import os
@@ -38,7 +38,7 @@ from schema.samples import METER_MODELS, PLATFORMS
 PLATFORM: Final = "meter"
 PREFERENCE: Final = 0
 
-LABEL_HELP: Final = {"--host": "Name of the metered host or rack; needed where a --url has no NAME."}
+LABEL_HELP: Final = {"--host": "Name of the metered host or rack; required if a --url has no NAME."}
 MODELS: Final = dict(zip(("host", "rack"), METER_MODELS, strict=True))
 _URL: Final = "GIGAWATT_METER_URL"
 _PLATFORM: Final = "GIGAWATT_METER_PLATFORM"
@@ -52,35 +52,35 @@ OPTIONS: Final = (
         envvar=_URL,
         metavar="[NAME=]URL",
         show_envvar=True,
-        help="Redfish service, such as https://10.0.0.7; NAME is the metered host or rack, else it is that of --host. "
-        "May be given several times; services of one name are added up.",
+        help="Redfish service, such as https://10.0.0.7; NAME is the metered host or rack, otherwise --host names it. "
+        "May be given several times; services with the same NAME are added up.",
     ),
     click.Option(
         ["--platform"],
         type=click.Choice(PLATFORMS),
         envvar=_PLATFORM,
         show_envvar=True,
-        help="Platform of the metered chips. It must be given: nothing in a meter tells it.",
+        help="Platform of the metered chips. Required, because a meter does not report it.",
     ),
     click.Option(
         ["--meters"],
         type=click.Choice(tuple(MODELS)),
         default="host",
         show_default=True,
-        help="What is metered: one host, or a rack of hosts.",
+        help="Whether a meter measures one host or a rack of hosts.",
     ),
     click.Option(
         ["--chassis", "names"],
         multiple=True,
         metavar="ID",
-        help="Read this chassis; may be given several times, and they are added.  [default: the outermost with power]",
+        help="Read this chassis; several are added up.  [default: the outermost chassis with power]",
     ),
     click.Option(
         ["--login"],
         type=click.Choice(("session", "basic")),
         default="session",
         show_default=True,
-        help="Log in once and out at the end, or tell the password with every request.",
+        help="Log in once with a session, or send the password with every request (basic).",
     ),
     *access_options(METER, token=False),
     click.Option(
@@ -88,15 +88,15 @@ OPTIONS: Final = (
         type=FiniteRange(min=0, max=1),
         default=0.02,
         show_default=True,
-        help="One standard deviation of a reading, as a share of it. The default is a guess: see the power supplies' "
-        "data sheet.",
+        help="One standard deviation of a reading, relative to the reading. The default is a guess; see the data sheet "
+        "of the power supplies.",
     ),
     click.Option(
         ["--timeout", "timeout_s"],
         type=SECONDS,
         default=5.0,
         show_default=True,
-        help="Seconds within which each request must have been answered.",
+        help="Timeout of each request in seconds.",
     ),
 )
 
@@ -116,7 +116,7 @@ def open_source(
 ) -> Source:
     """Make the source of these services, read side by side; nothing is read yet."""
     if platform is None:
-        raise GigawattError(f"say with --platform whose chips are metered, one of {', '.join(PLATFORMS)}")
+        raise GigawattError(f"set --platform to the platform of the metered chips, one of {', '.join(PLATFORMS)}")
     targets = _targets(urls, where.host)
     access = access_of(flags, METER, environment)
     who = None
@@ -146,10 +146,10 @@ def look(machine: Machine) -> Finding:
     """Say whether the environment names a meter of this machine, and whether anything answers there."""
     url = machine.environment.get(_URL, "").strip()
     if not url:
-        return Finding(f"no power meter is named: set {_URL} to its Redfish service, and {_PLATFORM}")
+        return Finding(f"no power meter is configured; set {_URL} to its Redfish service, and {_PLATFORM}")
     platform = machine.environment.get(_PLATFORM, "")
     if platform not in PLATFORMS:
-        instead = f"{_PLATFORM} is {platform!r}: set it" if platform else f"{_URL} is set: set {_PLATFORM}, too,"
+        instead = f"{_PLATFORM} is {platform!r}; set it" if platform else f"{_URL} is set; also set {_PLATFORM}"
         return Finding(f"{instead} to one of {', '.join(PLATFORMS)}")
     addressed = [_named(one) for one in url.split()]
     try:
@@ -158,7 +158,7 @@ def look(machine: Machine) -> Finding:
         return Finding(f"{_URL}: {error}")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if not machine.listens(parts.hostname or "", port):
-        return Finding(f"nothing answers at {parts.hostname} port {port}, where {_URL} has a power meter")
+        return Finding(f"no answer from {parts.hostname} port {port}, the power meter of {_URL}")
     mine = [f"{name or machine_name()}={address}" for name, address in addressed]
     return Finding(f"a power meter at {parts.hostname}", {"urls": tuple(mine), "platform": platform})
 
@@ -172,15 +172,15 @@ def _named(url: str) -> tuple[str | None, str]:
 def _targets(urls: Sequence[str], host: str | None) -> list[tuple[str, str]]:
     """Return name and address of what each service meters; a given --host goes before the name beside a URL."""
     if not urls:
-        raise GigawattError("say with --url where the meter's Redfish service is")
+        raise GigawattError("set the address of the meter's Redfish service with --url")
     targets = []
     for name, url in [_named(one) for one in urls]:
-        base_url(url)  # refuses one with a password in it, before anything is said of it
+        base_url(url)  # rejects one with a password in it, before anything is said of it
         if host and name and len(urls) > 1:
-            raise GigawattError("--host names one machine: leave it out where each --url has a name")
+            raise GigawattError("--host names one machine; remove it if each --url has a NAME")
         if not (host or name):
-            raise GigawattError(f"whose power does {url} meter? Give --host NAME, or write --url NAME=URL")
+            raise GigawattError(f"{url} has no NAME; use --host NAME, or write --url NAME=URL")
         targets.append((host or name or "", url))
     if len({base_url(url) for _, url in targets}) < len(targets):
-        raise GigawattError("one --url stands twice: it would be counted twice")
+        raise GigawattError("a --url is given twice and would be counted twice; remove one")
     return targets

@@ -1,8 +1,8 @@
-"""NVIDIA GPUs, as this machine's driver shows them: energy, power, utilization, memory, temperature, throttling.
+"""NVIDIA GPUs, through this machine's driver: energy, power, utilization, memory, temperature, throttling.
 
-One sample per GPU and second, through NVML and without an exporter. Power is the energy counter's difference, exact
-over any gap; the sensor stands in where there is no difference yet. In MIG mode a GPU is one chip still, and is
-counted once. Tensor activity is there from the second read on, on Hopper and newer.
+One sample per GPU and second, through NVML, without an exporter. Power comes from the energy counter, which is exact
+over any gap, and from the sensor until two counter readings exist. A GPU in MIG mode is one chip and is counted once.
+Tensor activity is available from the second read on, on Hopper and newer.
 """
 
 import ctypes
@@ -35,8 +35,8 @@ OPTIONS: Final = (
         type=click.Choice(list(SCOPES)),
         default="gpu",
         show_default=True,
-        help="What power is of: the GPU with its memory, or on Grace superchips the module, its CPU included. Two GPUs"
-        " of one module may each show all of it (nobody says): compare with a meter before you add such figures up.",
+        help="What the power covers: the GPU with its memory, or on Grace superchips the module with its CPU. Two GPUs"
+        " of one module may each report the whole module: compare with a meter before you add them up.",
     ),
     TIMEOUT,
 )
@@ -63,10 +63,10 @@ _VERDICTS: Final = {  # nvmlReturn_t in nvml.h; what is not here is a fault
     28: Verdict.DEVICE_LOST,  # GPU not found
 }
 _REASONS: Final = {
-    4: "the NVIDIA driver lets this user read nothing: /dev/nvidiactl has to be readable and writable",
-    9: "the NVIDIA driver is not loaded: nvidia-smi tells more",
-    12: f"{LIBRARY} is not here: install the NVIDIA driver, or give the container the driver's utility capability",
-    18: "the NVIDIA driver and its library differ in version: load the driver again, or restart the machine",
+    4: "this user has no access to the NVIDIA driver; /dev/nvidiactl must be readable and writable",
+    9: "the NVIDIA driver is not loaded; run nvidia-smi for details",
+    12: f"{LIBRARY} is missing; install the NVIDIA driver, or give the container the driver's utility capability",
+    18: "the NVIDIA driver and its library have different versions; reload the driver, or restart the machine",
 }
 
 
@@ -144,7 +144,7 @@ class Gpu:
             if average_mw is None:
                 usage_mw = ask("power", lambda: nvml.nvmlDeviceGetPowerUsage(handle))
         elif energy_mj is average_mw is instant_mw is None:
-            questions.fault = f"{self.chip.name} shows no power of a module: leave out --power-scope"
+            questions.fault = f"{self.chip.name} reports no power of a module; remove --power-scope"
         active = {} if activity is None else ask("activity", lambda: activity.read(tick.ts_ms)) or {}
         memory = ask(
             "memory",
@@ -202,13 +202,13 @@ class NvmlDriver:
         try:
             nvml.nvmlInit()
         except nvml.NVMLError as error:
-            raise SourceError(_REASONS.get(error.value, f"NVML does not start: {error}")) from error
+            raise SourceError(_REASONS.get(error.value, f"NVML cannot be started: {error}")) from error
         self._gpus, failures = [], []
         try:
             count = self.count()
         except nvml.NVMLError as error:
             self.close()
-            raise SourceError(f"NVML does not count its GPUs: {error}") from error
+            raise SourceError(f"NVML cannot count its GPUs: {error}") from error
         for index in range(count):
             try:
                 self._gpus.append(self._gpu(index))
@@ -216,7 +216,9 @@ class NvmlDriver:
                 failures.append(f"GPU {index} cannot be opened: {error}")
         if not self._gpus:
             self.close()
-            raise SourceError(failures[0] if failures else "the NVIDIA driver shows no GPU: nvidia-smi tells more")
+            raise SourceError(
+                failures[0] if failures else "the NVIDIA driver reports no GPU; run nvidia-smi for details"
+            )
         return Session(tuple(self._gpus), failures, count)
 
     def count(self) -> int:
@@ -247,7 +249,7 @@ def open_source(where: Where, *, power_scope: str, timeout_s: float) -> DeviceSo
     try:
         import pynvml  # noqa: PLC0415  a vendor's library is loaded by its own source only
     except ImportError as error:
-        raise GigawattError("pynvml is missing: install nvidia-ml-py") from error
+        raise GigawattError("pynvml is missing; install nvidia-ml-py") from error
     return source_of(pynvml, where, power_scope=power_scope, timeout_s=timeout_s)
 
 
@@ -277,7 +279,7 @@ def look(machine: Machine, loads: Callable[[str], bool] = _loads) -> Finding:
     if not loads(LIBRARY):
         return Finding(f"an NVIDIA driver, but {_REASONS[12]}")
     count = f"{len(gpus)} GPU{'s' * (len(gpus) != 1)}" if gpus else "GPUs"
-    return Finding(f"{count} of the NVIDIA driver: {', '.join(sorted(models)) or 'no model is shown'}", options={})
+    return Finding(f"{count} with the NVIDIA driver: {', '.join(sorted(models)) or 'unknown model'}", options={})
 
 
 def _model_lines(path: Path) -> list[str]:

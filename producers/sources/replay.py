@@ -1,13 +1,11 @@
-"""Recorded samples: Arrow, Parquet, newline-delimited JSON or CSV files, at their own pace or faster.
+"""Recorded samples from Arrow, Parquet, newline-delimited JSON or CSV files, at the recorded pace or faster.
 
-The labels are the file's. Rows are published as they were recorded; those that break the contract are
-rejected by the worker, which says why; those with control or format characters in a label are not sent.
-`--once` plays the files at once.
+Labels come from the file. Rows are published as recorded: the worker rejects invalid rows with a reason. Rows with
+control or format characters in a label are not sent. --once plays the files at once.
 
-What `nvidia-smi --query-gpu=... --format=csv` recorded is played as it is. It needs timestamp, index or uuid, and
-name; each row stands for the time since the row of the same GPU before. Such a file has no labels: site, fleet and host
-are those of the flags, and without --host the host is called after the file. Its times have no zone: they are taken for
-UTC unless --timezone names another.
+Output of `nvidia-smi --query-gpu=... --format=csv` can be replayed directly. It needs the columns timestamp, index or
+uuid, and name. Each row covers the time since the previous row of the same GPU. Such a file has no labels: site, fleet
+and host come from the flags; without --host, the host is named after the file. Times are UTC unless --timezone is set.
 """
 
 import time
@@ -41,34 +39,40 @@ OPTIONS: Final = (
         type=FiniteRange(min=0),
         default=1.0,
         show_default=True,
-        help="Times as fast as recorded; 0 for at once.",
+        help="Speed multiplier; 0 plays everything at once.",
     ),
-    click.Option(["--at-once"], is_flag=True, help="The same as --speed 0."),
+    click.Option(["--at-once"], is_flag=True, help="Same as --speed 0."),
     click.Option(
         ["--shift-to-now"],
         is_flag=True,
-        help="Shift all times so that the first sample is now, or, played at once, the last.",
+        help="Shift all times so that the first sample is now; with --at-once, the last.",
     ),
-    click.Option(["--model"], help="Of nvidia-smi's rows, instead of their GPU's name, such as h100-sxm."),
+    click.Option(
+        ["--model"], help="Chip model of an nvidia-smi file, such as h100-sxm.  [default: from the GPU's name]"
+    ),
     click.Option(
         ["--columns"],
         metavar="NAME,...",
         default="",
-        help="Of an nvidia-smi file without a header, as it was asked for them: timestamp,index,name,power.draw",
+        help="Columns of an nvidia-smi file without a header, such as timestamp,index,name,power.draw",
     ),
     click.Option(
-        ["--timezone"], metavar="ZONE", default="UTC", show_default=True, help="Of nvidia-smi's times: Europe/Berlin."
+        ["--timezone"],
+        metavar="ZONE",
+        default="UTC",
+        show_default=True,
+        help="Time zone of an nvidia-smi file, such as Europe/Berlin.",
     ),
 )
 
 LABEL_HELP: Final = {
-    "--site": "Of nvidia-smi's files; others have their own.  [default: GIGAWATT_SITE, else default]",
-    "--fleet": "Of nvidia-smi's files; others have their own.  [default: GIGAWATT_FLEET, else default]",
-    "--host": "Of nvidia-smi's files; others have their own.  [default: the file's name]",
+    "--site": "Site label for nvidia-smi files; other files have labels.  [default: GIGAWATT_SITE, else default]",
+    "--fleet": "Fleet label for nvidia-smi files; other files have labels.  [default: GIGAWATT_FLEET, else default]",
+    "--host": "Host label for nvidia-smi files; other files have labels.  [default: the file's name]",
 }
 
 NO_HOST: Final = "unknown"
-"""The key of rows without a host, which the worker refuses."""
+"""The key of rows without a host, which the worker rejects."""
 
 
 class Replay:
@@ -179,7 +183,7 @@ def open_source(
     columns: str = "",
     timezone: str = "UTC",
 ) -> Replay:
-    """Look into every file, and refuse the one that is no recording of samples before any is played."""
+    """Look into every file, and reject the one that is no recording of samples before any is played."""
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
     told = Told(where.site, where.fleet, where.host, model, names, _zone(timezone))
     if at_once or where.once:
@@ -187,12 +191,12 @@ def open_source(
     oldest_ms = [_oldest_ms(path, told) for path in files]
     if shift_to_now and speed not in (0, 1):
         structlog.get_logger().warning(
-            "times keep their distances: at another speed than 1 they leave the clock, "
-            "and samples more than 5 s ahead of it are rejected"
+            "with a speed other than 1, recorded times drift away from the clock, and samples more than 5 s ahead "
+            "of it are rejected"
         )
     elif not shift_to_now and 0 < min(oldest_ms) < time.time() * 1000 - RAW_RETENTION_MS:
         structlog.get_logger().warning(
-            "the samples are older than 3 days and will be rejected as too_late: --shift-to-now plays them as of now",
+            "the samples are older than 3 days and will be rejected as too_late; use --shift-to-now",
             first=datetime.fromtimestamp(min(oldest_ms) / 1000, UTC).isoformat(timespec="seconds"),
         )
     newest_ms = max(map(_newest_ms, _chained(files, told)), default=0) if shift_to_now and speed == 0 else None
@@ -205,14 +209,16 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
-        raise RecordingError(f"--timezone {name}: no such zone here; write UTC, or one as Europe/Berlin") from error
+        raise RecordingError(
+            f"--timezone {name}: unknown time zone; write UTC, or for example Europe/Berlin"
+        ) from error
 
 
 def _oldest_ms(path: Path, told: Told) -> int:
     """Return the first time of a recording that can be played, 0 where its first rows have none."""
     for block in blocks(path, told=told):
         if names := lacking(block):
-            raise RecordingError(f"{path} lacks {', '.join(names)}: every sample must have them")
+            raise RecordingError(f"{path} has no column {', '.join(names)}, which every sample needs")
         times = _times(block)
         return int(times[times > 0].min(initial=2**62)) if (times > 0).any() else 0
     return 0

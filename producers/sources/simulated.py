@@ -1,11 +1,10 @@
-"""A simulated fleet: plays a fleet file as physics would have it, every platform at its own cadence.
+"""A simulated fleet: simulates the chips of a fleet file, each platform with its own cadence.
 
-All values are a pure function of seed, fleet file and time: a second source of the same fleet says the
-same, and a chip's values do not depend on how chips are cut into batches. Site, fleet and host are those
-of the fleet file.
+All values are a pure function of seed, fleet file and time: a second source of the same fleet reports the same values,
+and they do not depend on the batch size. Site, fleet and host come from the fleet file.
 
-A million chips a second take 0.10 of a core (CPU time of building and encoding all messages, 98 ns a sample
-in messages of 4096; 0.7 us in messages of 8) and 210 MB.
+A million chips a second take 0.10 of a core (CPU time of building and encoding all messages, 98 ns a sample in messages
+of 4096; 0.7 us in messages of 8) and 210 MB.
 """
 
 from collections.abc import Sequence
@@ -59,38 +58,38 @@ class Simulated:
         """Nothing is held."""
 
 
-LABEL_HELP: Final = dict.fromkeys(("--site", "--fleet", "--host"), "Of no effect: the labels are the fleet file's.")
+LABEL_HELP: Final = dict.fromkeys(("--site", "--fleet", "--host"), "Ignored: the labels come from the fleet file.")
 OPTIONS: Final = (
     click.Option(
         ["--fleet-file"],
         type=click.Path(path_type=Path),
         metavar="PATH",
-        help="The fleet to play (TOML).  [default: a picture of a lab, scaled to 1000 chips]",
+        help="Fleet file (TOML) to simulate.  [default: an example lab, scaled to 1000 chips]",
     ),
     click.Option(
         ["--chips"],
         type=click.IntRange(min=0),
-        help="Scale the fleet to so many chips.  [default: as in the fleet file]",
+        help="Scale the fleet to this many chips.  [default: as in the fleet file]",
     ),
-    click.Option(["--seed"], type=int, default=0, show_default=True, help="Another seed plays another day."),
+    click.Option(["--seed"], type=int, default=0, show_default=True, help="Seed of the random numbers."),
     click.Option(
         ["--batch"],
         type=click.IntRange(1, MAX_BATCH),
         default=DEFAULT_BATCH,
         show_default=True,
-        help="Chips in one message, at most.",
+        help="Maximum number of chips in one message.",
     ),
     click.Option(
         ["--silent"],
         type=FiniteRange(0, 1),
         default=DEFAULT_SILENT,
         show_default=True,
-        help="Share of the hosts that do not report for the moment.",
+        help="Share of the hosts that do not report at any moment.",
     ),
     click.Option(
         ["--cadence", "cadence_s"],
         type=click.IntRange(1, 3600),
-        help="Seconds between two samples of a chip.  [default: as each platform does]",
+        help="Seconds between samples of a chip.  [default: the cadence of each platform]",
     ),
 )
 

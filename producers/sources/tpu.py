@@ -1,10 +1,10 @@
-"""Google TPUs, as their runtime tells of them while a workload holds them: utilization, memory, estimated power.
+"""Google TPUs, through their runtime while a workload holds them: utilization, memory, estimated power.
 
-No continuous interface of a TPU gives watts. They are estimated, between idle and peak, from the activity of matrix
-units and memory, always as power_method "model" with a stated error; --calibration puts your own measurements in the
-place of the catalogue's guesses. The runtime (libtpu's metric service on localhost:8431, which tpu-info reads)
-tells duty cycle, memory and use of memory bandwidth. TensorCore utilization comes from libtpu's monitoring library
-where a Python has it (--libtpu): without it the estimate rests on memory bandwidth alone and its error is wider.
+TPUs publish no watts continuously. Power is estimated between idle and peak from the activity of matrix units and
+memory, always with power_method "model" and a stated error; --calibration replaces the catalogue's guesses by your
+measurements. The runtime (libtpu's metric service on localhost:8431, which tpu-info reads) reports duty cycle, memory
+and memory bandwidth. TensorCore utilization comes from libtpu's monitoring library if a Python has it (--libtpu).
+Without it, the estimate uses memory bandwidth alone and its error is larger.
 """
 
 import importlib.util
@@ -60,40 +60,40 @@ OPTIONS: Final = (
         multiple=True,
         metavar="HOST:PORT",
         callback=_checked_addresses,
-        help="Metric service of a TPU runtime, or unix:PATH. Given several times, each is asked for the chips of its"
-        " own process; one alone for all of the machine that its process knows."
+        help="Metric service of a TPU runtime, or unix:PATH. With several, each reports the chips of its own process;"
+        " a single one reports all chips that its process knows."
         f"  [default: localhost with the ports of TPU_RUNTIME_METRICS_PORTS, else {_PORT}]",
     ),
     click.Option(
         ["--model"],
         metavar="MODEL",
-        help="Chip model, such as tpu-v5e.  [default: by the PCI ids in sysfs, else TPU_ACCELERATOR_TYPE]",
+        help="Chip model, such as tpu-v5e.  [default: by the PCI ids in sysfs, otherwise TPU_ACCELERATOR_TYPE]",
     ),
     click.Option(
         ["--libtpu"],
         metavar=f"PYTHON|{_NO_LIBTPU}",
-        help="Python that has the package libtpu, such as the workload's, to ask for TensorCore utilization."
-        "  [default: this one, if it has it]",
+        help="Python with the package libtpu, such as the workload's, for TensorCore utilization."
+        "  [default: this Python, if it has the package]",
     ),
     CALIBRATION,
     click.Option(
         ["--idle"],
         is_flag=True,
-        help="While nothing serves metrics, report the machine's chips as idle, at an estimate of idle power. Only"
-        " for machines on which every workload serves them: a workload may run without.",
+        help="Report the chips as idle, with estimated idle power, while no runtime serves metrics. Use it only on"
+        " machines where every workload serves metrics.",
     ),
     click.Option(
         ["--timeout", "timeout_s"],
         type=SECONDS,
         default=2.0,
         show_default=True,
-        help="Seconds within which a runtime must have answered.",
+        help="Timeout of a runtime in seconds.",
     ),
 )
 
 
 def look(machine: Machine, *, within_s: float = _LOOKS_S) -> Finding:
-    """Say whether this machine carries TPU chips, and whether anything tells of them now.
+    """Say whether this machine carries TPU chips, and whether anything reports them now.
 
     What listens where a runtime would has `within_s` to answer as one.
     """
@@ -107,15 +107,15 @@ def look(machine: Machine, *, within_s: float = _LOOKS_S) -> Finding:
     served, instead = _served(listening, within_s)
     if model is None:
         hint = f", but a runtime answers at {served}: gigawatt produce tpu --model MODEL" if served else ""
-        return Finding(f"no TPU that is known: neither sysfs nor TPU_ACCELERATOR_TYPE names one{hint}")
+        return Finding(f"no known TPU: neither sysfs nor TPU_ACCELERATOR_TYPE names one{hint}")
     what = f"{tpus.chips} {model}" if tpus else model
     if served:
-        return Finding(f"{what}, and a runtime that tells of them at {served}", {})
+        return Finding(f"{what}, and a runtime that reports them at {served}", {})
     at = addresses[0]
     if machine.listens("localhost", _GKE_PLUGIN_PORT):
-        return Finding(f"{what}, no runtime at {at}, but what may be GKE's device plugin at its port: see tpu_gke")
+        return Finding(f"{what}, no runtime at {at}, but possibly GKE's device plugin; use tpu_gke")
     amiss = f", but {instead}" if instead else ""
-    return Finding(f"{what}; a runtime tells of them at {at} once a workload holds them{amiss}", {})
+    return Finding(f"{what}; a runtime reports them at {at} once a workload holds them{amiss}", {})
 
 
 def _served(listening: Sequence[str], within_s: float) -> tuple[str | None, str | None]:
@@ -144,7 +144,9 @@ def addresses_of(environment: Mapping[str, str]) -> list[str]:
     """Return where the environment says that runtimes of this machine serve their metrics."""
     ports = [port.strip() for port in environment.get("TPU_RUNTIME_METRICS_PORTS", "").split(",") if port.strip()]
     if not all(port.isdecimal() and int(port) < 2**16 for port in ports):
-        raise GigawattError(f"TPU_RUNTIME_METRICS_PORTS is {','.join(ports)}: give --address HOST:PORT instead")
+        raise GigawattError(
+            f"TPU_RUNTIME_METRICS_PORTS={','.join(ports)} is not a list of ports; use --address HOST:PORT"
+        )
     return [f"localhost:{port}" for port in ports or [str(_PORT)]]
 
 
@@ -177,7 +179,7 @@ class TpuSource:
         self._meters: dict[int, tuple[Watch, Meter]] = {}
 
     def read(self, tick: Tick) -> list[Batch]:
-        """Return the samples of the chips that anything tells of.
+        """Return the samples of the chips that anything reports.
 
         Raises `SourceError` with them when something that should have told did not, and when nothing does.
         """
@@ -188,7 +190,7 @@ class TpuSource:
                 readings = dict.fromkeys(range(self._chips_here), (Reading(utilization=0.0), ()))
             else:
                 at = " or ".join(runtime.address for runtime in self._runtimes)
-                failures = [f"no TPU runtime at {at}: a workload serves its metrics while it holds the chips"]
+                failures = [f"no TPU runtime at {at}; metrics are served only while a workload holds the chips"]
         if self._monitoring is not None and self._monitoring.failure:
             failures.append(self._monitoring.failure)
         batches = self._batches(tick, readings)
@@ -213,7 +215,7 @@ class TpuSource:
                 continue
             found = of_service(answers, self._cores)
             if not 0 < len(found) <= _MAX_CHIPS:
-                failures.append(f"{runtime.address} tells of {len(found)} chips: is it a TPU runtime's?")
+                failures.append(f"{runtime.address} reports {len(found)} chips; check whether it is a TPU runtime")
                 continue
             stamps = stamps_ns(answers)
             told |= {(number, chip): (reading, stamps) for chip, reading in found.items()}
@@ -225,7 +227,7 @@ class TpuSource:
         return readings, failures
 
     def _ask_monitoring(self, readings: "_Readings") -> "_Readings":
-        """Return all chips that the library tells of, each with what a runtime has told of it before all else."""
+        """Return all chips that the library reports, each with what a runtime has reported of it before all else."""
         if self._monitoring is None:
             return {}
         within_s = _MONITORING_ONCE_S if self._where.once else _MONITORING_WITHIN_S
@@ -294,11 +296,13 @@ def open_source(
     machine = machine or Machine()
     tpus = tpu_devices.find(machine.root)
     if idle and tpus is None:
-        raise GigawattError("--idle: sysfs shows no TPU chips whose number could be reported")
+        raise GigawattError("--idle: sysfs shows no TPU chips")
     calibrations = load_calibration(calibration)
     name = model or _model_here(tpus, machine.environment)
     if name is None:
-        raise GigawattError("neither sysfs nor TPU_ACCELERATOR_TYPE tells the TPU's model: give --model, as tpu-v5e")
+        raise GigawattError(
+            "neither sysfs nor TPU_ACCELERATOR_TYPE names the TPU model; set --model, for example tpu-v5e"
+        )
     chip = _chip(name, calibrations, tpus)
     at = list(addresses) or addresses_of(machine.environment)
     python = libtpu or (sys.executable if importlib.util.find_spec("libtpu") else _NO_LIBTPU)
@@ -337,5 +341,7 @@ def _chip(model: str, calibrations: Mapping[str, Calibration], tpus: Tpus | None
         return chips.Chip(model, PLATFORM, chips_per_host=tpus.chips if tpus else 1)
     chip = chips.chip(model)
     if chip.platform != PLATFORM:
-        raise GigawattError(f"{model} is no TPU: give the --model of this machine's chips, as tpu-v5e")
+        raise GigawattError(
+            f"{model} is not a TPU; set --model to the model of this machine's chips, for example tpu-v5e"
+        )
     return chip

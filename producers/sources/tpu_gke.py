@@ -1,9 +1,10 @@
-"""TPUs of a GKE node, as its TPU device plugin shows them: utilization, memory, and watts by a model.
+"""TPUs of a GKE node, through its TPU device plugin: utilization, memory, estimated power.
 
-One sample per chip every 10 s, which is how often the plugin asks. No watts are shown: they are estimated from
-TensorCore and memory bandwidth utilization, and say so. Duty cycle and memory are there only while a workload runs.
+One sample per chip every 10 s, the refresh of the plugin. The plugin reports no watts: power is estimated from
+TensorCore and memory bandwidth utilization, with power_method "model". Duty cycle and memory are available only while a
+workload runs.
 
-Run it on every node; in a pod without host network, name the node: --url http://$(NODE_IP):2112/metrics.
+Run it on every node. In a pod without host network, use the node's address: --url http://$(NODE_IP):2112/metrics.
 """
 
 import functools
@@ -135,7 +136,7 @@ def dialect(calibrations: Mapping[str, Calibration]) -> Dialect:
         chip="TPU",
         platform=PLATFORM,
         url="http://127.0.0.1:2112/metrics",
-        got="GKE runs one on every TPU node; from a pod without host network it is at http://$(NODE_IP):2112/metrics",
+        got="GKE runs one on every TPU node; from a pod without host network use http://$(NODE_IP):2112/metrics",
         rules=TABLE,
         described_by=CONTAINER_SERIES,
         chip_of=chip_of,

@@ -1,14 +1,14 @@
-"""AWS Trainium and Inferentia2, from their driver and neuron-monitor: power by the minute, utilization, memory.
+"""AWS Trainium and Inferentia2, through their driver and neuron-monitor: power by the minute, utilization, memory.
 
-One sample per device and minute, as the driver publishes its power once a minute: as percent of a range that AWS has
-not published, so watts rest on --base-w and --max-w, whose defaults are guesses, and are marked as known by percent.
-Utilization is the mean over a device's NeuronCores of the share of that minute in which each ran. Where the driver
-shows no power, samples have no watts.
+One sample per device and minute, because the driver publishes power once a minute. It publishes percent of a range that
+AWS has not published. Watts are computed with --base-w and --max-w, whose defaults are guesses, and have power_method
+percent. Utilization is the mean over the device's NeuronCores of the share of the minute in which each ran. If the
+driver reports no power, samples have no watts.
 
-neuron-monitor is started with a configuration of our own, one report a second. To start it yourself, as a root or in
-a container, pipe it: neuron-monitor -c FILE | gigawatt produce trainium --neuron-monitor - . It then needs the groups
-neuroncore_counters and memory_used of all runtimes, for a core that no report names counts as idle. Pods become jobs
-where the reports bear neuron_k8s_info.
+neuron-monitor is started with Gigawatt's configuration, one report a second. To start it yourself, as root or in a
+container, pipe its output: neuron-monitor -c FILE | gigawatt produce trainium --neuron-monitor - . It then needs the
+groups neuroncore_counters and memory_used of all runtimes, because a core that is in no report counts as idle. Pods
+become jobs if the reports have neuron_k8s_info.
 """
 
 import os
@@ -51,8 +51,8 @@ OPTIONS: Final = (
         default=_COMMAND,
         show_default=True,
         metavar="COMMAND",
-        help=f"How to start it; - reads its reports from standard input, '' does without utilization. {_TOOLS} is"
-        " looked into, too.",
+        help="Command that starts neuron-monitor; - reads its reports from standard input, '' omits utilization. Also"
+        f" searched in {_TOOLS}.",
     ),
     click.Option(
         ["--sysfs"],
@@ -60,40 +60,39 @@ OPTIONS: Final = (
         metavar="DIR",
         default=DIRECTORY,
         show_default=True,
-        help="The driver's directory.",
+        help="Directory of the driver.",
     ),
     click.Option(
         ["--power-file"],
         default=POWER_FILE,
         show_default=True,
         metavar="PATTERN",
-        help=f"A device's power file, from there; {DEVICE} is its number. One that is not at the usual place is looked"
-        " for below its device, by the form of its line.",
+        help=f"Power file of a device, relative to --sysfs; {DEVICE} is the device's number. If it is missing, a file"
+        " of the same format is searched below the device.",
     ),
     click.Option(
         ["--model"],
-        help="Chip model, as in the chip catalogue: inf2, trn1, trn2, trn3; any other needs --max-w, too."
-        "  [default: what driver or reports say]",
+        help="Chip model, as in the chip catalogue: inf2, trn1, trn2, trn3; any other also needs --max-w."
+        "  [default: from the driver or the reports]",
     ),
     click.Option(
         ["--base-w"],
         type=_WATTS,
         metavar="WATTS",
-        help="Power of a device that the driver shows as 0 percent."
-        f"  [default: {BASE_SHARE:.0%} of the maximum, a guess]",
+        help=f"Power of a device at 0 percent.  [default: {BASE_SHARE:.0%} of the maximum, a guess]",
     ),
     click.Option(
         ["--max-w"],
         type=_WATTS,
         metavar="WATTS",
-        help="Power that it shows as 100 percent.  [default: the chip catalogue's peak, a guess for all models]",
+        help="Power of a device at 100 percent.  [default: the peak in the chip catalogue, a guess for all models]",
     ),
     click.Option(
         ["--peak-tflops"],
         type=FiniteRange(min=0, min_open=True),
         metavar="TFLOPS",
-        help="Operations a second of one device, in 10^12, that count as a tensor utilization of 1.  [default: none,"
-        " and tensor utilization is unknown]",
+        help="Peak of one device in 10^12 operations a second, for tensor utilization.  [default: tensor utilization"
+        " is unknown]",
     ),
 )
 
@@ -112,7 +111,7 @@ class TrainiumSource:
     """The devices of one machine, and what the operator says of their power."""
 
     default_period_s = 1.0
-    """The driver publishes once a minute; looking each second tells of it soon, and costs little."""
+    """The driver publishes once a minute; looking each second reports it soon, and costs little."""
 
     def __init__(self, where: Where, sysfs: Sysfs, monitor: Monitor | None, assumed: Assumed = Assumed()) -> None:
         self._where = where
@@ -169,7 +168,7 @@ class TrainiumSource:
             told.problems[str(error)] = None
             return None
         if scale is None:
-            told.problems[f"nobody has stated what {model} draws at 100 percent: give --max-w, or its --model"] = None
+            told.problems[f"the power of {model} at 100 percent is unknown; set --max-w, or --model"] = None
         return scale.watts(window) if scale else None
 
     def _tensor(self, flops: float | None) -> float | None:
@@ -178,7 +177,7 @@ class TrainiumSource:
             return None
         share = flops / (self._assumed.peak_tflops * 1e12)
         if share > 1:
-            self._host.notice("--peak-tflops is below what was measured: tensor utilization is unknown there")
+            self._host.notice("--peak-tflops is below the measured value; tensor utilization is unknown then")
         return share if share <= 1 else None
 
 
@@ -221,9 +220,11 @@ def open_source(
 ) -> TrainiumSource:
     """Make the source, and start neuron-monitor; `standard_input` is a descriptor, `now` the time of day in seconds."""
     if DEVICE not in power_file:
-        raise GigawattError(f"--power-file needs {DEVICE} where the device's number belongs, as in {POWER_FILE}")
+        raise GigawattError(f"--power-file needs {DEVICE} in place of the device's number, as in {POWER_FILE}")
     if model and (max_w is None or model in catalogue()) and chip(model).platform != PLATFORM:
-        raise GigawattError(f"{model} is no Neuron device: give the --model of this machine's devices, as trn2")
+        raise GigawattError(
+            f"{model} is not a Neuron device; set --model to the model of this machine's devices, for example trn2"
+        )
     if model or (base_w is not None and max_w is not None):
         scale_of(model or _UNKNOWN, base_w, max_w)  # raises when they contradict each other
     assumed = Assumed(model, base_w, max_w, peak_tflops)
@@ -234,7 +235,7 @@ def open_source(
 def _monitor(text: str, driver: Sysfs, standard_input: int, tools: Path, now: Callable[[], float]) -> Monitor | None:
     if text.strip() == _STANDARD_INPUT:
         if os.isatty(standard_input):
-            raise GigawattError(f"standard input is a terminal: pipe {_COMMAND} into it, or leave --neuron-monitor out")
+            raise GigawattError(f"standard input is a terminal; pipe {_COMMAND} into it, or remove --neuron-monitor")
         return Pipe(standard_input, now=now)
     try:
         command = shlex.split(text)
@@ -245,7 +246,7 @@ def _monitor(text: str, driver: Sysfs, standard_input: int, tools: Path, now: Ca
     program = _found(command[0], shutil.which, tools)
     if program is None:
         raise GigawattError(
-            f"{_unfound(command[0], driver, tools)}; name another by --neuron-monitor, or '' for power alone"
+            f"{_unfound(command[0], driver, tools)}; set another command with --neuron-monitor, or '' for power only"
         )
     return Command([program, *command[1:]], now=now)
 
@@ -254,8 +255,8 @@ def _unfound(program: str, driver: Sysfs, tools: Path) -> str:
     """Say why a program cannot be started; where there is no driver, that is what to begin with."""
     there = shutil.which(program, mode=os.F_OK) or shutil.which(program, mode=os.F_OK, path=str(tools))
     if there:
-        return f"{there} may not be executed: chmod +x {there}"
-    lacking = f"no {program} to start: {HOW_TO_GET}"
+        return f"{there} is not executable; run: chmod +x {there}"
+    lacking = f"{program} is not installed: {HOW_TO_GET}"
     if not driver.directory.is_dir():
-        return f"there is no Neuron device under {driver.directory} ({DRIVER}), and {lacking}"
-    return f"there is {lacking}"
+        return f"no Neuron device under {driver.directory} ({DRIVER}), and {lacking}"
+    return lacking

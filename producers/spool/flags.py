@@ -22,12 +22,12 @@ class Size(click.ParamType):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes; refuse what is no size, or too small for a spool."""
+        """Return the bytes; reject what is no size, or too small for a spool."""
         if isinstance(value, int):
             return value
         found = _SIZE.fullmatch(value.strip())
         if found is None:
-            self.fail(f"{value!r} is no size; write it as 512M or 2G", param, ctx)
+            self.fail(f"{value!r} is not a size; write it as 512M or 2G", param, ctx)
         size = int(found[1]) << _POWERS[found[2].upper()]
         if size < _LEAST_BYTES:
             self.fail(f"{value!r} is less than {_LEAST_BYTES >> 20}M", param, ctx)
@@ -40,12 +40,12 @@ class Duration(click.ParamType):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; refuse what is no time, or less than a minute."""
+        """Return the seconds; reject what is no time, or less than a minute."""
         if isinstance(value, float):
             return value
         found = _DURATION.fullmatch(value.strip())
         if found is None:
-            self.fail(f"{value!r} is no time; write it as 30m, 72h or 3d", param, ctx)
+            self.fail(f"{value!r} is not a duration; write it as 30m, 72h or 3d", param, ctx)
         seconds = float(found[1]) * _SECONDS[found[2].lower()]
         if seconds < _SECONDS["m"]:
             self.fail(f"{value!r} is less than a minute", param, ctx)
@@ -69,7 +69,7 @@ def options() -> list[click.Parameter]:
             metavar="DIR",
             envvar="GIGAWATT_SPOOL",
             show_envvar=True,
-            help="Keep what the broker has not acknowledged in this directory. Of no effect with --once or --to -.",
+            help="Keep samples in this directory until the broker acknowledges them. Ignored with --once or --to -.",
         ),
         click.Option(
             ["--spool-bytes"],
@@ -79,7 +79,7 @@ def options() -> list[click.Parameter]:
             envvar="GIGAWATT_SPOOL_BYTES",
             show_envvar=True,
             show_default="512M",
-            help="The most that waits there; the oldest is dropped and counted.",
+            help="Maximum size of the spool; the oldest samples are dropped and counted.",
         ),
         click.Option(
             ["--spool-age"],
@@ -89,7 +89,7 @@ def options() -> list[click.Parameter]:
             envvar="GIGAWATT_SPOOL_AGE",
             show_envvar=True,
             show_default="72h",
-            help="How long it waits; what is older is dropped and counted.",
+            help="Maximum age of samples in the spool; older ones are dropped and counted.",
         ),
     ]
 

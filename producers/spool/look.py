@@ -58,9 +58,11 @@ def look(bootstrap: str, topic: str, doubts: Sequence[Doubt], mark: Mark, access
         arrived = _compare(consumer, {part: start for part, (start, _) in starts.items()}, doubts, until_ms)
     except AuthorizationError as error:
         right = missing_right(access, "Read", f"topic {topic}")
-        raise NoRightError(f"what may have arrived is not sent again, for it cannot be looked for: {right}") from error
+        raise NoRightError(
+            f"samples that may have arrived are not sent again, because they cannot be looked up: {right}"
+        ) from error
     except (KafkaError, OSError) as error:
-        raise GigawattError(f"cannot look into {topic}: {login.refusal or type(error).__name__}") from error
+        raise GigawattError(f"cannot read {topic}: {login.refusal or type(error).__name__}") from error
     finally:
         if consumer is None:
             login.close()
@@ -118,5 +120,5 @@ def _compare(
         if now != places:
             places, moved_s = now, time.monotonic()
         elif time.monotonic() - moved_s > _SILENCE_S:
-            raise GigawattError("the topic stopped answering before it was looked through")
+            raise GigawattError("the topic stopped answering before it was read")
     return arrived

@@ -38,13 +38,13 @@ def lock(directory: Path) -> int:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise GigawattError(f"spool {directory} cannot be used: {error.strerror}; name another directory") from error
+        raise GigawattError(f"spool {directory} cannot be used: {error.strerror}; choose another directory") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(held)
         raise GigawattError(
-            f"spool {directory} is in use by another producer; give each a directory of its own, or stop the other"
+            f"spool {directory} is in use by another producer; use one directory per producer, or stop the other one"
         ) from error
     return held
 

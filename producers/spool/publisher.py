@@ -117,16 +117,16 @@ class SpoolPublisher:
         if self._connected:
             away = self._spool.waiting_bytes() > 0 and self._elapsed() - self._heard_s > _AWAY_AFTER_S
             if away and not self._away:
-                self._log.warning("the broker does not answer: samples are kept in the spool and sent when it is back")
+                self._log.warning("the broker does not answer; samples are kept in the spool and sent later")
             if self._away and not away:
-                self._log.info("the broker is back", waiting_samples=self.sent.spooled)
+                self._log.info("the broker answers again", waiting_samples=self.sent.spooled)
                 self._dropped.clear()
             self._away = away
         trouble = self._spool.files.trouble
         if trouble is not None and self._trouble is None:
-            self._log.error("the spool's disk takes nothing: samples are kept in memory", reason=trouble)
+            self._log.error("cannot write to the spool; samples are kept in memory", reason=trouble)
         if trouble is None and self._trouble is not None:
-            self._log.info("the spool's disk takes samples again")
+            self._log.info("can write to the spool again")
         self._trouble = trouble
         with self._spool.changed:
             losses, self._spool.losses = self._spool.losses, type(self._spool.losses)()
@@ -161,7 +161,7 @@ class SpoolPublisher:
 
     def _tell(self, reason: str) -> None:
         if self._reasons.is_new(reason):
-            self._log.warning("sending failed: trying again", reason=reason)
+            self._log.warning("sending failed; retrying", reason=reason)
 
     def _use(self, connection: Connection) -> None:
         """Send through one client until it fails or this ends."""
@@ -196,7 +196,7 @@ class SpoolPublisher:
         if not doubts:
             return True
         if self._spool.mark.log_id and log_id != self._spool.mark.log_id:
-            self._tell("the topic was made anew: what may have been in the one before is not sent again")
+            self._tell("the topic was created again; samples that may have been in the old topic are not sent again")
             self._spool.judge({one.number: None for one in doubts})
             return True
         if self._stop.wait(self._settle_s):
@@ -208,7 +208,7 @@ class SpoolPublisher:
             seen = Seen({}, frozenset(one.number for one in doubts))
         self._spool.judge({**seen.arrived, **dict.fromkeys(seen.unknown)})
         found = {"messages": len(doubts), "arrived": len(seen.arrived), "unknown": len(seen.unknown)}
-        self._log.info("looked which of the last messages arrived", **found)
+        self._log.info("checked which of the last messages had arrived", **found)
         return True
 
     def _send_next(self, connection: Connection) -> None:

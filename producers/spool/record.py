@@ -46,7 +46,7 @@ class Record:
         try:
             return bytes(lz4.block.decompress(self.body))
         except (lz4.block.LZ4BlockError, ValueError, MemoryError) as error:
-            raise ValueError(f"message {self.number} cannot be unpacked") from error
+            raise ValueError(f"message {self.number} cannot be decompressed") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _text(path: Path) -> str:
 
 
 Key = tuple[int, int]
-"""Which of the addresses that are read tells of a chip, and the number that it calls it by."""
+"""Which of the addresses that are read reports a chip, and the number that it calls it by."""
 
 
 class Seats:

@@ -150,7 +150,7 @@ class MonitoringProcess:
             answer = None
         if not isinstance(answer, dict) or _FAILURE in answer:
             reason = answer[_FAILURE] if isinstance(answer, dict) else "it ended"
-            self._end(f"libtpu's monitoring library cannot be asked through {self._command[0]}: {reason}")
+            self._end(f"cannot query libtpu's monitoring library with {self._command[0]}: {reason}")
             return None
         self.failure = None
         return {name: [str(text) for text in texts] for name, texts in answer.items() if isinstance(texts, list)}

@@ -4,7 +4,7 @@ Pure: answers in, readings out. A value that is absent, of the wrong kind, not f
 
 A device of the service is a chip, or on TPU v7 one of its two cores. Memory is then told by core, the rest by chip or
 by core, depending on the version: which it is shows in how many there are. Of two cores the chip counts as busy as
-the busier one, for how long they ran at the same time is not told.
+the busier one, how long they ran at the same time is unknown.
 """
 
 import math
@@ -43,7 +43,7 @@ class Reading:
         return Reading(*(theirs if ours is None else ours for ours, theirs in self._beside(other)))
 
     def or_more(self, other: "Reading") -> "Reading":
-        """Return the larger of each value: processes that share a chip may each tell of their own part alone."""
+        """Return the larger of each value: processes that share a chip may each report their own part alone."""
         known = [[value for value in pair if value is not None] for pair in self._beside(other)]
         return Reading(*(max(values, default=None) for values in known))
 
@@ -104,7 +104,7 @@ def wanted(listed: Iterable[str]) -> tuple[str, ...]:
 
 
 def of_service(answers: Mapping[str, Iterable[Any]], cores: int) -> dict[int, Reading]:
-    """Return the chips that the service tells of, by its own number for them.
+    """Return the chips that the service reports, by its own number for them.
 
     `answers` are the `Metric` messages by metric name, `cores` the devices of a chip.
     """
@@ -119,7 +119,7 @@ def of_service(answers: Mapping[str, Iterable[Any]], cores: int) -> dict[int, Re
 
 
 def of_monitoring(told: Mapping[str, Sequence[str]], cores: int, chips_here: int | None) -> dict[int, Reading]:
-    """Return the machine's chips by place, as libtpu's monitoring library tells of them; none where it has no TPU.
+    """Return the machine's chips by place, as libtpu's monitoring library reports them; none where it has no TPU.
 
     `told` is `data()` by metric name: texts in the order of the chips, or of their cores. A list that fits neither
     number of them is left out. `chips_here` is how many chips there are, None when that is not known.

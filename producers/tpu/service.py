@@ -76,7 +76,7 @@ class Runtime:
             self._calls[name] = self._stub.GetRuntimeMetric.future(request, timeout=self._call_s)
 
     def answers(self) -> Answers:
-        """End the second round: the metrics that were told, by name. Raises as `ask` does, when none was."""
+        """End the second round: the metrics that were reported, by name. Raises as `ask` does, when none was."""
         told: dict[str, Sequence[Any]] = {}
         failure: Any = None
         for name, call in self._calls.items():
@@ -87,7 +87,9 @@ class Runtime:
         if not told:
             self._names = None  # another libtpu may be there next time
             self._check(failure)
-            raise SourceError(f"{self.address} answers {failure.code().name}: is it a TPU runtime's metric service?")
+            raise SourceError(
+                f"{self.address} answers {failure.code().name}; check whether it is the metric service of a TPU runtime"
+            )
         return told
 
     def close(self) -> None:
@@ -99,7 +101,7 @@ class Runtime:
         if code is self._grpc.StatusCode.UNAVAILABLE:
             if is_something_else(self.address):
                 raise SourceError(
-                    f"something listens at {self.address}, and is no TPU runtime's metric service"
+                    f"the service at {self.address} is not the metric service of a TPU runtime"
                 ) from error
             raise UnavailableError(f"nothing serves TPU metrics at {self.address}") from error
         if code in (self._grpc.StatusCode.DEADLINE_EXCEEDED, self._grpc.StatusCode.CANCELLED):
@@ -110,7 +112,7 @@ def is_something_else(address: str) -> bool:
     """Say whether something accepts connections at HOST:PORT or unix:PATH, and is no server of gRPC's HTTP/2.
 
     gRPC itself does not tell that from nothing at all. A runtime that has just started says hello as soon as it
-    listens, though a channel to it may yet wait to be made anew.
+    listens, though a channel to it may yet wait to be created again.
     """
     try:
         connection = _connected(address)

@@ -50,7 +50,7 @@ def test_an_attack_is_kept_up_on_a_stack_of_its_own():
         ({"age_s": 5.1}, ["age 5.1 s"]),
         ({"age_after_s": 3.4}, ["age 3.4 s after it"]),
         ({"memory_mb": CALM.memory_mb | {"worker": 410.0}}, ["memory of worker x2.0"]),
-        ({"cores": CALM.cores | {"broker": -0.1}}, ["broker was started again"]),
+        ({"cores": CALM.cores | {"broker": -0.1}}, ["broker was restarted"]),
     ],
     ids=["calm", "old", "not normal after it", "large", "crashed"],
 )
@@ -65,7 +65,7 @@ def test_an_attack_on_nobody_does_not_begin():
     target = Target("127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1")
     nobody_there = Attack("endless", "nobody answers", ATTACKS["endless"].prepare)
 
-    with pytest.raises(GigawattError, match="did not begin"), under_way(nobody_there, target):
+    with pytest.raises(GigawattError, match="did not start"), under_way(nobody_there, target):
         pass
 
 

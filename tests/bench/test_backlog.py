@@ -17,4 +17,4 @@ def test_what_waited_is_stored_afterwards():
     assert all(done.cpu_us_per_sample[role] > 0 for role in ("broker", "worker", "store", "total"))
     assert json.dumps(done.as_json())
     assert ["chips", "400"] in backlog_table(done)
-    assert any("stand still" in line for line in said)
+    assert any("are paused" in line for line in said)

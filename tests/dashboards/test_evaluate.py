@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from dashboards.evaluate import Frame, FrameError, Instances, Labels, State, advance, failed, numbers, results
-from dashboards.rule import STEADY, Rule
+from dashboards.rule import STEADY, Panel, Rule
 
 A: Labels = (("fleet", "a"),)
 B: Labels = (("fleet", "b"),)
@@ -18,9 +18,10 @@ RULE = Rule(
     severity="warning",
     group=STEADY,
     summary="{fleet}",
-    sql="",
+    shown="power_w",
     unit="W",
-    back_s=60,
+    panel=Panel("board", 1),
+    runbook_panel=1,
     labels=("fleet",),
     fires_above=1.0,
     clears_below=0.9,

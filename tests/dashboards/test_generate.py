@@ -10,6 +10,7 @@ from dashboards.fields import COLORS, FLEET_COLORS, UNITS
 from dashboards.macros import expand
 from dashboards.names import DATA_SOURCE_TYPE, RUNBOOKS_UID
 from schema.errors import GigawattError
+from schema.published import PUBLISHED
 from tests.dashboards.asking import as_json, view
 
 BOARDS = {name: as_json(made) for name, made in generate.found()}
@@ -24,7 +25,7 @@ UIDS = {board.FLEET_POWER, board.UTILIZATION, board.DYNAMICS, board.CHIPS, board
 KINDS = {"stat", "timeseries", "table", "bargauge", "heatmap", "text"}
 NOW = 1_790_000_000
 
-BY_SITE = re.compile(r"\b(power_by_\w+|fleet_power\w*|chips|chip_\w+|series_samples|budgets|capacity_changes)\b(?!\.)")
+BY_SITE = re.compile(rf"\b({'|'.join(name for name, columns in PUBLISHED.items() if 'fleet' in columns)})\b(?!\.)")
 """Views of which every query is of the chosen site, fleet and platform."""
 
 
@@ -192,10 +193,26 @@ def test_every_column_has_its_name_and_the_panel_what_it_draws(empty, panel):
         assert list(columns) == ["time", "series", "color", numbers[0]]
     elif panel["type"] == "bargauge":
         assert (len(columns), len(numbers), len(named)) == (2, 1, 0)
+    elif panel["type"] == "table":
+        assert [one["options"] for one in matched] == list(columns)
     else:
         assert named == columns.keys() - {"time"}
     if panel["type"] in ("timeseries", "heatmap"):
         assert columns["time"].startswith("DateTime")
+
+
+TABLES = [param for param in ASKING if param.values[0]["type"] == "table"]
+
+
+@pytest.mark.parametrize("panel", TABLES)
+def test_a_table_without_rows_says_why(empty, panel):
+    """In its first column, and nothing in the others: Grafana would show headings alone."""
+    rows = empty.query(expand(panel["targets"][0]["rawSql"], view(NOW, host="", chip=""))).result_rows
+
+    if panel["title"] != "Tables":  # of the store itself
+        ((first, *others),) = rows
+        assert first
+        assert set(others) <= {None, ""}
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -42,7 +42,7 @@ def test_a_deletion_without_a_body_is_a_success(server, grafana):
 def test_an_error_that_says_null_is_an_error_like_others(server, grafana):
     server.faults = [Fault("GET", "folders", 400, b"null")]
 
-    with pytest.raises(GrafanaError, match=r"refuses GET /api/folders/gigawatt: Bad Request \(400\)"):
+    with pytest.raises(GrafanaError, match=r"rejects GET /api/folders/gigawatt: Bad Request \(400\)"):
         grafana.folder("gigawatt")
 
 
@@ -62,7 +62,7 @@ def test_errors_are_one_line_whatever_their_body(server, grafana, body, kind, sa
 
     with pytest.raises(GrafanaError) as caught:
         grafana.folder("gigawatt")
-    assert str(caught.value) == f"Grafana refuses GET /api/folders/gigawatt: {said} (400)"
+    assert str(caught.value) == f"Grafana rejects GET /api/folders/gigawatt: {said} (400)"
 
 
 def test_what_is_not_there_is_none(grafana):
@@ -90,7 +90,7 @@ def test_a_slow_answer_is_not_waited_for(server):
 def test_after_the_last_attempt_the_trouble_is_told(server, grafana):
     server.faults = [Fault("GET", "folders", 503) for _ in range(9)]
 
-    with pytest.raises(UnavailableError, match=r"is in trouble: out of order \(503 on GET /api/folders/gigawatt\)"):
+    with pytest.raises(UnavailableError, match=r"reports an error: out of order \(503 on GET /api/folders/gigawatt\)"):
         grafana.folder("gigawatt")
     assert asked(server, "GET") == QUICK.attempts
 
@@ -140,7 +140,7 @@ def test_a_post_without_a_connection_is_tried_again():
         url = server.url
     grafana = Grafana(url, TOKEN, QUICK)
 
-    with pytest.raises(UnavailableError, match=r"does not answer \(Connection refused\); start it, or name") as caught:
+    with pytest.raises(UnavailableError, match=r"does not answer \(Connection refused\); start it, or set") as caught:
         grafana.create_folder("new", "New")
     assert not caught.value.perhaps_done
     assert url in str(caught.value)
@@ -149,8 +149,12 @@ def test_a_post_without_a_connection_is_tried_again():
 @pytest.mark.parametrize(
     ("token", "forbidden", "told"),
     [
-        ("glsa_old", {}, r"Invalid API key \(401\); the token is wrong, expired or another Grafana's"),
-        (TOKEN, {"/api/folders": "folders:create"}, r"needed: folders:create \(403\); the token may not do this"),
+        ("glsa_old", {}, r"Invalid API key \(401\); the token is wrong, expired or of another Grafana"),
+        (
+            TOKEN,
+            {"/api/folders": "folders:create"},
+            r"needed: folders:create \(403\); the token has no right to do this",
+        ),
     ],
 )
 def test_a_token_that_does_not_do_is_told_with_what_to_do(server, token, forbidden, told):
@@ -162,10 +166,10 @@ def test_a_token_that_does_not_do_is_told_with_what_to_do(server, token, forbidd
 
 
 def test_conflicts_say_which(server, grafana):
-    with pytest.raises(GrafanaError, match=r"\(409\); something else there has this name or uid"):
+    with pytest.raises(GrafanaError, match=r"\(409\); another object has this name or uid"):
         grafana.create_folder("gigawatt", "Gigawatt")
     grafana.save_dashboard({"uid": "a", "title": "A"}, "gigawatt")
-    with pytest.raises(GrafanaError, match=r"\(412\); somebody else changed it meanwhile, and nothing was overwritten"):
+    with pytest.raises(GrafanaError, match=r"\(412\); it was changed by another user meanwhile"):
         grafana.save_dashboard({"uid": "a", "title": "B", "version": 9}, "gigawatt")
     assert server.dashboards["a"]["dashboard"]["title"] == "A"
 
@@ -175,7 +179,7 @@ def test_a_redirect_is_told_and_not_followed(server, grafana):
     server.faults = [Fault("POST", "folders", 301, headers={"Location": "https://grafana.example/api/folders"})]
 
     with pytest.raises(
-        GrafanaError, match=r"sends elsewhere, to https://grafana.example/api/folders: name that with --url"
+        GrafanaError, match=r"redirects to https://grafana.example/api/folders; use that address with --url"
     ):
         grafana.create_folder("new", "New")
 
@@ -202,7 +206,7 @@ def test_what_is_no_grafana_is_called_that(server, grafana):
 
 @pytest.mark.parametrize("url", ["", "grafana:3000", "ftp://grafana", "http://", "http://g:70000", "http://g/?orgId=2"])
 def test_an_address_that_cannot_be_is_named(url):
-    with pytest.raises(GrafanaError, match="is no address of a Grafana; write it as http://host:3000"):
+    with pytest.raises(GrafanaError, match="is not an address of a Grafana; write it as http://host:3000"):
         Grafana(url, TOKEN)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from dashboards.macros import View, expand
-from dashboards.oscillation import PERIODIC_SHARE, oscillation_sql
 from schema.fleet import Budget
 from schema.migrate import set_budgets
 
 CHIPS = 100
 BUDGET_W = 50_000.0
+PERIODIC_SHARE = 0.5
+"""Share of the variance from which on power oscillates, as `oscillations_at` says with `steady`."""
 RANDOM = np.random.default_rng(7)
 
 
@@ -57,8 +57,8 @@ def heard(engine) -> dict[str, tuple[float, float, float]]:
     for fleet, power in FLEETS.items():
         _insert(client, until, fleet, t, power(t) * BUDGET_W)
     set_budgets(client, [Budget("north", fleet, "nvidia", BUDGET_W, CHIPS) for fleet in FLEETS])
-    sql = f"SELECT fleet, frequency_hz, size_w / budget_w, share FROM ({oscillation_sql()})"
-    rows = client.query(expand(sql, View((until - 3_600) * 1000, until * 1000))).result_rows
+    view = f"oscillations_at(at = toDateTime({until}, 'UTC'))"
+    rows = client.query(f"SELECT fleet, frequency_hz, size_w / budget_w, share FROM {view}").result_rows
     client.close()
     return {fleet: numbers for fleet, *numbers in rows}
 

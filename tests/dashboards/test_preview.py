@@ -92,11 +92,11 @@ def test_without_clickhouse_one_rule_fires_and_what_fired_before_goes_on(store):
     rules = [at_once(), at_once(BY_NAME["ramp_steep"]), at_once(BY_NAME["freshness_lost"])]
 
     def query(sql: str) -> Frame:
-        return fresh(sql) if "ingest_blocks" in sql else store(sql)
+        return fresh(sql) if "freshness_lost" in sql else store(sql)
 
     fresh.rows = [[0.1, 1.5]]
     preview = Preview(
-        lambda sql: query(sql)._replace(columns=COLUMNS[3:] if "ingest_blocks" in sql else COLUMNS), rules
+        lambda sql: query(sql)._replace(columns=COLUMNS[3:] if "freshness_lost" in sql else COLUMNS), rules
     )
     preview.evaluate(60_000)
     store.error = fresh.error = "connection refused"
@@ -107,10 +107,10 @@ def test_without_clickhouse_one_rule_fires_and_what_fired_before_goes_on(store):
     assert after["freshness_lost"].summary == "cannot be evaluated: connection refused"
 
 
-def test_a_statement_is_of_the_rule_s_time_range():
-    sql = statement(BY_NAME["meter_disagrees"], 1_000_000)
+def test_a_statement_asks_the_rule_s_view_at_an_instant():
+    sql = statement(BY_NAME["freshness_lost"], 1_000_000)
 
-    assert "since = toDateTime(790), until = toDateTime(850)" in sql
+    assert sql == "SELECT value, late_s AS shown\nFROM rule_freshness_lost(at = toDateTime(1000))\n"
 
 
 def test_while_nobody_watches_a_rule_is_evaluated_seldom(store):
@@ -124,11 +124,11 @@ def test_while_nobody_watches_a_rule_is_evaluated_seldom(store):
 
 
 def test_a_rule_that_can_have_no_row_is_not_worked_out(store):
-    rule = replace(at_once(), none_unless="SELECT 1 WHERE $__fromTime > 0")
+    rule = replace(at_once(), none_unless="SELECT 1 WHERE $__toTime > 0")
     store.rows = []
 
     assert Preview(store, [rule]).evaluate(200_000) == []
-    assert store.asked == ["SELECT 1 WHERE toDateTime(0) > 0"]
+    assert store.asked == ["SELECT 1 WHERE toDateTime(180) > 0"]
 
     store.rows = [["iowa", "frontier", "tpu", 1.04, 12_100_000.0]]
     assert len(Preview(store, [rule]).evaluate(200_000)) == 1

@@ -129,7 +129,7 @@ def test_a_refused_rule_does_not_keep_others_back(server, grafana):
     done = pushed(grafana, items(rules=[RULE | {"uid": "broken", "data": []}, RULE]))
 
     (trouble,) = [trouble for _, uid, trouble in done if uid == "broken"]
-    assert trouble.startswith("Grafana refuses POST /api/v1/provisioning/alert-rules: invalid alert rule: no queries")
+    assert trouble.startswith("Grafana rejects POST /api/v1/provisioning/alert-rules: invalid alert rule: no queries")
     assert set(server.rules) == {"gigawatt-over-budget"}
 
 
@@ -160,7 +160,7 @@ def test_an_update_whose_answer_is_lost_is_made_once(server, grafana, after):
 def test_without_an_answer_the_rest_is_not_tried(server, grafana):
     server.faults = [Fault("POST", "dashboards/db", 503) for _ in range(9)]
 
-    with pytest.raises(GrafanaError, match="is in trouble"):
+    with pytest.raises(GrafanaError, match="reports an error"):
         pushed(grafana, items())
     assert server.writes.count("POST /api/dashboards/db") == QUICK.attempts
     assert server.rules == {}
@@ -186,8 +186,8 @@ def test_what_a_file_provides_is_named_and_left(server, grafana):
     other = items(models=model({"title": "Power"}), rules=[RULE | {"for": "3m"}], clickhouse="http://other:8123")
     locked = [change for change in planned(grafana, other) if change.action == "locked"]
     assert [change.item.kind for change in locked] == ["data source", "dashboard", "rule"]
-    assert locked[0].reason == "it comes from a provisioning file of that Grafana"
-    assert locked[2].reason == "it is provisioned there in another way: file"
+    assert locked[0].reason == "a provisioning file of that Grafana manages it"
+    assert locked[2].reason == "another provisioner of that Grafana manages it: file"
     assert pushed(grafana, other) == []
     assert server.writes == []
 

@@ -1,4 +1,4 @@
-"""The range of Grafanas is one, wherever it is told."""
+"""The supported range of Grafana is the same everywhere."""
 
 import re
 from pathlib import Path
@@ -18,8 +18,8 @@ def test_what_is_mounted_is_what_was_tried():
     assert f"grafana-clickhouse-datasource@{PLUGIN}\n" in compose
 
 
-def test_the_readme_tells_the_range():
-    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+def test_the_documentation_states_the_range():
+    text = " ".join((ROOT / "docs" / "dashboards.md").read_text("utf-8").split())
     plugin = ".".join(PLUGIN.split(".")[:2])
 
     assert f"for Grafana {OLDEST} and newer with the ClickHouse plugin {plugin} and newer" in text

@@ -12,7 +12,8 @@ from dashboards.check.asked import checked_in
 from dashboards.check.views import widest
 from dashboards.macros import expand
 from local.clickhouse.place import DATA
-from schema.migrate import load, migrate
+from schema.migrate import load, upgrade
+from schema.view_files import load_views
 from tests.deploy.compose import CHECKOUT
 from tests.engine import OLDEST, environment
 from tests.local.clickhouse.conftest import start
@@ -43,7 +44,7 @@ def ask(tmp_path_factory):
     front = start(path / "front", oldest=True)
     with front.client() as client:
         client.command("CREATE TABLE default.others (a UInt8) ENGINE = MergeTree ORDER BY a")
-        migrate(client, load())
+        upgrade(client)
     front.stop()
     text = FILE.read_text("utf-8").replace("<grafana>", "<default>").replace("</grafana>", "</default>")
     (path / "users.d").mkdir()
@@ -74,7 +75,7 @@ def test_it_may_ask_what_every_dashboard_and_rule_asks(ask):
 
 def test_it_is_granted_each_table_of_the_system_that_is_asked():
     """A server asks for these grants, the embedded engine does not."""
-    text = "\n".join([one.sql for one in checked_in()] + [migration.sql for migration in load()])
+    text = "\n".join([one.sql for one in checked_in()] + [one.sql for one in (*load(), *load_views())])
     plugin = {"databases", "tables", "columns"}  # what its editor lists
 
     granted = set(re.findall(r"GRANT SELECT ON system\.(\w+)", FILE.read_text("utf-8")))

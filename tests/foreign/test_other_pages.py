@@ -15,7 +15,7 @@ import urllib3
 from playwright.sync_api import Browser, sync_playwright
 
 from dashboards.page.boards import Board
-from schema.migrate import load, migrate
+from schema.migrate import upgrade
 from tests.dashboards.page.boards import UID, small
 from tests.dashboards.page.browser import executable, launched, tab
 from tests.dashboards.page.conftest import running
@@ -87,7 +87,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """Run a front whose table holds the secret."""
     front = start(tmp_path_factory.mktemp("foreign") / "data")
     with front.client() as client:
-        migrate(client, load())
+        upgrade(client)
     front.ask("CREATE TABLE secrets (word String) ENGINE = MergeTree ORDER BY word")
     front.ask(f"INSERT INTO secrets SELECT '{SECRET}'")
     yield front

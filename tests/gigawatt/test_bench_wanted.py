@@ -38,5 +38,5 @@ def test_one_run_has_a_size_of_its_own():
     assert wanted().load("--peers").chips == ONE_SIZE
     assert wanted("500", seconds=3.0).load("--peers").seconds == 3.0
     assert wanted().largest() == 1_000_000
-    with pytest.raises(click.UsageError, match="--soak is one run"):
+    with pytest.raises(click.UsageError, match="--soak measures a single run"):
         wanted(workers="1,2").load("--soak")

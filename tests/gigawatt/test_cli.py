@@ -12,5 +12,7 @@ def test_a_setting_that_cannot_be_is_one_line(monkeypatch, value):
     done = gigawatt("status")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"gigawatt: GIGAWATT_PARTITIONS={value}: write a whole number from 1 on")
+    assert done.stderr.startswith(
+        f"gigawatt: GIGAWATT_PARTITIONS={value} is not valid; write a whole number of at least 1"
+    )
     assert len(done.stderr.splitlines()) == 1

@@ -36,7 +36,7 @@ def test_nobody_storing_is_down_only_when_messages_wait():
     """A stack at rest is up; one that stores nothing of what waits is down."""
     assert workers_finding([], {0: 0}).up
     resting = workers_finding([Seen("a", 9, 120.0)], {0: 0})
-    assert resting.detail == "the last block was stored 120 s ago, and nothing waits: no producer sends"
+    assert resting.detail == "the last block was stored 120 s ago, no messages wait: no producer sends"
     assert not workers_finding([], {0: 3}).up
     stalled = workers_finding([Seen("a", 9, 120.0)], {0: 3})
     assert not stalled.up
@@ -102,7 +102,7 @@ def test_refused_rows_stand_by_reason():
     rejected = {"bad_power": Refused(3, "power_w -5 must be 0 to 10000; 1 of 1 rows"), "too_late": Refused(1, "")}
 
     assert refused_finding(rejected).detail == (
-        "in the last hour: 3 bad_power, 1 too_late; such as: power_w -5 must be 0 to 10000; 1 of 1 rows"
+        "in the last hour: 3 bad_power, 1 too_late; for example: power_w -5 must be 0 to 10000; 1 of 1 rows"
     )
 
 
@@ -121,7 +121,7 @@ def test_dead_letters_that_are_not_written_are_down(client):
     finding = letters_finding(*lost_letters(client))
     assert not finding.up
     assert finding.detail.startswith(
-        "2 dead letters (15 rows) of the last hour are not in chip.samples.rejected: no such"
+        "2 dead letters (15 rows) of the last hour are not written to chip.samples.rejected: no such"
     )
     note(1, 10, written=1)
     note(2, 5, written=1)
@@ -134,7 +134,7 @@ def test_fleets_that_count_chips_twice_are_named_with_who_reports_them():
     found = sums_finding([Doubt(f"north / {name} / nvidia", 1200, ["a", "b"]) for name in "abcdefg"])
 
     assert found.up
-    assert found.detail.startswith("DOUBTFUL, chips are reported twice: north / a / nvidia: 1,200 by a, b; north / b /")
+    assert found.detail.startswith("DOUBTFUL: chips are reported twice: north / a / nvidia: 1,200 by a, b; north / b /")
     assert found.detail.endswith("; and 2 more fleets")
 
 

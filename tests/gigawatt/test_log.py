@@ -58,7 +58,7 @@ def test_a_defect_is_an_object_with_its_traceback():
     status, (*_, last) = lines_of(PROGRAM.format(error="KeyError('http://me:secret@node/k')"))
 
     assert status == 1
-    assert last["event"] == "unexpected error: a defect of Gigawatt"
+    assert last["event"] == "unexpected error, a bug in Gigawatt; please report it"
     assert "KeyError: 'http://node/k'" in last["exception"]
 
 

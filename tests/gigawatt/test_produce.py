@@ -58,10 +58,10 @@ def test_help_shows_the_flags_of_the_source():
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("replay", "--host TEXT Of nvidia-smi's files; others have their own."),
-        ("simulated", "--site TEXT Of no effect: the labels are the fleet file's."),
-        ("meter", "--host TEXT Name of the metered host or rack; needed where a --url has no NAME."),
-        ("dcgm", "--host TEXT Name of the machine."),
+        ("replay", "--host TEXT Host label for nvidia-smi files; other files have labels."),
+        ("simulated", "--site TEXT Ignored: the labels come from the fleet file."),
+        ("meter", "--host TEXT Name of the metered host or rack; required if a --url has no NAME."),
+        ("dcgm", "--host TEXT Host name of the chips."),
     ],
 )
 def test_help_says_what_the_labels_of_a_source_are(source, says):
@@ -99,7 +99,7 @@ def test_a_read_that_fails_is_one_line_and_a_status():
     assert read.returncode == 1
     assert read.stdout == ""
     assert read.stderr == (
-        f"gigawatt: http://127.0.0.1:{port}/metrics cannot be connected to: is the exporter running?\n"
+        f"gigawatt: http://127.0.0.1:{port}/metrics cannot be reached; check whether the exporter is running\n"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_target_that_is_none_is_refused():
     read = gigawatt("dcgm", "--to", "kafka")
 
     assert read.returncode == 2
-    assert "neither HOST:PORT" in read.stderr
+    assert "neither the HOST:PORT" in read.stderr
 
 
 def test_a_source_that_is_not_there_is_refused():
@@ -263,7 +263,7 @@ def test_a_single_read_that_found_nothing_says_so():
     done = gigawatt("simulated", "--chips", "0", "--once", "--to", "-")
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.endswith("there was nothing to report\n")
+    assert done.stderr.endswith("the source had nothing to report\n")
 
 
 def test_a_password_in_a_url_is_not_shown():
@@ -271,7 +271,7 @@ def test_a_password_in_a_url_is_not_shown():
     done = gigawatt("meter", "--platform", "nvidia", "--url", "http://u:secret@bmc.example", "--once", "--to", "-")
 
     assert done.returncode == 1
-    assert "leave user and password out" in done.stderr
+    assert "remove user and password" in done.stderr
     assert "secret" not in done.stderr
 
 
@@ -341,7 +341,7 @@ def test_a_page_behind_a_login_is_read(source, page, tmp_path):
 
     assert [(run.returncode, len(run.stdout.splitlines())) for run in runs] == [(0, 1)] * 3
     assert refused.returncode == 1
-    assert "answered 401 Unauthorized: give --user or --token-file" in refused.stderr
+    assert "answered 401 Unauthorized: use --user or --token-file" in refused.stderr
     assert "s3cret" not in "".join(run.stdout + run.stderr for run in runs)
 
 

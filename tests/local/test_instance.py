@@ -23,7 +23,7 @@ def test_a_second_instance_is_told_of_the_first(tmp_path: Path):
     with only_one(tmp_path), pytest.raises(GigawattError) as caught, only_one(tmp_path):
         pass
 
-    said = f"a gigawatt up is already running on {tmp_path} (pid {os.getpid()})"
+    said = f"gigawatt up is already running on {tmp_path} (pid {os.getpid()})"
     assert str(caught.value).startswith(said)
 
 

@@ -22,13 +22,13 @@ def test_loopback_is_not_outside(address):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost"])
 def test_a_certificate_alone_opens_nothing(address):
-    with pytest.raises(GigawattError, match="need the address that others use: --listen ADDRESS"):
+    with pytest.raises(GigawattError, match="need --listen ADDRESS"):
         outside_of(address, CERTIFICATE, None)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "[::]", "*", ""])  # noqa: S104  which are refused
 def test_no_one_address_is_named(address):
-    with pytest.raises(GigawattError, match="name the one address of this machine that others use"):
+    with pytest.raises(GigawattError, match="use one address of this machine"):
         outside_of(address, CERTIFICATE, KEY)
 
 
@@ -56,7 +56,7 @@ def test_others_are_told_where(address, url):
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "nobody.invalid"])
 def test_an_address_of_another_machine_is_told(tmp_path, address):
     outside = Outside(address, CERTIFICATE)
-    with pytest.raises(GigawattError, match=r"is no address of this machine; choose another with --listen"):
+    with pytest.raises(GigawattError, match=r"is not an address of this machine; choose another with --listen"):
         require_ports(Plan(tmp_path, kafka_port=0, clickhouse_port=61_123, page_port=61_124, outside=outside))
 
 
@@ -68,5 +68,5 @@ def test_what_is_wrong_with_the_certificate_is_told_before_anything_starts(tmp_p
     )
 
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("own.pem has expired: renew it")
+    assert done.stderr.strip().endswith("own.pem has expired; renew it")
     assert not (tmp_path / "state" / "logs").exists()

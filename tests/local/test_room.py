@@ -13,8 +13,8 @@ from schema.errors import EXIT_NOT_AGAIN
     [
         (None, ""),
         (2 * 10**9, ""),
-        (1_900_000_000, "the disk is low: 1.9 GB are left for /state, and nothing is stored below 256 MB"),
-        (5_000_000, "the disk is full: free some space: 5 MB are left for /state, and nothing is stored below 256 MB"),
+        (1_900_000_000, "low disk space: 1.9 GB are left for /state, and nothing is stored below 256 MB"),
+        (5_000_000, "the disk is full: free some space; 5 MB are left for /state, and nothing is stored below 256 MB"),
     ],
 )
 def test_the_operator_is_told_that_the_disk_runs_out(free, said):
@@ -37,7 +37,7 @@ def test_a_child_that_ends_for_want_of_room_is_told_so(tmp_path):
         async with Supervisor(tmp_path / "logs", on_event=told.append, patience=Patience(crashes=1)) as supervisor:
             await supervisor.start(Child("broker", (sys.executable, "-c", code), is_ready=lambda: False))
 
-    with pytest.raises(GivenUpError, match=r"the disk is full: free some space, where .* lies"):
+    with pytest.raises(GivenUpError, match=r"the disk is full: free some space \(the disk of .*\)"):
         asyncio.run(run())
     assert any("the disk is full" in event.line for event in told if event.happened is Happened.CRASHED)
 

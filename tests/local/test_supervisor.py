@@ -98,9 +98,9 @@ def test_a_child_has_its_environment_and_its_log(tmp_path: Path):
 @pytest.mark.parametrize(
     ("last_act", "how"),
     [
-        ("print('out of luck'); sys.exit(3)", "child ended with exit code 3: out of luck"),
-        ("os.kill(os.getpid(), 9)", "child was ended by SIGKILL"),
-        ("pass", "child ended with exit code 0"),
+        ("print('out of luck'); sys.exit(3)", "child exited with status 3: out of luck"),
+        ("os.kill(os.getpid(), 9)", "child was killed by SIGKILL"),
+        ("pass", "child exited with status 0"),
     ],
 )
 def test_a_crashed_child_is_restarted_and_said_so(tmp_path: Path, last_act: str, how: str):
@@ -140,7 +140,7 @@ def test_a_child_that_crashes_again_and_again_ends_everything(tmp_path: Path):
     with pytest.raises(GivenUpError) as caught:
         asyncio.run(main())
 
-    said = "worker crashed 5 times within 60 s; it ended with exit code 7: b; see "
+    said = "worker crashed 5 times within 60 s; it exited with status 7: b; see "
     assert str(caught.value) == f"{said}{tmp_path / 'worker.log'}"
     assert caught.value.tail == ["a", "b"] * 5
     assert sum(event.happened is Happened.CRASHED for event in events) == 5
@@ -170,7 +170,7 @@ def test_a_child_that_ends_itself_is_started_again_however_often(tmp_path: Path)
             runs.write("x")
         if len(open(sys.argv[1]).read()) > 8:
             {SLEEP}
-        print("clickhouse ends itself: too much memory", flush=True)
+        print("clickhouse exits: too much memory", flush=True)
         time.sleep(0.05)
         raise SystemExit(75)
     """
@@ -185,7 +185,7 @@ def test_a_child_that_ends_itself_is_started_again_however_often(tmp_path: Path)
     asyncio.run(main())
 
     ends = [event.line for event in events if event.happened is Happened.ENDED_ITSELF]
-    assert ends == ["clickhouse ends itself: too much memory; restarts in 0.01 s"] * 8
+    assert ends == ["clickhouse exits: too much memory; restarting in 0.01 s"] * 8
     assert Happened.CRASHED not in {event.happened for event in events}
 
 

@@ -224,7 +224,7 @@ def test_killed_worker_is_started_again(up: Up):
     worker = next(child for child in psutil.Process(up.process.pid).children() if "worker" in child.cmdline())
     worker.kill()
 
-    up.until_said(r"worker-1 was ended by SIGKILL")
+    up.until_said(r"worker-1 was killed by SIGKILL")
     up.until_said(r"worker-1 restarted")
 
 

@@ -77,7 +77,7 @@ def test_others_read_the_page_and_the_store(up: Up):
 def test_nobody_reads_without_a_password_on_loopback_either(up: Up):
     assert up.get("/summary.json").status == 401
     for url in (told(up)["clickhouse"], told(up)["outside_clickhouse"]):
-        with pytest.raises(ClickHouseAwayError, match="does not let its user grafana in"):
+        with pytest.raises(ClickHouseAwayError, match="rejects the login of its user grafana"):
             connect(url.replace("//", "//grafana:@"), environment=named(up, READING.user))
 
 

@@ -123,7 +123,7 @@ def test_a_device_that_hangs_does_not_cost_the_others(source, driver):
     hang = driver.found[0].hang = threading.Event()
     source._timeout_s = 1.0  # is waited for in vain, once
     reason, samples = failing_at(source, 2)
-    assert reason == "a did not answer within 1 s: its driver call hangs"
+    assert reason == "a did not answer within 1 s; its driver call hangs"
     assert samples == {"b": (100.0, "counter", 1000)}
 
     source._timeout_s = 2 * SOON_S  # from now on nothing may be waited for in vain
@@ -160,7 +160,7 @@ def test_a_lost_device_is_looked_for_at_once_and_then_once_a_minute(source, driv
     """Opening anew may take seconds; a session that is a minute old is given up at the next tick."""
     for second in range(61):
         at(source, second)
-    driver.found[0].failure = DeviceLostError("a: power cannot be read: GPU is lost")
+    driver.found[0].failure = DeviceLostError("a: cannot read power: GPU is lost")
     opened = []
     for second in range(61, 63 + 60):
         assert set(failing_at(source, second)[1]) == {"b"}
@@ -183,9 +183,9 @@ def test_a_lost_devices_counter_is_forgotten(source, driver):
 def test_a_lost_driver_is_opened_again_at_the_next_tick(source, driver):
     """All counters begin anew, as a driver that is loaded begins them anew."""
     at(source, 0)
-    driver.found[0].failure = DriverLostError("a: power cannot be read: Uninitialized")
+    driver.found[0].failure = DriverLostError("a: cannot read power: Uninitialized")
     reason, samples = failing_at(source, 1)
-    assert reason == "a: power cannot be read: Uninitialized"
+    assert reason == "a: cannot read power: Uninitialized"
     assert samples == {"b": (100.0, "counter", 1000)}
 
     driver.found[0].failure = None
@@ -253,11 +253,11 @@ class TestQuestions:
         """The first is told."""
         assert questions.ask("power", self.failing(RuntimeError("odd\n answer"))) is None
         assert questions.ask("energy", self.failing(RuntimeError("more"))) is None
-        assert questions.fault == "a: power cannot be read: odd answer"
+        assert questions.fault == "a: cannot read power: odd answer"
 
     def test_a_loss_ends_the_questions(self, questions):
         """There is no use in asking on."""
-        with pytest.raises(DeviceLostError, match="a: power cannot be read"):
+        with pytest.raises(DeviceLostError, match="a: cannot read power"):
             questions.ask("power", self.failing(KeyError("lost")))
-        with pytest.raises(DriverLostError, match="a: power cannot be read: gone"):
+        with pytest.raises(DriverLostError, match="a: cannot read power: gone"):
             questions.ask("power", self.failing(OSError("gone")))

@@ -42,8 +42,8 @@ def test_a_look_that_breaks_or_hangs_hides_no_other(tmp_path):
     let_go.set()
 
     says = {offer.name: offer.finding.says for offer in offers}
-    assert says["broken"].startswith("the look failed: unexpected ZeroDivisionError: division by zero")
-    assert says["hung"] == "the look did not end within 1 s"
+    assert says["broken"].startswith("the search failed: unexpected ZeroDivisionError: division by zero")
+    assert says["hung"] == "the search did not finish within 1 s"
     assert says["well"] == "two chips"
     assert [offer.name for offer in offers if offer.finding.found] == ["well"]
 

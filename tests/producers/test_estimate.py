@@ -179,7 +179,7 @@ def test_a_mistake_in_a_calibration_names_its_line(wrong, message):
 
 
 def test_a_calibration_file_that_cannot_be_read_is_one_line(tmp_path):
-    """It is not there, or it is no text."""
+    """It is not there, or it is not text."""
     with pytest.raises(GigawattError, match="cannot be read"):
         load_calibration(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")

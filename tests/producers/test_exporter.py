@@ -164,7 +164,7 @@ def test_a_page_may_be_arranged_as_a_whole(server, opened):
 def test_a_page_without_chips_asks_what_it_is(server, opened):
     """The line names page, chip and exporter."""
     server.body = b'kettle_watts{id="k"} 3000\n'
-    with pytest.raises(SourceError, match=r"/metrics shows no toaster: is it a toaster's exporter\?"):
+    with pytest.raises(SourceError, match=r"/metrics has no toaster; check whether it is a toaster's exporter$"):
         at(opened())
 
 
@@ -253,7 +253,7 @@ def test_a_look_asks_as_the_environment_says(server, tmp_path):
     assert found.options == {"urls": (server.url,), "token_file": file}
     assert not nobody.found
     assert nobody.says.endswith(
-        "give --user or --token-file, or set GIGAWATT_EXPORTER_USER or GIGAWATT_EXPORTER_TOKEN_FILE"
+        "use --user or --token-file, or set GIGAWATT_EXPORTER_USER or GIGAWATT_EXPORTER_TOKEN_FILE"
     )
     assert "no password for user 'me'" in look_for(DIALECT, mistaken, server.url).says
 
@@ -272,7 +272,7 @@ def test_a_look_at_a_closed_port_says_where_to_get_one():
     """It does not even ask."""
     finding = look_for(DIALECT, Machine(listens=lambda _host, _port: False))
 
-    assert finding.says == "nothing listens on port 9999, where a toaster's exporter would be: toasters bring it"
+    assert finding.says == "nothing listens on port 9999, the port of a toaster's exporter; toasters bring it"
     assert not finding.found
 
 
@@ -286,7 +286,7 @@ def test_a_look_at_a_slow_page_does_not_wait_for_it(server):
 
     assert time.monotonic() - began < 30
     assert finding.found
-    assert "slow to answer" in finding.says
+    assert "answers slowly" in finding.says
 
 
 def test_a_look_at_what_vanished_is_no_error():
@@ -332,7 +332,7 @@ def test_one_that_fails_is_said_by_its_address_once(server):
     """Together with what could be read, and not twice in one line."""
     server.body = b'toaster_watts{id="t1"} 800\n'
     source = open_exporters(DIALECT, Where(once=True), urls=[server.url, "http://127.0.0.1:1"], timeout_s=60)
-    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1/metrics cannot be connected to[^/]*$") as raised:
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1/metrics cannot be reached[^/]*$") as raised:
         at(source)
     source.close()
 
@@ -341,7 +341,7 @@ def test_one_that_fails_is_said_by_its_address_once(server):
 
 def test_one_address_twice_is_a_mistake():
     """However it is written."""
-    with pytest.raises(GigawattError, match="one --url stands twice"):
+    with pytest.raises(GigawattError, match="a --url is given twice"):
         open_exporters(DIALECT, Where(), urls=["http://a/metrics", "a"], timeout_s=1)
 
 
@@ -383,9 +383,9 @@ def test_an_exporter_without_bounds_costs_the_others_nothing(server, bad):
 
 
 REASONS = {
-    "too many series": "more than 20,000 series of chips: is it one host's exporter",
-    "too much": "sent more than 16 MiB: is it one host's exporter",
-    "packed": "sent more than 16 MiB: is it one host's exporter",
+    "too many series": "more than 20,000 series of chips: use the page of one host's exporter",
+    "too much": "sent more than 16 MiB; check whether it is the exporter of one host",
+    "packed": "sent more than 16 MiB; check whether it is the exporter of one host",
     "slow": "did not answer within 2 s",
 }
 

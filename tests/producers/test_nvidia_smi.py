@@ -112,7 +112,7 @@ def test_a_file_without_header_needs_the_names(tmp_path):
     """Which percentage is which nobody can see."""
     text = PLAIN.split("\n", 1)[1]
     with pytest.raises(
-        RecordingError, match=r"node-12.csv has no header: .* --columns timestamp,index,name,power.draw"
+        RecordingError, match=r"node-12.csv has no header; .* --columns timestamp,index,name,power.draw"
     ):
         read(tmp_path, text)
     columns = ("timestamp", "index", "name", "power.draw", "utilization.gpu")
@@ -130,7 +130,7 @@ def test_a_file_without_header_needs_the_names(tmp_path):
 )
 def test_what_is_missing_is_named(tmp_path, header, lacks):
     """And with which columns a recording is one."""
-    with pytest.raises(RecordingError, match=f"node-12.csv {lacks}: record with nvidia-smi --query-gpu=timestamp,uuid"):
+    with pytest.raises(RecordingError, match=f"node-12.csv {lacks}; record with nvidia-smi --query-gpu=timestamp,uuid"):
         read(tmp_path, lines(header=header))
 
 
@@ -182,11 +182,11 @@ def test_a_torn_row_costs_itself(tmp_path):
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ("2024/05/14 10:11:12, 0, A10, lots, 50 %", "row 2: column power_draw: 'lots' is no such value"),
-        ("2024/05/14 10:11:12, 0, A10, 5 J, 50 %", "row 2: column power_draw: '5 J' is no such value"),
-        ("yesterday, 0, A10, 5 W, 50 %", "row 2: column timestamp: 'yesterday' is no time"),
+        ("2024/05/14 10:11:12, 0, A10, lots, 50 %", "row 2: column power_draw: 'lots' is not a valid value"),
+        ("2024/05/14 10:11:12, 0, A10, 5 J, 50 %", "row 2: column power_draw: '5 J' is not a valid value"),
+        ("yesterday, 0, A10, 5 W, 50 %", "row 2: column timestamp: 'yesterday' is not a time"),
         ("2024/05/14 10:11:12, 0, A10", "row 2: 3 cells for 5 columns"),
-        ("2024/05/14 10:11:12, [N/A], A10, 5 W, 50 %", "row 2: names no GPU"),
+        ("2024/05/14 10:11:12, [N/A], A10, 5 W, 50 %", "row 2: has no GPU"),
     ],
 )
 def test_a_recording_that_begins_with_such_a_row_is_none(tmp_path, row, why):

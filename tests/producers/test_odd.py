@@ -48,7 +48,7 @@ def test_an_odd_power_leaves_a_sample_without_power():
     assert list(found[0].values()) == [None, None, None, 0.5]
     assert found[1]["power_w"] == 300.0
     assert [one.line for one in left_out] == [
-        "power_w 1e+09 is out of its range, 0 to 10000: it is left out, and the sample counts"
+        "power_w 1e+09 is out of range, 0 to 10000; the value is left out, the sample is kept"
     ]
     assert reasons_of(passed) == {""}
 

@@ -107,8 +107,8 @@ def test_while_the_broker_is_away_samples_wait_and_then_arrive_in_order(broker, 
     assert [wire.decode(message.value).num_rows for message in messages] == [1, 2, 3, 4]
     assert sink.sent.lost == 0
     assert [line["event"] for line in publisher.lines] == [
-        "the broker does not answer: samples are kept in memory and tried again",
-        "the broker is back",
+        "the broker does not answer; samples are kept in memory and retried",
+        "the broker answers again",
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_full_buffer_refuses_the_newest_and_says_so(broker, publisher):
 
     assert 0 < waiting <= 12_000
     assert lost == sink.sent.lost == 80 - sink.sent.samples > 0
-    assert len([line for line in publisher.lines if line["event"] == "samples are lost"]) == 1
+    assert len([line for line in publisher.lines if line["event"] == "samples are being lost"]) == 1
 
 
 def test_what_is_not_delivered_in_time_at_the_end_is_counted_as_lost(broker, publisher):
@@ -176,7 +176,7 @@ def test_one_sample_that_is_too_large_is_lost_and_said(publisher):
     sink.watch()
 
     assert sink.sent.lost == 2
-    assert [line["reason"] for line in publisher.lines] == ["one sample of tiny is larger than a message may be"]
+    assert [line["reason"] for line in publisher.lines] == ["one sample of tiny exceeds the maximum message size"]
 
 
 def test_pieces_hold_all_rows_in_order():
@@ -222,7 +222,10 @@ def test_a_loss_that_is_over_is_said_and_the_same_one_later_again(publisher):
             settle(sink)
             sink.watch()
 
-    assert [line["event"] for line in publisher.lines] == ["samples are lost", "no samples are lost any more"] * 2
+    assert [line["event"] for line in publisher.lines] == [
+        "samples are being lost",
+        "samples are no longer lost",
+    ] * 2
     assert sink.sent.lost == 6
 
 

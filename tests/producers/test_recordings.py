@@ -111,7 +111,7 @@ def test_a_csv_of_samples_without_times_is_told_what_it_lacks(tmp_path):
     """It is not none of the formats."""
     path = tmp_path / "recording.csv"
     path.write_text("time,chip,power_w\n1,a,5\n")
-    with pytest.raises(RecordingError, match=r"recording\.csv lacks ts: every sample must have it"):
+    with pytest.raises(RecordingError, match=r"recording\.csv has no column ts, which every sample needs"):
         list(blocks(path))
 
 
@@ -187,9 +187,9 @@ def test_a_line_without_end_is_refused_early(tmp_path):
     with path.open("wb") as file:
         file.write(b'{"a": "')
         file.truncate(2**32)
-    with pytest.raises(RecordingError, match="has a line of more than 1 MiB: it is no recording of samples"):
+    with pytest.raises(RecordingError, match="has a line of more than 1 MiB: it is not a recording of samples"):
         list(blocks(path))
-    with pytest.raises(RecordingError, match="none of Arrow, Parquet, newline-delimited JSON and CSV"):
+    with pytest.raises(RecordingError, match=r"not a recording \(Arrow, Parquet, newline-delimited JSON or CSV\)"):
         list(blocks(Path("/dev/zero")))
 
 
@@ -217,5 +217,7 @@ def test_a_packed_batch_that_unfolds_too_far_is_refused_before_it_is(tmp_path, k
             writer.write_batch(table.to_batches()[0])
 
     assert path.stat().st_size < 2**17
-    with pytest.raises(RecordingError, match=r"has a batch that unfolds into [0-9,]+ MiB: record such of 16 MiB"):
+    with pytest.raises(
+        RecordingError, match=r"has a batch that unfolds into [0-9,]+ MiB: record batches of at most 16 MiB"
+    ):
         list(blocks(path))

@@ -84,9 +84,9 @@ def test_a_producer_says_it_once_and_counts():
 
     assert (sampler.counts.samples, sampler.counts.rejected) == (3, 6)
     assert [one.samples.num_rows for one in published] == [1, 1, 1]
-    said = [entry["reason"] for entry in logs if entry["event"] == "samples are rejected here"]
+    said = [entry["reason"] for entry in logs if entry["event"] == "samples are rejected before publishing"]
     assert len(said) == 2
-    assert said[0].startswith(r"label chip a\x1b]0;x\x07 has characters")
+    assert said[0].startswith(r"label chip a\x1b]0;x\x07 has invisible or control characters")
 
 
 @pytest.mark.parametrize("field", ["site", "fleet", "host"])
@@ -94,7 +94,7 @@ def test_a_flag_that_is_no_label_is_refused_at_once(field):
     """All samples would be rejected for it."""
     with pytest.raises(GigawattError, match=rf"^{field} a\\x1b: "):
         Where(**{field: "a\x1b"})
-    with pytest.raises(GigawattError, match="128 bytes at most"):
+    with pytest.raises(GigawattError, match="at most 128 bytes"):
         Where(**{field: "é" * 65})
     assert getattr(Where(**{field: "é" * 64}), field)
 

@@ -30,7 +30,9 @@ def test_a_command_gets_no_input():
 def test_endless_output_is_an_error():
     """With little memory, and at once."""
     began = time.monotonic()
-    with pytest.raises(SourceError, match=r"^the command printed more than 1 MiB: is it the right command\?$"):
+    with pytest.raises(
+        SourceError, match=r"^the command printed more than 1 MiB; check whether it is the right command$"
+    ):
         python("while True: os.write(1, b'x' * 65536)", most_bytes=2**20)
     assert time.monotonic() - began < 50
 
@@ -53,7 +55,7 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 open({str(said)!r}, "w").write(f"{{os.getpid()}} {{child.pid}}")
 time.sleep(60)
 """
-    with pytest.raises(SourceError, match="the command did not end within 5 s"):
+    with pytest.raises(SourceError, match="the command did not finish within 5 s"):
         python(body, within_s=5.0)
     until_s = time.monotonic() + 60
     while any(runs(int(pid)) for pid in said.read_text().split()):
@@ -70,7 +72,7 @@ def test_a_child_that_outlives_its_command_delays_nobody():
 
 
 def test_what_cannot_be_run_says_so():
-    with pytest.raises(SourceError, match="it cannot be run: No such file"):
+    with pytest.raises(SourceError, match="cannot run it: No such file"):
         run("it", ["/no/such/command"], within_s=1.0)
 
 

@@ -165,7 +165,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_sampling():
         world.sampler().run()
 
     assert world.ticks[2].ts_ms == world.ticks[1].ts_ms - 3600_000 + 1000
-    assert [line["event"] for line in lines] == ["the clock was set back: going on from its new time"]
+    assert [line["event"] for line in lines] == ["the clock was set back; continuing from the new time"]
 
 
 def test_a_hanging_read_blocks_no_shutdown():
@@ -228,4 +228,4 @@ def test_a_stack_is_passed_on_as_it_is_where_all_of_it_is_sound():
     assert [(one.key, one.samples["chip"].to_pylist()) for one in published[1:]] == [("h", ["a"]), ("i", ["c"])]
     assert published[2].samples["utilization"].to_pylist() == [None]
     assert (sampler.counts.samples, sampler.counts.rejected, sampler.counts.left_out) == (5, 1, {"utilization": 1})
-    assert [line["event"] for line in lines] == ["samples are rejected here", "values are left out"]
+    assert [line["event"] for line in lines] == ["samples are rejected before publishing", "values are left out"]

@@ -63,8 +63,8 @@ def test_an_error_status_is_a_failure(exporter):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("/login", "answered 302 Found and points to /login: give that address if the exporter is there"),
-        ("https://me:secret@sso.example/in?ticket=secret", "points to https://sso.example/in: give"),
+        ("/login", "answered 302 Found and redirects to /login; use that address if the exporter is there"),
+        ("https://me:secret@sso.example/in?ticket=secret", "redirects to https://sso.example/in; use"),
         (None, "answered 302 Found$"),
     ],
 )
@@ -93,7 +93,7 @@ def test_half_a_body_is_a_failure(exporter):
         handler.close_connection = True
 
     exporter.respond = respond
-    fails(exporter, "broke off in the middle")
+    fails(exporter, "closed the connection during its answer")
 
 
 def test_half_a_chunked_body_is_a_failure(exporter):
@@ -132,7 +132,7 @@ def test_an_empty_body_is_a_failure(exporter):
 def test_what_is_no_http_is_a_failure(exporter):
     """Another kind of server answers at this port."""
     exporter.respond = lambda handler: handler.wfile.write(b"\x00\x01\x02 garbage\r\n\r\n")
-    fails(exporter, "broke the connection")
+    fails(exporter, "closed the connection")
 
 
 def test_a_huge_body_is_cut_short(exporter):
@@ -182,7 +182,7 @@ def test_nobody_there_is_a_failure():
     """The line says what to look after."""
     with socket.socket() as taken:  # it does not listen, and nobody else can
         taken.bind(("127.0.0.1", 0))
-        with pytest.raises(SourceError, match="is the exporter running"):
+        with pytest.raises(SourceError, match="check whether the exporter is running"):
             Scraper(f"http://127.0.0.1:{taken.getsockname()[1]}").read()
 
 
@@ -226,7 +226,7 @@ def test_no_part_of_an_answer_may_drip_on(exporter, pieces):
     """The time is that of the whole answer, wherever in it the server takes its time."""
     exporter.respond = drips(*pieces)
     began = time.monotonic()
-    fails(exporter, r"did not (finish|answer) within 0\.3 s|packed|broke", timeout_s=0.3)
+    fails(exporter, r"did not (finish|answer) within 0\.3 s|compressed|closed", timeout_s=0.3)
     assert time.monotonic() - began < SOON_S
 
 
@@ -247,9 +247,9 @@ def test_what_is_packed_is_unpacked_within_bounds(exporter, named, pack):
     packed = pack(bytes(2**25))
     fails(exporter, "sent more than 1 MiB", max_body_bytes=2**20)
     packed = pack(b"up 1\n" * 10)[:-9]
-    fails(exporter, "packed body that breaks off")
+    fails(exporter, "truncated compressed body")
     packed = b"up 1\n"
-    fails(exporter, "cannot be unpacked")
+    fails(exporter, "cannot be decompressed")
 
 
 def test_a_packing_that_nobody_knows_is_said(exporter):
@@ -263,7 +263,7 @@ def test_a_packing_that_nobody_knows_is_said(exporter):
         handler.wfile.write(b"\x01\x02\x03")
 
     exporter.respond = respond
-    fails(exporter, "packed as br, which was not asked for")
+    fails(exporter, "with the encoding br, which was not requested")
 
 
 def test_a_query_is_in_no_line_about_the_exporter(exporter):
@@ -299,6 +299,6 @@ def test_what_is_no_url_is_refused(given):
 )
 def test_a_password_in_a_url_is_refused_and_not_repeated(url):
     """It would stand in every line about this exporter, whatever else is wrong with it."""
-    with pytest.raises(GigawattError, match="leave user and password out") as raised:
+    with pytest.raises(GigawattError, match="remove user and password") as raised:
         checked_url(url)
     assert "secret" not in str(raised.value)

@@ -203,7 +203,7 @@ def test_what_was_said_within_a_source_is_not_said_again():
             with pytest.raises(SourceError, match=r"^dcgm: http://a is down$"):
                 both.read(tick(second))
 
-    assert lines(said) == ["http://a cannot be read: trying again at each of its ticks"]
+    assert lines(said) == ["http://a cannot be read; retrying at each of its ticks"]
 
 
 def test_sources_of_one_kind_are_read_at_each_tick_whatever_their_period():
@@ -244,7 +244,7 @@ def test_a_hanging_source_is_said_once_and_so_is_its_return():
         until(lambda: not both._answers.empty())
         both.read(tick(4))
 
-    assert lines(said) == ["hung has not answered for 12 s: going on without it", "hung answers again"]
+    assert lines(said) == ["hung has not answered for 12 s; continuing without it", "hung answers again"]
 
 
 def test_what_fails_costs_the_others_nothing():
@@ -272,9 +272,9 @@ def test_each_source_is_said_to_fail_and_to_recover_by_its_name():
 
     assert sorted(line["reason"] for line in said if "reason" in line) == ["down", "down", "no driver"]
     assert [event for event in lines(said) if event.startswith("flaky")] == [
-        "flaky cannot be read: trying again at each of its ticks",
+        "flaky cannot be read; retrying at each of its ticks",
         "flaky answers again",
-        "flaky cannot be read: trying again at each of its ticks",
+        "flaky cannot be read; retrying at each of its ticks",
         "flaky answers again",
     ]
 
@@ -294,7 +294,7 @@ def test_the_sampler_counts_a_partial_failure_and_says_nothing_twice():
     with capture_logs() as said:
         sampler.run()
 
-    assert lines(said) == ["dead cannot be read: trying again at each of its ticks"]
+    assert lines(said) == ["dead cannot be read; retrying at each of its ticks"]
     assert sampler.counts.reads == {Outcome.OK: 0, Outcome.NOTHING: 0, Outcome.FAILED: 100}
     assert len(published) == 100
 
@@ -394,7 +394,7 @@ def test_a_source_that_does_not_close_is_left_alone():
     let_go.set()
 
     assert time.monotonic() - began_s < SOON_S / 2
-    assert {"stuck does not close: leaving it alone", "broken does not close"} < set(lines(said))
+    assert {"stuck does not close; abandoning it", "broken does not close"} < set(lines(said))
 
 
 def test_what_is_added_after_the_end_is_closed():

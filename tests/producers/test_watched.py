@@ -70,13 +70,13 @@ def test_a_loop_that_does_not_turn_is_told_but_may_sleep_for_its_period(reading)
     assert reading.alive() == ""
 
     reading.sampler.period_s = 1.0
-    assert reading.alive() == "the loop has not turned for 120 s"
+    assert reading.alive() == "the loop has been blocked for 120 s"
 
 
 def test_before_the_first_read_nobody_is_ready(watched):
     watched.begin(Sampling(), Sending())
 
-    assert watched.ready() == "nothing was read yet"
+    assert watched.ready() == "no read has finished yet"
 
 
 def test_a_read_that_fails_or_hangs_is_told(reading):
@@ -87,7 +87,7 @@ def test_a_read_that_fails_or_hangs_is_told(reading):
     assert reading.ready() == ""
 
     reading.sampler.reading_s = 45.0
-    assert reading.ready() == "a read takes 45 s already"
+    assert reading.ready() == "a read has been running for 45 s"
 
 
 def test_a_broker_that_acknowledges_nothing_is_away_until_it_does(reading):

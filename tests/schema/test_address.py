@@ -24,7 +24,7 @@ def test_a_bare_port_is_of_this_machine_alone(text, address):
     "text", ["", "on", ":9810", "node", "node:", "node:65536", "::1:9810", "http://node:9810", "9810\n"]
 )
 def test_anything_else_is_no_address(text):
-    with pytest.raises(GigawattError, match="write HOST:PORT, PORT for this machine alone, or off"):
+    with pytest.raises(GigawattError, match="write HOST:PORT, PORT for loopback only, or off"):
         address_of(text)
 
 

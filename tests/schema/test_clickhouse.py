@@ -22,7 +22,7 @@ PASSWORD_FILE = "GIGAWATT_CLICKHOUSE_PASSWORD_FILE"  # noqa: S105  the variable'
     "url", ["", "nourl", "ftp://host", "http://", "http://host:99999", "http://host:abc", "http://host:0"]
 )
 def test_what_is_no_address_is_refused_in_one_line(url):
-    with pytest.raises(GigawattError, match="is no ClickHouse address; write it as http://host:8123"):
+    with pytest.raises(GigawattError, match="is not a ClickHouse address; write it as http://host:8123"):
         connect(url)
 
 
@@ -40,7 +40,7 @@ def test_what_is_no_clickhouse_is_not_said_to_be_silent():
     exporter.respond = lambda handler: handler.send_error(501)
     with (
         serving(exporter),
-        pytest.raises(GigawattError, match=r"is no ClickHouse \(HTTP status 501\); name ClickHouse's"),
+        pytest.raises(GigawattError, match=r"is not a ClickHouse server \(HTTP status 501\); set the HTTP address"),
     ):
         connect(exporter.url)
 
@@ -48,7 +48,7 @@ def test_what_is_no_clickhouse_is_not_said_to_be_silent():
 def test_where_nothing_listens_nothing_answers():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or name another"):
+        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or name"):
             connect(f"http://127.0.0.1:{held.getsockname()[1]}")
 
 
@@ -109,8 +109,8 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(authority):
     with listening(authority.issue_cert(HERE)) as store:
         said = away(store.url)
 
-    assert "shows a certificate that is not to be trusted" in said
-    assert f"name the file of whoever signed it with {CA}" in said
+    assert "has an untrusted certificate" in said
+    assert f"name the file of the CA that signed it with {CA}" in said
     assert store.seen == []
 
 
@@ -118,37 +118,37 @@ def test_a_certificate_of_another_name_is_not_believed(authority, ca):
     with listening(authority.issue_cert("store.example")) as store:
         said = away(store.url, {CA: str(ca)})
 
-    assert "shows a certificate of another name" in said
+    assert "has a certificate for another name" in said
     assert store.seen == []
 
 
 def test_an_expired_certificate_is_not_believed(authority, ca):
     with listening(expired(authority, HERE)) as store:
-        assert "shows a certificate that has expired: it must be renewed there" in away(store.url, {CA: str(ca)})
+        assert "has an expired certificate; renew it on the server" in away(store.url, {CA: str(ca)})
 
 
 def test_https_asked_of_http_is_told():
     with listening() as store:
         said = away(store.url.replace("http:", "https:"))
 
-    assert "does not speak TLS there: is it http, or another port?" in said
+    assert "does not use TLS at this port; check whether it is http, or another port" in said
 
 
 def test_http_asked_of_https_is_told(authority):
     with listening(authority.issue_cert(HERE)) as store:
         said = away(store.url.replace("https:", "http:"))
 
-    assert "broke the connection without an answer: does it speak https there?" in said
+    assert "closed the connection without an answer; if it serves https there" in said
 
 
 def test_a_certificate_is_shown_to_a_server_that_asks_for_one(authority, ca, tmp_path):
     own = files(authority.issue_cert("worker@example"), tmp_path, "worker")
     named = {CA: str(ca), CERTIFICATE: str(own.certificate), KEY: str(own.key)}
     with listening(authority.issue_cert(HERE), asks_for=authority) as store:
-        assert "is no ClickHouse" in away(store.url, named)
+        assert "is not a ClickHouse server" in away(store.url, named)
         unknown = away(store.url, {CA: str(ca)})
 
-    assert f"wants to know who asks: give the certificate and its key as {CERTIFICATE} and {KEY}" in unknown
+    assert f"requires a client certificate; set the certificate and its key with {CERTIFICATE} and {KEY}" in unknown
     assert store.seen
     assert all(shown for _, shown in store.seen)
 
@@ -157,7 +157,7 @@ def test_a_certificate_of_ours_that_has_expired_is_told(authority, ca, tmp_path)
     own = files(expired(authority, "worker@example"), tmp_path, "worker")
     named = {CA: str(ca), CERTIFICATE: str(own.certificate), KEY: str(own.key)}
     with listening(authority.issue_cert(HERE), asks_for=authority) as store:
-        assert f"does not take the certificate of {CERTIFICATE}: it has expired" in away(store.url, named)
+        assert f"rejects the certificate of {CERTIFICATE}: it has expired" in away(store.url, named)
 
 
 def test_a_certificate_alone_says_who_asks(authority, ca, tmp_path):
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_certificate_is_told_before_anybody_is_asked(tmp_path,
 
 
 def test_a_key_needs_its_certificate():
-    assert f"{KEY} needs the certificate that it is the key of: {CERTIFICATE}" in away("https://a:1", {KEY: "a.key"})
+    assert f"{KEY} needs its certificate; set {CERTIFICATE}" in away("https://a:1", {KEY: "a.key"})
 
 
 def test_any_users_password_may_stand_in_a_file(tmp_path):
@@ -233,7 +233,7 @@ def basic(user, password):
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-@pytest.mark.parametrize(("secure", "said"), [(True, "who asks"), (False, "speak https there?")])
+@pytest.mark.parametrize(("secure", "said"), [(True, "client certificate"), (False, "write https:// in")])
 def test_a_connection_that_is_closed_without_a_word_is_told(secure, said):
     closed = ValueError("('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))")
 
@@ -245,19 +245,19 @@ def test_a_connection_that_is_closed_without_a_word_is_told(secure, said):
     [
         (
             f"Received: Code: 497. DB::Exception: grafana: {MISSING} INSERT(a, b) ON gigawatt.rejected_rows. (ACCESS)",
-            "ClickHouse's user grafana has no right to INSERT on gigawatt.rejected_rows: ask as another user",
+            "ClickHouse's user grafana has no right to INSERT on gigawatt.rejected_rows; connect as another user",
         ),
         (
             f"Code: 497. DB::Exception: worker: {MISSING} SELECT(a) ON db.t. (Missing permissions: SELECT(a) ON db.t)",
-            "ClickHouse's user worker has no right to SELECT on db.t: ask as another user",
+            "ClickHouse's user worker has no right to SELECT on db.t; connect as another user",
         ),
         (
             "Code: 164. DB::Exception: grafana: Cannot execute query in readonly mode. (READONLY)",
-            "ClickHouse's user grafana may only read: ask as another user",
+            "ClickHouse's user grafana may only read; connect as another user",
         ),
         (
             "Code: 516. DB::Exception: grafana: Authentication failed: password is incorrect, or there is no user",
-            "ClickHouse does not let its user grafana in: the password is wrong, or there is no such user",
+            "ClickHouse rejects the login of its user grafana: wrong password or unknown user",
         ),
         ("Code: 60. DB::Exception: Table gigawatt.nothing does not exist", ""),
     ],

@@ -14,24 +14,24 @@ WRONG = {
     "missing_label": [
         ({"host": None}, "host is missing"),
         ({"host": "", "chip": None}, "host is missing; chip is missing"),
-        ({"host": 5}, "host 5 is no text"),
+        ({"host": 5}, "host 5 is not text"),
     ],
     "label_too_long": [({"site": "x" * 129}, f"site '{'x' * 57}...' has more than 128 bytes")],
     "bad_label": [({"job": "a\nb"}, "job 'a\\\\nb' has a control or format character")],
     "unknown_platform": [({"platform": "abacus"}, "platform 'abacus' must be one of tpu, trainium, nvidia, amd")],
     "bad_time": [
         ({"ts": None}, "ts is missing"),
-        ({"ts": "noon"}, "ts 'noon' must be a time: epoch milliseconds, or RFC 3339"),
-        ({"ts": 0}, "ts 0 must be a time: epoch milliseconds, or RFC 3339"),
+        ({"ts": "noon"}, "ts 'noon' must be a time in epoch milliseconds or RFC 3339"),
+        ({"ts": 0}, "ts 0 must be a time in epoch milliseconds or RFC 3339"),
         (
             {"ts": NOW_MS + MAX_AHEAD_MS + 1000},
-            "ts 2026-09-21T14:13:26.000Z is 6.0 s ahead of the broker's clock, of at most 5 s",
+            "ts 2026-09-21T14:13:26.000Z is 6.0 s ahead of the broker's clock (at most 5 s)",
         ),
     ],
     "too_late": [
         (
             {"ts": NOW_MS - RAW_RETENTION_MS - 8_640_000},
-            "ts 2026-09-18T11:49:20.000Z is 3.1 days before its message, of at most 3 days",
+            "ts 2026-09-18T11:49:20.000Z is 3.1 days older than its message (at most 3 days)",
         )
     ],
     "bad_interval": [
@@ -50,7 +50,7 @@ WRONG = {
         ({"throttle": 16, "energy_j": -1}, "throttle 16 must be 0 to 15; energy_j -1 must be 0 to 1e+18"),
         (
             {"power_method": None},
-            "power_method is missing, and must stand beside power_w: one of counter, sensor, percent, model, meter",
+            "power_method is missing; it is required with power_w: one of counter, sensor, percent, model, meter",
         ),
         ({"power_method": "guess"}, "power_method 'guess' must be one of counter, sensor, percent, model, meter"),
     ],

@@ -88,8 +88,8 @@ def test_a_fleet_that_reports_again_is_expected_again(client, stored):
     ("ago_s", "named", "error"),
     [
         (5, ("lab", "trial"), r"lab / trial / nvidia still reports"),
-        (HOUR_S, ("lab", "trail"), r"lab / trail is not known; known are lab/trial"),
-        (HOUR_S, ("lab", "trial", "tpu"), r"lab / trial / tpu is not known"),
+        (HOUR_S, ("lab", "trail"), r"lab / trail is unknown; known fleets: lab/trial"),
+        (HOUR_S, ("lab", "trial", "tpu"), r"lab / trial / tpu is unknown"),
     ],
 )
 def test_what_cannot_be_forgotten_is_told(client, stored, ago_s, named, error):

@@ -163,7 +163,7 @@ def test_a_file_and_a_variable_must_agree(file):
     path = file("security.protocol=SSL")
 
     assert KafkaAccess.read(path, {"GIGAWATT_KAFKA_SECURITY_PROTOCOL": "SSL"}).protocol == "SSL"
-    with pytest.raises(GigawattError, match=r"GIGAWATT_KAFKA_SECURITY_PROTOCOL say two things of security.protocol"):
+    with pytest.raises(GigawattError, match=r"GIGAWATT_KAFKA_SECURITY_PROTOCOL set security.protocol"):
         KafkaAccess.read(path, {"GIGAWATT_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"})
 
 
@@ -279,11 +279,11 @@ def test_a_command_whose_token_does_not_say_when_it_expires_is_asked_each_time()
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("", "no command"),
-        ("'", "no command"),
+        ("", "not a command"),
+        ("'", "not a command"),
         ("/nowhere/token", "cannot be started"),
         (f"sh -c 'echo {SECRET}; echo {SECRET} >&2; exit 3'", "status 3"),
-        (f"echo two words {SECRET}", "no token"),
+        (f"echo two words {SECRET}", "not give a token"),
     ],
 )
 def test_a_command_that_gives_no_token_is_an_error_without_what_it_prints(command, said):

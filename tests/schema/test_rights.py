@@ -1,4 +1,4 @@
-"""Who may what in ClickHouse, tried for each role on the engine itself: all that its commands ask, and nothing else.
+"""Who may do what in ClickHouse, tried for each role on the engine itself: all that its commands ask, and nothing else.
 
 What they ask is not written down here: the commands ask it, and what crosses the wire is asked again as the role.
 """
@@ -17,7 +17,7 @@ from schema.clickhouse import connect
 from schema.clickhouse_errors import refused
 from schema.fleet import Budget, RackHost
 from schema.forget import forget
-from schema.migrate import load, migrate, set_budgets
+from schema.migrate import set_budgets, upgrade
 from schema.passwords import password_of
 from schema.rights import MIGRATION, READING, ROLES, WRITING
 from streams import audit
@@ -37,7 +37,7 @@ RACKS = [RackHost("north", "rack", "host-*")]
 def as_owner(client):
     """Do what `gigawatt migrate` and `gigawatt forget` do, and again what is safe to do again."""
     for _ in range(2):
-        migrate(client, load())
+        upgrade(client)
         set_budgets(client, [BUDGET], RACKS)
     set_budgets(client, [BUDGET._replace(budget_w=2000.0)], RACKS)
     client.insert("chip_series", [[1, *FLEET, "host", "chip"]], column_names=["series", *Group._fields, "host", "chip"])
@@ -192,10 +192,10 @@ def test_what_is_denied_is_told_in_one_line(world):
     whys = world[1](WRITING)
 
     assert refused(ValueError(whys["INSERT INTO budget_loads (site) FORMAT JSONEachRow {}"])).startswith(
-        "ClickHouse's user default has no right to INSERT on gigawatt.budget_loads: "
+        "ClickHouse's user default has no right to INSERT on gigawatt.budget_loads; "
     )
     assert refused(ValueError(whys[OWNING[0]])).startswith(
-        "ClickHouse's user default has no right to CREATE TABLE on gigawatt.mine: "
+        "ClickHouse's user default has no right to CREATE TABLE on gigawatt.mine; "
     )
 
 

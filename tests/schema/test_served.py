@@ -114,7 +114,7 @@ def test_an_address_that_is_taken_costs_nothing_and_is_tried_again():
         server.close()
 
     assert [(line["log_level"], line["event"]) for line in lines] == [
-        ("warning", "cannot serve metrics; trying again, all else goes on"),
+        ("warning", "cannot serve metrics; retrying, everything else continues"),
         ("info", "serving metrics"),
     ]
 

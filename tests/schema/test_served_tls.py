@@ -75,14 +75,14 @@ def test_it_has_the_names_of_its_certificate(authority, tmp_path):
 
 def test_an_expired_certificate_is_told_at_once(authority, tmp_path):
     own = files(expired(authority, HERE), tmp_path, "store")
-    with pytest.raises(GigawattError, match=r"the certificate in .*store\.pem has expired: renew it"):
+    with pytest.raises(GigawattError, match=r"the certificate in .*store\.pem has expired; renew it"):
         Served(own.certificate, own.key)
 
 
 def test_a_key_of_another_certificate_is_told_at_once(authority, tmp_path):
     own = files(authority.issue_cert(HERE), tmp_path, "store")
     other = files(authority.issue_cert(HERE), tmp_path, "other")
-    with pytest.raises(GigawattError, match=r"no certificate with its key, .*store\.pem and .*other\.key"):
+    with pytest.raises(GigawattError, match=r"cannot read a certificate with its key .*store\.pem and .*other\.key"):
         Served(own.certificate, other.key)
 
 

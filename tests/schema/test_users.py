@@ -61,13 +61,13 @@ def test_passwords_are_in_files_of_the_users_names(words):
 
 def test_a_password_that_is_missing_is_told(words):
     (words / ROLES[1].user).unlink()
-    with pytest.raises(GigawattError, match=f"holds no password of {ROLES[1].user}: write each into a file"):
+    with pytest.raises(GigawattError, match=f"has no password for {ROLES[1].user}; write each into a file"):
         read_passwords(words)
 
 
 def test_an_empty_file_is_told(words):
     (words / ROLES[1].user).write_text("\n")
-    with pytest.raises(GigawattError, match=f"{ROLES[1].user} holds no password"):
+    with pytest.raises(GigawattError, match=f"{ROLES[1].user} is empty; write the password into it"):
         read_passwords(words)
 
 
@@ -88,12 +88,15 @@ class Refusing:
     [
         (
             "Code: 497. DB::Exception: default: Not enough privileges.",
-            "does not let this user make users: name in GIG",
+            "this ClickHouse user may not create users; set GIG",
         ),
-        ("Code: 495. DB::Exception: Cannot update user `grafana` in users_xml", "stands in a file of the ClickHouse"),
+        (
+            "Code: 495. DB::Exception: Cannot update user `grafana` in users_xml",
+            "is defined in a file of the Click",
+        ),
         (
             "Code: 514. DB::Exception: Could not insert user `gigawatt`",
-            "ClickHouse cannot make the user gigawatt (Code: 514",
+            "ClickHouse cannot create the user gigawatt (Code: 514",
         ),
     ],
 )
@@ -113,7 +116,7 @@ def test_who_may_not_make_users_is_told(either, words):
     done = gigawatt("migrate", "--skip-topics", "--users", str(words), env={"GIGAWATT_CLICKHOUSE": owner})
 
     assert done.returncode == 1
-    assert done.stderr.startswith("gigawatt: ClickHouse does not let this user make users: ")
+    assert done.stderr.startswith("gigawatt: this ClickHouse user may not create users; ")
     assert done.stderr.count("\n") == 1
     assert SECRET not in done.stderr + done.stdout
     assert password_of(either.path) not in done.stderr + done.stdout

@@ -129,7 +129,7 @@ def test_a_message_of_which_too_many_lines_must_be_read_one_by_one_is_undecodabl
 def test_a_message_of_many_lines_that_are_too_short_for_any_sample_is_undecodable():
     """Eight megabytes of them are twelve kilobytes on the wire, and a million rows."""
     assert len(columns(b'{"a":1}\n' * ndjson.MAX_SLOW_LINES)) == ndjson.MAX_SLOW_LINES
-    with pytest.raises(wire.UndecodableError, match="too short to hold samples"):
+    with pytest.raises(wire.UndecodableError, match="too short for samples"):
         columns(b'{"a":1}\n' * 100_000)
 
 
@@ -194,7 +194,7 @@ def test_batches_of_one_schema_join_into_one_set_of_columns():
 def test_two_columns_of_one_name_are_undecodable():
     twice = pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["ts", "ts"])
 
-    with pytest.raises(wire.UndecodableError, match="one name"):
+    with pytest.raises(wire.UndecodableError, match="have the same name"):
         wire.decode(encoding.encode(twice))
 
 

@@ -1,4 +1,4 @@
-"""Who may what in Kafka: each role tries everything, on Kafka's own authorizer."""
+"""Who may do what in Kafka: each role tries everything, on Kafka's own authorizer."""
 
 import re
 import subprocess
@@ -185,12 +185,12 @@ def test_the_command_gives_what_is_missing_and_says_what_is_more(secured):
     again = gigawatt("acls", "producer=fresh", "--kafka-config", config, "--apply")
     other = gigawatt("acls", "status=User:fresh", "--kafka-config", config, "--apply")
 
-    assert (first.stdout, first.returncode) == ("User:fresh: 3 rights given, 0 were there\n", 0), first.stderr
-    assert again.stdout == "User:fresh: 0 rights given, 3 were there\n"
+    assert (first.stdout, first.returncode) == ("User:fresh: 3 rights granted, 0 already present\n", 0), first.stderr
+    assert again.stdout == "User:fresh: 0 rights granted, 3 already present\n"
     assert other.stdout.splitlines() == [
-        "User:fresh: 1 rights given, 1 were there",
-        f"User:fresh also has DescribeConfigs of topic {SAMPLES}, which is of no role named here",
-        f"User:fresh also has Write of topic {SAMPLES}, which is of no role named here",
+        "User:fresh: 1 rights granted, 1 already present",
+        f"User:fresh also has DescribeConfigs on topic {SAMPLES}, which none of its roles needs",
+        f"User:fresh also has Write on topic {SAMPLES}, which none of its roles needs",
     ]
 
 
@@ -198,7 +198,7 @@ def test_who_may_not_give_rights_is_told(secured):
     done = gigawatt("acls", "producer=audit", "--kafka-config", str(secured.config("audit")), "--apply")
 
     assert done.returncode == 1
-    assert "User:audit has no right to Describe of the cluster" in done.stderr
+    assert "Kafka denies Describe on the cluster to User:audit" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -8,7 +8,7 @@ from schema import encoding
 from schema.clickhouse import connect
 from schema.fleet import Budget
 from schema.fleet_limits import DEFAULTS
-from schema.migrate import load, migrate, set_budgets
+from schema.migrate import set_budgets, upgrade
 from streams import admission
 from streams.admission import MODELS_OF_A_FLEET, NEW_OF_A_MESSAGE, NEW_OF_AN_HOUR, admissible
 from streams.blocks import Block, Commit, LogMessage, Span
@@ -184,7 +184,7 @@ def test_what_was_there_before_is_known(engine):
     )
     client.command("DROP TABLE label_rulings")
     client.command("DELETE FROM schema_migrations WHERE version >= 9")
-    migrate(client, load())
+    upgrade(client)
     store = Store(lambda: connect(engine.url), topic="chip.samples", log="log", worker="worker")
     processor = Processor(admissions=admission.Admissions(store))
 

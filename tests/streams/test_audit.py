@@ -32,13 +32,13 @@ class TestLedger:
     def test_a_gap_fails(self):
         found = check_ledger([block(0, 4), block(6, 9)])
 
-        assert (found.holds, found.detail) == (False, "partition 0: 5 to 5 missing")
+        assert (found.holds, found.detail) == (False, "partition 0: 5 to 5 are missing")
 
     @pytest.mark.parametrize("first", [4, 0])
     def test_an_overlap_fails(self, first):
         found = check_ledger([block(0, 4), block(first, 9)])
 
-        assert (found.holds, found.detail) == (False, f"partition 0: {first} stands twice")
+        assert (found.holds, found.detail) == (False, f"partition 0: {first} is stored twice")
 
     def test_what_is_lost_is_no_gap_and_is_said(self):
         found = check_ledger([block(0, 4), block(5, 9, lost=3)])
@@ -54,7 +54,7 @@ class TestLog:
     def test_what_the_log_holds_is_what_the_ledger_says(self):
         found = check_log([block(0, 1, samples=2, energy_j=800.0)], [record(0), record(1, power_w=300.0)])
 
-        assert (found.holds, found.detail) == (True, "1 blocks read back: 2 samples, 0 refused, 800.000000 J")
+        assert (found.holds, found.detail) == (True, "1 blocks read back: 2 samples, 0 rejected, 800.000000 J")
 
     @pytest.mark.parametrize(
         "stored",
@@ -69,7 +69,7 @@ class TestLog:
         found = check_log([stored], [record(0), record(1, power_w=300.0)])
 
         assert not found.holds
-        assert found.detail.startswith("partition 0 offsets 0 to 1: the log holds 2 samples, 0 refused, 800.0 J")
+        assert found.detail.startswith("partition 0 offsets 0 to 1: the topic holds 2 samples, 0 rejected, 800.0 J")
 
     def test_a_difference_below_the_contracts_limit_is_none(self):
         assert check_log([block(0, 0, energy_j=500.0 * (1 + 0.5e-9))], [record(0)]).holds

@@ -453,7 +453,7 @@ def test_a_failure_that_a_revocation_cut_off_is_over_once_anything_is_stored():
     with capture_logs() as lines:
         asyncio.run(scenario())
     said = [line["event"] for line in lines if line["event"].startswith(("cannot", "storing"))]
-    assert said == ["cannot store; waiting, nothing is lost", "storing again"] * 2
+    assert said == ["cannot store; retrying, nothing is lost", "storing again"] * 2
 
 
 def test_while_one_thing_fails_what_succeeds_beside_it_ends_nothing():
@@ -478,4 +478,4 @@ def test_while_one_thing_fails_what_succeeds_beside_it_ends_nothing():
 
     with capture_logs() as lines:
         asyncio.run(scenario())
-    assert [line["event"] for line in lines] == ["cannot store; waiting, nothing is lost", "storing again"]
+    assert [line["event"] for line in lines] == ["cannot store; retrying, nothing is lost", "storing again"]

@@ -31,7 +31,7 @@ def test_a_worker_that_waits_to_begin_lives_and_is_not_ready():
     assert watched.alive() == ""
     assert watched.ready() == "waiting: no Kafka broker answers at node:9092"
     watched.waiting_for = ""
-    assert watched.ready() == "no partitions are assigned: joining the group"
+    assert watched.ready() == "no partitions are assigned; joining the group"
 
 
 def test_a_loop_that_turns_lives_and_one_that_has_ended_does_not():
@@ -42,7 +42,7 @@ def test_a_loop_that_turns_lives_and_one_that_has_ended_does_not():
         return await asyncio.to_thread(watched.alive)
 
     assert asyncio.run(asked()) == ""
-    assert watched.alive() == "the event loop has ended"
+    assert watched.alive() == "the event loop has stopped"
 
 
 def test_a_loop_that_hangs_does_not_live():
@@ -56,7 +56,7 @@ def test_a_loop_that_hangs_does_not_live():
         go_on.wait(60)
 
     asyncio.run(hanging())
-    assert found == ["the event loop has not turned for 5 s"]
+    assert found == ["the event loop has been blocked for 5 s"]
 
 
 def test_what_is_stored_is_counted():
@@ -120,7 +120,7 @@ def test_messages_that_wait_for_long_are_told(after_s, ready):
             return watched.ready()
 
     said = asyncio.run(scenario())
-    assert said == ("" if ready else f"5 messages wait, and none was stored for {after_s:.0f} s")
+    assert said == ("" if ready else f"5 messages wait, none was stored for {after_s:.0f} s")
 
 
 def test_a_broker_that_does_not_answer_is_told_and_so_is_a_group_that_divides():
@@ -137,7 +137,7 @@ def test_a_broker_that_does_not_answer_is_told_and_so_is_a_group_that_divides():
     assert asyncio.run(scenario()) == (
         "the broker does not answer: no broker",
         "",
-        "no partitions are assigned: joining the group",
+        "no partitions are assigned; joining the group",
     )
 
 

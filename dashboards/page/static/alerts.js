@@ -44,7 +44,7 @@ function draw(node, alerts, age) {
     .filter(Boolean)
     .join(" · ");
   node.classList.toggle("old", age === null || age > OLD_S);
-  if (age === null) return node.replaceChildren(make("p", {}, make("b", {}, "The rules were not evaluated yet")));
+  if (age === null) return node.replaceChildren(make("p", {}, make("b", {}, "The rules have not been evaluated yet")));
   if (!alerts.length) return node.replaceChildren(make("p", {}, make("b", {}, counts)));
   const titles = [...new Set((firing.length ? firing : alerts).map(({ title }) => title))];
   const named = titles.slice(0, MOST_NAMED).join(", ") + (titles.length > MOST_NAMED ? ", …" : "");

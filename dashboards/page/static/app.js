@@ -236,7 +236,7 @@ function schedule() {
 
 api.onConnection(lost => {
   $("trouble").textContent = lost
-    ? "Gigawatt does not answer. Is it running? This page goes on asking; what it shows is old."
+    ? "Gigawatt does not answer. Check whether it is running. This page retries; the figures shown are old."
     : "";
   $("trouble").hidden = !lost;
   document.body.classList.toggle("lost", lost);

@@ -45,5 +45,5 @@ def test_a_run_that_fell_behind_says_nothing():
 
 @pytest.mark.parametrize("few", [runs()[:2], [run(chips, 8, 1, 1, 1) for chips in (1_000, 2_000, 3_000)]])
 def test_too_few_runs_say_nothing(few):
-    with pytest.raises(GigawattError, match="of one shape or fewer than three"):
+    with pytest.raises(GigawattError, match="one shape, or are fewer than three"):
         costs_of(few)

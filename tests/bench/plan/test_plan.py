@@ -99,8 +99,8 @@ def test_waiting_saves_messages_and_costs_no_sample():
     ("fleet", "said"),
     [
         ((4, 8, 1.0, 1, 1.0), "4 chips do not fill one host of 8"),
-        ((800, 8, 1.0, 101, 1.0), "100 hosts cannot stand in 101 sites"),
-        ((800, 8, 5.0, 1, 1.0), "a message every 1 s has no read in it: one comes every 5 s"),
+        ((800, 8, 1.0, 101, 1.0), "100 hosts cannot be spread over 101 sites"),
+        ((800, 8, 5.0, 1, 1.0), "a message every 1 s would be empty: chips are read every 5 s"),
     ],
 )
 def test_what_no_fleet_is_is_refused_in_one_line(fleet, said):

@@ -191,7 +191,7 @@ def test_a_chip_under_two_names_is_found(client, stored, now):
     stored(second(now - 3, [400.0], host="c", chip="GPU-1", fleet="serve"))
     stored(second(now - 3, [400.0], host="d", chip="GPU-2"), second(now - 900, [400.0], host="e", chip="GPU-2"))
 
-    assert columns(table(client, "Chips under two names", now), "fleet", "chip", "names", "told_as") == [
+    assert columns(table(client, "Chips under two names", now), "fleet", "chip", "names", "reported_as") == [
         ("train", "GPU-1", 2, "h100-sxm on a, h100-sxm on b")
     ]
 

@@ -355,4 +355,4 @@ def test_a_day_is_read_minute_by_minute(client):
 def test_queries_ask_for_no_percentile():
     """Then the engine leaves the histograms unread, which is most of what these queries may cost."""
     assert not [panel["title"] for panel in BOARD["panels"] if "_chip_w" in str(panel.get("targets"))]
-    assert "fleet_power_windows" in query(BOARD, "Power against budget")
+    assert "fleet_power_between" in query(BOARD, "Power against budget")

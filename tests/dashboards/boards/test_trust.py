@@ -145,7 +145,7 @@ def test_time_in_the_log_is_by_partition(client):
         block(0, 0, stored=10, partition=11),
     )  # fmt: skip
 
-    assert columns(rows(client, "Time in the log"), "time", "series", "lag") == [
+    assert columns(rows(client, "Time in the topic"), "time", "series", "lag") == [
         (10, "partition 00", 5.0), (10, "partition 11", 0.75)
     ]  # fmt: skip
 
@@ -155,13 +155,13 @@ def test_refused_rows_are_told_by_reason(client):
     refused(client, (-500, "bad_power", 3), (10, "bad_power", 4), (10, "bad_time", 1), (20, "bad_power", 2))
     ledger(client, block(0, 9, stored=-500, samples=980, rejected=3), block(10, 19, stored=20, samples=10, rejected=7))
 
-    assert columns(rows(client, "Refused rows by reason"), "time", "series", "refused_rows") == [
+    assert columns(rows(client, "Rejected rows by reason"), "time", "series", "refused_rows") == [
         (-500, "bad_power", 3), (10, "bad_power", 4), (10, "bad_time", 1), (20, "bad_power", 2)
     ]  # fmt: skip
     assert columns(rows(client, "Reasons"), "reason", "refused", "lately", "share", "last_at", "last_detail") == [
         ("bad_power", 9, 6, 0.009, 20, "bad_power at 20"), ("bad_time", 1, 1, 0.001, 10, "bad_time at 10")
     ]  # fmt: skip
-    assert columns(rows(client, "Newest refusals"), "appended_at", "reason", "rows", "kafka_offset")[0] == (
+    assert columns(rows(client, "Newest rejected rows"), "appended_at", "reason", "rows", "kafka_offset")[0] == (
         20, "bad_power", 2, 1020
     )  # fmt: skip
 
@@ -220,12 +220,12 @@ def test_meters_are_told_with_the_limit_of_their_site(client, stored):
         ],
     )
 
-    found = ask(client, BOARD, "Chips beside their meter", view(minute + 160, 900))
+    found = ask(client, BOARD, "Chips compared with their meter", view(minute + 160, 900))
     assert columns(found, "meter", "chips_expected", "chips_w", "metered_w", "ratio", "coverage") == [
         ("b", 4, 1200.0, 1000.0, 1.2, 1.0), ("a", 8, 800.0, 1000.0, 0.8, 1.0)
     ]  # fmt: skip
     assert [row["of_limit"] for row in found] == [pytest.approx(1.2 / 1.02), pytest.approx(0.8 / 1.02)]
-    assert ask(client, BOARD, "Chips beside their meter", view(minute + 160, 900, site=["south"])) == []
+    assert ask(client, BOARD, "Chips compared with their meter", view(minute + 160, 900, site=["south"])) == []
 
 
 def test_workers_are_told_by_what_they_store(client):

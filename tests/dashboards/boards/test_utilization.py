@@ -59,7 +59,7 @@ def test_watts_for_each_busy_chip_include_the_idle_ones(client):
 
 def test_idle_chips_burn_what_they_draw(fleets):
     """Ten GPUs at 100 W of 70 kW; the line is that of the fleet alone."""
-    assert one(fleets, "Burnt by idle chips") == {
+    assert one(fleets, "Used by idle chips") == {
         "idle_w": pytest.approx(1000), "idle_share": pytest.approx(1000 / 70_000), "idle_chips": pytest.approx(10)
     }  # fmt: skip
     watts = {row["series"]: row["idle_w"] for row in ask(fleets, BOARD, "Power of idle chips", view(T))}

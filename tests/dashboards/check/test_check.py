@@ -84,9 +84,9 @@ ORDERED = {"sortBy": [{"displayName": "Power", "desc": True}]}
 AS_POWER = {"matcher": {"id": "byName", "options": "a"}, "properties": [{"id": "displayName", "value": "Power"}]}
 
 PANELS = [
-    (panel("SELEC 1 AS a"), "ClickHouse refuses it: Syntax error"),
-    (panel("SELECT nothing FROM budgets"), "ClickHouse refuses it: Unknown expression"),
-    (panel("DROP TABLE budget_loads"), "ClickHouse refuses it"),
+    (panel("SELEC 1 AS a"), "ClickHouse rejects it: Syntax error"),
+    (panel("SELECT nothing FROM budgets"), "ClickHouse rejects it: Unknown expression"),
+    (panel("DROP TABLE budget_loads"), "ClickHouse rejects it"),
     (panel("  "), "the query is empty"),
     (panel("SELECT $__timeFilter() AS a"), "$__timeFilter takes one argument, not 0"),
     (panel("SELECT $__timeFliter(time) FROM fleet_power"), "$__timeFliter is not filled in"),
@@ -94,7 +94,7 @@ PANELS = [
     (panel("SELECT site FROM budgets WHERE site IN (${site:singlequote})"), "$__all is not filled in"),
     (
         panel("SELECT site FROM budgets WHERE $__conditionalAll(site = '$site', $site)"),
-        "ClickHouse refuses it: Single quoted",
+        "ClickHouse rejects it: Single quoted",
     ),
     (panel("SELECT site FROM budgets WHERE @chosen"), "the fragment @chosen is not filled in"),
     (panel("SELECT 1 AS a;"), "ends with a semicolon"),
@@ -105,7 +105,7 @@ PANELS = [
     ),
     (panel("SELECT 1 AS a FROM merge('gigawatt', 'power_by_.*')"), "it reads merge, which is not published"),
     (panel("SELECT name FROM system.tables"), "it reads system.tables, which is not published"),
-    (panel("SELECT time, ratio FROM power_reconciled"), "power_reconciled is of the last minutes"),
+    (panel("SELECT time, ratio FROM power_reconciled"), "power_reconciled covers the last minutes"),
     (panel("SELECT power_w FROM fleet_power WHERE time > now() - 60"), "it calls now()"),
     (panel("SELECT power_w FROM fleet_power WHERE time > TODAY()"), "it calls today()"),
     (panel("SELECT limits FROM budgets"), "column limits is of type Map(String, Float64), which Grafana cannot draw"),
@@ -115,13 +115,16 @@ PANELS = [
     (panel("SELECT site FROM budgets", "stat"), "no column is a number"),
     (panel("SELECT arrayJoin([1, 2]) AS a", "stat"), "there are 2 rows"),
     (panel("SELECT 'a' AS a, 1 AS b, 2 AS c", "bargauge"), "one column of text and one number, not 1 and 2"),
-    (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", form=1), "it draws a time line, and asks for a table"),
-    (panel(f"SELECT 1 AS a, {TIME} AS time", "timeseries"), "the first column is no time"),
+    (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", form=1), "it draws a time series, but requests a table"),
+    (panel(f"SELECT 1 AS a, {TIME} AS time", "timeseries"), "the first column is not a time"),
     (panel(f"SELECT {TIME} AS time, 'x' AS a", "timeseries"), "no column is a number"),
     (panel(f"SELECT {TIME} AS time, {TIME} AS b, 1 AS a", "timeseries"), "there is a second column of time, b"),
-    (panel(f"SELECT {TIME} - arrayJoin([1, 2]) AS time, 1 AS a", "timeseries"), "times do not ascend"),
+    (panel(f"SELECT {TIME} - arrayJoin([1, 2]) AS time, 1 AS a", "timeseries"), "times are not ascending"),
     (panel("SELECT toDateTimeOrNull('x') AS time, 1 AS a", "timeseries"), "time is null in some rows"),
-    (panel(f"SELECT {TIME} AS time, 'x' AS s, arrayJoin([1, 2]) AS a", "heatmap"), "a series has two rows of one time"),
+    (
+        panel(f"SELECT {TIME} AS time, 'x' AS s, arrayJoin([1, 2]) AS a", "heatmap"),
+        "two rows with the same time",
+    ),
     (panel(f"SELECT {TIME} AS time, 1 AS a", "timeseries", fieldConfig=NAMED), "needs a column of text called series"),
 ]
 
@@ -139,7 +142,7 @@ def test_what_is_wrong_with_a_panel_is_found(reader, tmp_path, made, wrong):
     ("sql", "wrong"),
     [
         ("SELECT site, fleet FROM budgets", "a variable needs one column"),
-        ("SELECT 1 AS a", "a variable's values are texts"),
+        ("SELECT 1 AS a", "a variable's values must be text"),
         ("SELECT '' AS a", "one of the values is empty"),
     ],
 )
@@ -177,7 +180,7 @@ def test_what_is_wrong_with_an_annotation_is_found(reader, tmp_path, sql, wrong)
         (rule(f"SELECT {TIME} AS time, 1 AS b"), "a rule's table has no time, but time is one"),
         (rule("SELECT 'x' AS a, arrayJoin([1, 2]) AS b"), "two rows have the same labels"),
         (rule("SELECT toUnixTimestamp(now()) AS a"), "it calls now()"),
-        (rule("SELECT 'x' AS a, 1 AS b", form=0), "the first column is no time"),
+        (rule("SELECT 'x' AS a, 1 AS b", form=0), "the first column is not a time"),
     ],
 )
 def test_what_is_wrong_with_a_rule_is_found(reader, tmp_path, made, wrong):

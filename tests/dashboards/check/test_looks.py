@@ -106,7 +106,7 @@ def test_a_legend_that_shows_three_of_nine_is_found():
 
 def test_words_for_no_rows_that_are_cut_are_found():
     """They stand in the first column, which is as wide as it is."""
-    sql = "ARRAY JOIN if(empty(found), [tuple('no sample in the newest second', NULL)], found) AS told"
+    sql = "ORDER BY place WITH FILL FROM 1 TO 2 INTERPOLATE (chip AS 'no sample in the newest second')"
     columns = column("chip", custom_width=130), column("power_w", custom_width=90)
 
     (found,) = wrong(panel(*columns, targets=[{"rawSql": sql}]))

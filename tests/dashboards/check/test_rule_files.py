@@ -31,9 +31,9 @@ def test_a_provider_with_a_uid_makes_a_second_folder():
 
     assert list(two_folders({"folder": "Gigawatt"}, groups)) == []
     (found,) = two_folders({"folder": "Gigawatt", "folderUid": "gigawatt"}, groups)
-    assert found.wrong.startswith("folderUid asks for a folder beside")
+    assert found.wrong.startswith("folderUid requests a second folder")
     (found,) = two_folders({"folder": "Power"}, groups)
-    assert found.wrong == "the rules lie in Gigawatt, the dashboards in Power"
+    assert found.wrong == "the rules are in Gigawatt, the dashboards in Power"
 
 
 def test_a_rule_that_links_to_no_panel_is_found():
@@ -50,7 +50,7 @@ def test_annotations_and_keys_name_one_panel():
 
 @pytest.mark.parametrize("url", ["docs/runbooks.md#a", "", "{{ externalURL }}d/runbooks?viewPanel=9", "/d/runbooks"])
 def test_a_runbook_that_nobody_can_reach_is_found(url):
-    assert wrong(runbook_url=url) == ["its runbook_url leads nowhere"]
+    assert wrong(runbook_url=url) == ["its runbook_url is a dead link"]
 
 
 def test_a_text_that_cannot_be_filled_in_is_found():

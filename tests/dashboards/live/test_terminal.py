@@ -141,11 +141,11 @@ def test_one_line_for_logs():
 
 
 def test_many_reasons_are_counted():
-    """The reasons that stand for most refused rows are named, the others counted."""
+    """The reasons that stand for most rejected rows are named, the others counted."""
     refused = {"bad_power": 3, "bad_time": 2, "too_late": 1, "bad_value": 1}
     text = one_line(dataclasses.replace(summarize(rows()), refused_rows=refused))
 
-    assert text.endswith("refused in 1 h: 3 bad_power, 2 bad_time, 2 more")
+    assert text.endswith("rejected in 1 h: 3 bad_power, 2 bad_time, 2 more")
 
 
 def test_sparkline_spans_low_to_high():

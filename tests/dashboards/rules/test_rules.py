@@ -11,23 +11,30 @@ import pytest
 import yaml
 
 import dashboards
+import schema
 from dashboards import desired, generate, names
 from dashboards.alerting_files import alerting_files
 from dashboards.macros import View, expand
 from dashboards.preview import statement
 from dashboards.rule import Rule, duration, load_rules
-from dashboards.rule_panels import PANELS
 from schema.fleet_limits import LIMITS
+from schema.published import RULE_VIEWS
 
 FOLDER = Path(dashboards.__file__).parent
 RUNBOOKS = (FOLDER.parent / "docs" / "runbooks.md").read_text("utf-8")
 RULES = load_rules()
+VIEWS = Path(schema.__file__).parent / "views"
+MOST_LINES = 12
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
 @functools.cache
 def boards() -> list[dict[str, Any]]:
     return [json.loads(text) for path, text in generate.files().items() if path.startswith("json/")]
+
+
+def view_text(rule: Rule) -> str:
+    return (VIEWS / f"{rule.view}.sql").read_text("utf-8")
 
 
 def runbooks() -> dict[str, str]:
@@ -45,7 +52,8 @@ def empty(engine):
 
 def test_names_and_titles_are_unique():
     assert len({rule.title for rule in RULES}) == len({rule.uid for rule in RULES}) == len(RULES)
-    assert set(PANELS) == {rule.name for rule in RULES}
+    assert len({rule.runbook_panel for rule in RULES}) == len(RULES)
+    assert {rule.view for rule in RULES} == set(RULE_VIEWS)
 
 
 @every_rule
@@ -59,10 +67,10 @@ def test_grafana_takes_its_name_and_times(rule: Rule):
 
 @every_rule
 def test_it_has_a_runbook(rule: Rule):
-    """A heading, and under it what the alert means, where to look, what to do, and when it is false."""
+    """A heading, and under it what the alert means, how to diagnose and fix it, and when it is a false positive."""
     text = runbooks()[rule.anchor]
 
-    assert re.findall(r"^\*(.+?)\.\* ", text, re.MULTILINE) == ["Means", "Look", "Do", "False when"]
+    assert re.findall(r"^\*(.+?)\.\* ", text, re.MULTILINE) == ["Meaning", "Diagnose", "Fix", "False positives"]
 
 
 def test_every_runbook_is_of_a_rule():
@@ -70,9 +78,11 @@ def test_every_runbook_is_of_a_rule():
 
 
 def test_panels_that_runbooks_name_exist():
-    """Where to look is said by the title of a panel, in quotes."""
+    """Panels are named by their titles, in quotes."""
     titles = {panel["title"] for board in boards() for panel in board["panels"]}
-    named = re.findall(r'"([^"]+)"', " ".join(re.findall(r"^\*Look\.\*.*?\n\n", RUNBOOKS, re.MULTILINE | re.DOTALL)))
+    named = re.findall(
+        r'"([^"]+)"', " ".join(re.findall(r"^\*Diagnose\.\*.*?\n\n", RUNBOOKS, re.MULTILINE | re.DOTALL))
+    )
 
     assert named
     assert {" ".join(name.split()) for name in named} <= titles
@@ -92,11 +102,20 @@ def test_its_panel_exists(rule: Rule):
 
 
 @every_rule
-def test_its_query_needs_no_front_end_and_no_clock(rule: Rule):
-    sql = rule.query("value", "shown")
+def test_its_query_is_short_and_needs_no_front_end(rule: Rule):
+    """What Grafana shows of a rule can be read at a glance; the rest has a name in the database."""
+    for sql in (rule.query("value", "shown"), rule.none_unless):
+        assert len(sql.strip().splitlines()) <= MOST_LINES
+        assert not re.search(r"\$__conditionalAll|\$__adHocFilters|\$\{|\$(?!__)|@\w|\bnow(64)?\(", sql)
+        assert "$__" not in expand(sql, View(0, 1))
 
-    assert not re.search(r"\$__conditionalAll|\$__adHocFilters|\$\{|\$(?!__)|@\w|\bnow(64)?\(", sql)
-    assert "$__" not in expand(sql, View(0, 1))
+
+@every_rule
+def test_its_view_is_of_an_instant_and_never_of_now(rule: Rule):
+    view = view_text(rule)
+
+    assert set(re.findall(r"\{(\w+):", view)) == {"at"}
+    assert not re.search(r"\b(now|now64|today|yesterday)\(", view)
 
 
 @every_rule
@@ -113,7 +132,7 @@ def test_the_engine_returns_texts_and_a_number(empty, rule: Rule):
 
 def test_limits_of_the_fleet_file_are_all_used():
     """A limit that no rule holds anybody to would be a promise that is not kept."""
-    text = "".join(rule.query("value") for rule in RULES)
+    text = "".join(path.read_text("utf-8") for path in VIEWS.glob("*.sql"))
 
     assert [name for name in LIMITS if f"limits['{name}']" not in text] == []
 

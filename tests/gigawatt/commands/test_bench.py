@@ -18,26 +18,27 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(tmp_p
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"gigawatt: cannot write {tmp_path}/none/figures.json (No such file or directory): name another with --json\n"
+        f"gigawatt: cannot write {tmp_path}/none/figures.json (No such file or directory);"
+        " choose another file with --json\n"
     )
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--pods", "--batch", "8"), "both say how large a message is"),
-        (("--peers", "--soak", "3"), "are two measurements"),
-        (("--panels", "--attacks", "heavy"), "are two measurements"),
-        (("--measured", "one.json"), "--measured is for --report alone"),
-        (("--peers", "--chips", "1000,2000"), "--peers is one run"),
-        (("--soak", "3", "--workers", "1,2"), "--soak is one run"),
+        (("--pods", "--batch", "8"), "both set the size of a message"),
+        (("--peers", "--soak", "3"), "are different measurements"),
+        (("--panels", "--attacks", "heavy"), "are different measurements"),
+        (("--measured", "one.json"), "--measured works only with --report"),
+        (("--peers", "--chips", "1000,2000"), "--peers measures a single run"),
+        (("--soak", "3", "--workers", "1,2"), "--soak measures a single run"),
         (("--soak", "2"), "2 is not in the range"),
         (("--backlog", "nan"), "is not a finite number"),
         (("--backlog", "0"), "is not in the range"),
         (("--workers", "0"), "0 is not between 1 and 12"),
         (("--workers", "1,13"), "13 is not between 1 and 12"),
-        (("--workers", "two"), "write numbers as 1,2,4"),
-        (("--chips", "1000;2000"), "write numbers as 1,2,4"),
+        (("--workers", "two"), "write numbers separated by commas"),
+        (("--chips", "1000;2000"), "write numbers separated by commas"),
         (("--chips", "-1"), "-1 is not between 1"),
         (("--producers", "0"), "0 is not in the range"),
         (("--publish-every", "0"), "0 is not in the range"),

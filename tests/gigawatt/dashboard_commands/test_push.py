@@ -70,7 +70,7 @@ def test_what_is_refused_is_told_and_fails(server):
     done = push()
 
     assert done.returncode == 1
-    assert "failed   data source Gigawatt ClickHouse: Grafana refuses POST /api/datasources" in done.stdout
+    assert "failed   data source Gigawatt ClickHouse: Grafana rejects POST /api/datasources" in done.stdout
     assert "Permissions needed: datasources:create" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("gigawatt: 1 of ")
     assert server.rules
@@ -81,7 +81,7 @@ def test_it_says_that_it_waits(server):
     waited = push("--dry-run").stderr.splitlines()
 
     assert waited[0] == (
-        f"Grafana at {server.url} is in trouble: out of order (503 on GET /api/health); asking again in 0.0 s"
+        f"Grafana at {server.url} reports an error: out of order (503 on GET /api/health); retrying in 0.0 s"
     )
     assert waited[1] == f"Grafana 12.2.0 at {server.url}"
 
@@ -98,7 +98,7 @@ def test_a_data_source_that_does_not_answer_is_told(server):
     done = push()
 
     assert done.returncode == 0
-    assert "the data source does not answer there: " in done.stderr
+    assert "Grafana cannot query the data source: " in done.stderr
     assert "connection refused" in done.stderr
 
 
@@ -152,13 +152,16 @@ def test_the_folder_that_alerting_files_made_is_used(server):
 def test_two_folders_of_that_title_are_told(server):
     server.folders = {"cf3k9": "Gigawatt", "gigawatt": "Gigawatt"}
 
-    assert "Gigawatt is also the title of folder cf3k9; gigawatt is used" in push("--dry-run").stderr
+    assert (
+        "several folders are named Gigawatt; gigawatt is used. Move the contents of cf3k9 there"
+        in push("--dry-run").stderr
+    )
 
 
 def test_another_users_password_stays_here(server):
     done = push("--clickhouse", "http://default:admin@10.0.0.7:8123")
 
-    assert "the password of --clickhouse stays here" in done.stderr
+    assert "the password of --clickhouse is not sent" in done.stderr
     assert server.secrets["gigawatt-clickhouse"] == {}
 
 
@@ -167,7 +170,7 @@ def test_what_is_left_over_is_named_until_it_is_pruned(server):
     old = server.dashboards["gigawatt-fleet-power"]
     server.dashboards["gigawatt-old"] = old | {"dashboard": old["dashboard"] | {"uid": "gigawatt-old", "title": "Old"}}
 
-    assert "leave    dashboard   Old: no longer here; --prune deletes it\n" in push().stdout
+    assert "leave    dashboard   Old: no longer part of Gigawatt; --prune deletes it\n" in push().stdout
     assert "delete   dashboard   Old\n" in push("--dry-run", "--prune").stdout
     assert "deleted  dashboard   Old\n" in push("--prune").stdout
     assert "gigawatt-old" not in server.dashboards
@@ -187,10 +190,10 @@ def test_the_token_may_be_in_a_file(monkeypatch, tmp_path):
     [
         (
             "",
-            "gigawatt: no token: put one of a Grafana service account with the role Admin into GIGAWATT_GRAFANA_TOKEN",
+            "gigawatt: no token; put the token of a Grafana service account with the role Admin into GIGAWATT_GRAFANA",
         ),
-        ("two words", "gigawatt: what stands in GIGAWATT_GRAFANA_TOKEN is no token"),
-        ("glsa_old", "gigawatt: Grafana refuses GET /api/folders: Invalid API key (401)"),
+        ("two words", "gigawatt: GIGAWATT_GRAFANA_TOKEN does not contain a Grafana token"),
+        ("glsa_old", "gigawatt: Grafana rejects GET /api/folders: Invalid API key (401)"),
     ],
 )
 def test_without_a_token_that_does_it_says_what_to_do(server, monkeypatch, token, told):
@@ -207,4 +210,4 @@ def test_an_address_of_nothing_is_one_line():
     done = push("--url", "grafana:3000")
 
     assert done.returncode == 1
-    assert done.stderr == "gigawatt: 'grafana:3000' is no address of a Grafana; write it as http://host:3000\n"
+    assert done.stderr == "gigawatt: 'grafana:3000' is not an address of a Grafana; write it as http://host:3000\n"

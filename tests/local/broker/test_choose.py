@@ -33,7 +33,7 @@ def test_tansu_stands_in_where_maven_cannot_be_reached(tmp_path: Path):
 
 def test_kafka_and_nothing_else_can_be_asked_for(tmp_path: Path):
     """Then an unreachable Maven is an error that says what to do."""
-    with pytest.raises(GigawattError, match="check the network, or choose tansu"):
+    with pytest.raises(GigawattError, match="check the network, or use --broker tansu"):
         prepare(tmp_path, 1, kind=Kind.KAFKA, cache=tmp_path / "cache", fetch=unreachable)
 
 

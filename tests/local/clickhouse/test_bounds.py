@@ -94,7 +94,7 @@ def test_an_insert_of_more_than_a_gibibyte_is_to_be_sent_in_several(front):
     )
 
     assert answer.headers["X-ClickHouse-Exception-Code"] == "396"
-    assert b"send it in several" in answer.data
+    assert b"split it" in answer.data
     assert front.ask("SELECT 1").status == 200
 
 

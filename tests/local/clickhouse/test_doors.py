@@ -106,7 +106,7 @@ def test_no_page_comes_in(either, headers, method):
     """Not by another name for this machine, and not from another origin, even with the owner's password."""
     answer = either.raw(query="SELECT 1", method=method, headers=headers, **either.owner)
 
-    assert (answer.status, answer.data[:8]) == (403, b"Refused:")
+    assert (answer.status, answer.data[:9]) == (403, b"Rejected:")
 
 
 def test_what_is_kept_is_its_owner_s_alone(front):
@@ -173,5 +173,5 @@ def test_a_password_file_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / "target").write_text("known to somebody\n")
     (tmp_path / "password").symlink_to(tmp_path / "target")
 
-    with pytest.raises(Exception, match="cannot keep a password"):
+    with pytest.raises(Exception, match="cannot store a password"):
         passwords.password_of(tmp_path)

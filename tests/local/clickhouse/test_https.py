@@ -15,7 +15,7 @@ from dashboards.page.queries import Prepared
 from dashboards.page.store import Store as PageStore
 from schema.clickhouse import ClickHouseAwayError, connect
 from schema.clickhouse_errors import in_words
-from schema.migrate import load, migrate
+from schema.migrate import upgrade
 from schema.passwords import password_file
 from schema.rights import READING, WRITING
 from streams.rosters import Group
@@ -66,7 +66,7 @@ def client(front: Front, named):
         return connect(f"https://{user and f'{user}@'}{HERE}:{front.port}", environment=named | file, **options)
 
     with of(OWNER, database=None) as owner:
-        migrate(owner, load())
+        upgrade(owner)
     return of
 
 
@@ -135,11 +135,11 @@ def test_who_reads_does_not_write(client, sql):
 def test_nobody_is_let_in_without_a_password(front, named, user, password):
     said = away(f"https://{user}:{password}@{HERE}:{front.port}", named)
 
-    assert f"ClickHouse does not let its user {user} in: the password is wrong" in said
+    assert f"ClickHouse rejects the login of its user {user}: wrong password" in said
 
 
 def test_http_is_not_spoken_there(front):
-    assert "does it speak https there?" in away(f"http://{HERE}:{front.port}", {})
+    assert "if it serves https there" in away(f"http://{HERE}:{front.port}", {})
 
 
 def test_a_password_that_was_changed_is_taken_by_who_asks_already(front, named, tmp_path):
@@ -149,7 +149,7 @@ def test_a_password_that_was_changed_is_taken_by_who_asks_already(front, named, 
     file.write_text(right)
     with connect(f"https://{WRITING.user}@{HERE}:{front.port}", environment=named | {PASSWORD_FILE: str(file)}) as one:
         file.write_text("another")
-        assert "the password is wrong" in kept_from(one, "SELECT 1")
+        assert "wrong password" in kept_from(one, "SELECT 1")
         file.write_text(right)
         assert one.command("SELECT 1") == 1
 
@@ -198,7 +198,7 @@ def test_an_authority_that_was_renewed_is_believed_by_who_asks_already(client, o
         assert one.command("SELECT 1") == 1
     own.renew(authority.issue_cert(*NAMES))
 
-    assert in_words(raised.value).startswith("ClickHouse shows a certificate that is not to be trusted")
+    assert in_words(raised.value).startswith("ClickHouse has an untrusted certificate")
 
 
 @pytest.mark.usefixtures("client")
@@ -216,7 +216,7 @@ def test_the_page_asks_as_who_reads(front, named):
 
     assert json.loads(asyncio.run(asked(named | file)).body)["data"] == {"held": [2]}
     assert "Authentication failed" in asyncio.run(asked(named)).error
-    with pytest.raises(ClickHouseAwayError, match="shows a certificate that is not to be trusted"):
+    with pytest.raises(ClickHouseAwayError, match="has an untrusted certificate"):
         asyncio.run(asked(file))
 
 

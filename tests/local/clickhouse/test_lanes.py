@@ -38,7 +38,7 @@ def test_turns_are_had_up_to_the_bound_and_come_back():
 def test_who_waits_too_long_is_refused_with_the_reason():
     async def scenario(lane):
         async with lane.turn(), lane.turn():
-            with pytest.raises(EngineError, match=r"reader: 2 statements .* none ended within 0.05 s") as refused:
+            with pytest.raises(EngineError, match=r"reader: 2 statements .* none finished within 0.05 s") as refused:
                 await waits(lane)
 
         assert refused.value.http_status == 503
@@ -52,7 +52,7 @@ def test_who_finds_the_queue_full_is_refused_at_once():
         async with lane.turn(), lane.turn():
             waiting = asyncio.create_task(waits(lane))
             await asyncio.sleep(0)
-            with pytest.raises(EngineError, match="1 wait already"):
+            with pytest.raises(EngineError, match="1 are waiting"):
                 await waits(lane)
         await waiting
 

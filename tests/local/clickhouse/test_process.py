@@ -63,7 +63,7 @@ def test_a_directory_has_one_owner(front):
     code, words = refusal(front.path)
 
     assert code == 1
-    assert words == f"{front.path} is in use by another process: stop that one, or name another directory\n"
+    assert words == f"{front.path} is in use by another process; stop that process, or choose another directory\n"
 
 
 def test_a_directory_s_name_is_taken_as_it_is(fronts, tmp_path):
@@ -121,7 +121,7 @@ def test_a_query_that_nothing_stops_ends_the_process_with_a_status_of_its_own(fr
     assert front.process.wait(timeout=120) == EXIT_START_AGAIN
     words = front.process.stderr.read()
 
-    assert words.startswith("clickhouse ends itself: a query still runs 15 s after ")
+    assert words.startswith("clickhouse exits: a query still runs 15 s after ")
     assert words.count("\n") == 1
 
 

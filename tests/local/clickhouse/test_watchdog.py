@@ -1,4 +1,4 @@
-"""When the process ends itself, by a clock of the test's own."""
+"""When the process exits by itself, by a clock of the test's own."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_a_call_beyond_its_limit_ends_the_process(watched, capsys):
         assert watched.at(60 + LATE_S) == [EXIT_START_AGAIN]
 
     said = capsys.readouterr().err
-    assert said.startswith("clickhouse ends itself: a query still runs 15 s after its 60 s: SELECT 1")
+    assert said.startswith("clickhouse exits: a query still runs 15 s after its 60 s: SELECT 1")
     assert said.count("\n") == 1
 
 
@@ -67,7 +67,7 @@ def test_memory_beyond_the_engine_s_bound_ends_the_process(watched, capsys):
     watched.resident = 5_600_000_000
     assert watched.at(2) == [EXIT_START_AGAIN]
 
-    assert capsys.readouterr().err == ("clickhouse ends itself: the process took 5.6 GB of memory, 5.5 GB may be\n")
+    assert capsys.readouterr().err == ("clickhouse exits: the process uses 5.6 GB of memory, the limit is 5.5 GB\n")
 
 
 def test_memory_that_was_given_back_ends_nothing(watched):

@@ -85,10 +85,10 @@ def test_rocm_smi_tells_all_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("print('[]')", "shows no GPU"),
+        ("print('[]')", "reports no GPU"),
         ("print('usage')", "static: it printed no JSON (exit status 0)"),
         ("sys.exit('no driver\\nis loaded')", "static: no driver is loaded (exit status 1)"),
-        ("time.sleep(30)", "did not end within 0.5 s"),
+        ("time.sleep(30)", "did not finish within 0.5 s"),
     ],
 )
 def test_a_command_that_fails_says_why(tmp_path, body, says):
@@ -105,5 +105,5 @@ def test_a_command_that_is_not_there_says_so(tmp_path):
     meters = HostMeters(Where(), "amd", power_error_w=None)
     source = CommandSource([str(tmp_path / "amd-smi")], meters, timeout_s=1)
     for second in range(2):
-        with pytest.raises(SourceError, match="amd-smi cannot be run: No such file"):
+        with pytest.raises(SourceError, match=r"cannot run .*amd-smi: No such file"):
             at(source, second)

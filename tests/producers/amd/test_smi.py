@@ -76,7 +76,7 @@ def test_throttling_is_a_word(status, bits):
 
 
 def test_partitions_of_a_gpu_are_one_card():
-    """They have one serial number; the first shows the power of all. Activity and memory may be its own."""
+    """They have one serial number; the first reports the power of all. Activity and memory may be its own."""
     listed = [metric(gpu=0), metric(gpu=1, power="N/A"), metric(gpu=2)]
     known = {"0": ("0xA", "mi300x"), "1": ("0xA", "mi300x"), "2": ("0xB", "mi300x")}
     first, other = cards(json.dumps(listed), known)

@@ -64,7 +64,7 @@ def test_a_monitor_that_cannot_be_ended_is_told_too(driver, tmp_path):
 
     assert powers == 0
     assert "printed no report within" in amiss[0]
-    assert "the power of neuron0 stands still" in amiss[1]
+    assert "the power of neuron0 does not change" in amiss[1]
 
 
 def test_a_report_in_time_is_all_that_is_wanted(driver, pipe):
@@ -76,12 +76,12 @@ def test_power_that_is_too_old_to_be_told_is_said(driver, ago_s):
     powers, (amiss,) = look(driver(ago_s), None)
 
     assert powers == 0
-    assert "the power of neuron0 stands still" in amiss
+    assert "the power of neuron0 does not change" in amiss
 
 
 def test_power_of_the_future_is_said(driver):
     """The driver dates it by the machine's clock, which was set back, or is wrong."""
-    assert look(driver(-60), None) == (0, ["the power of neuron0 is of the future: is the clock right?"])
+    assert look(driver(-60), None) == (0, ["the power of neuron0 has a time in the future; check the clock"])
 
 
 def test_power_of_the_future_is_told_when_its_time_has_come(driver):
@@ -96,14 +96,14 @@ def test_power_of_the_future_is_told_when_its_time_has_come(driver):
 @pytest.mark.parametrize(
     ("power", "why"),
     [
-        (None, "there is no {path}, so watts are unknown: --power-file says where it is"),
+        (None, "{path} is missing, so watts are unknown; set its path with --power-file"),
         (
             power_line(0, status="NO_DATA", low=0, high=0, mean=0),
-            "the driver has closed no minute of power yet: watts are unknown until it has",
+            "the driver has not completed a minute of power yet; watts are unknown until then",
         ),
         (
             power_line(NOW_S - 10, status="NO_DATA", low=0, high=0, mean=0),
-            "the driver has no power data: watts are unknown while the firmware gives none",
+            "the driver has no power data; watts are unknown until the firmware provides it",
         ),
     ],
 )

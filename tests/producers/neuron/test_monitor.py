@@ -175,8 +175,8 @@ def test_one_that_dies_is_started_again(tmp_path):
         assert monitor.trouble() is None
     (said_so,) = said - {None}
     assert said_so == (
-        f"{tmp_path}/neuron-monitor ended with status 3 (cannot open /dev/neuron0): utilization is unknown while it"
-        " is started again"
+        f"{tmp_path}/neuron-monitor exited with status 3 (cannot open /dev/neuron0); utilization is unknown until it"
+        " is restarted"
     )
 
 
@@ -211,7 +211,7 @@ def test_a_command_that_is_gone_says_how_to_get_it(tmp_path):
     with closing(Command([str(tmp_path / "gone")], patience=PATIENT)) as monitor:
         said = until(monitor.trouble)
 
-    assert said.startswith(f"{tmp_path}/gone is not there any more: it comes with the package aws-neuronx-tools")
+    assert said.startswith(f"{tmp_path}/gone is missing now; it comes with the package aws-neuronx-tools")
 
 
 def test_one_that_hangs_is_told_and_killed(tmp_path):
@@ -223,7 +223,7 @@ def test_one_that_hangs_is_told_and_killed(tmp_path):
         killed, *_ = starts(tmp_path)
         until(lambda: monitor.trouble() and not psutil.pid_exists(killed))
         until(monitor.take)  # of the next one, which has its time to start: nobody looks for trouble meanwhile
-    assert said == f"{tmp_path}/neuron-monitor runs and prints no reports: utilization is unknown until it does"
+    assert said == f"{tmp_path}/neuron-monitor runs but prints no reports; utilization is unknown until it does"
 
 
 def test_one_of_the_operators_configuration_is_not_killed(tmp_path):
@@ -258,7 +258,7 @@ def test_a_line_that_is_no_report_is_told_once(pipe):
     end.write(LINE + b"panic: nil map\n" + LINE)
     collected(monitor, 2)
 
-    assert monitor.trouble() == "standard input printed a line that is no report: no JSON"
+    assert monitor.trouble() == "standard input printed a line that is not a report: no JSON"
     assert monitor.trouble() is None
 
 
@@ -271,7 +271,7 @@ def test_a_line_without_end_is_given_up(pipe):
     end.write(b"\n" + LINE)
     collected(monitor, 1)
 
-    assert monitor.trouble() == "standard input printed a line that is no report: it is too long"
+    assert monitor.trouble() == "standard input printed a line that is not a report: it is too long"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_monitor_that_prints_without_end_takes_no_core(tmp_path, printing):
     body = f"LINE = {LINE!r}\nwhile True:\n    {printing}\n"
     with started(tmp_path, body) as monitor:
         if "(2," not in printing:
-            until(lambda: "prints without end" in (monitor.trouble() or ""))
+            until(lambda: "prints too much; at most" in (monitor.trouble() or ""))
         else:
             until(lambda: starts(tmp_path))
             time.sleep(0.3)
@@ -311,7 +311,7 @@ def test_a_pipe_that_ends_is_told(pipe):
     until(lambda: monitor.ended)
 
     assert len(monitor.take()) == 2
-    assert monitor.trouble() == "standard input has ended: utilization is unknown from here on"
+    assert monitor.trouble() == "standard input has ended; utilization is unknown from now on"
 
 
 def test_half_a_report_at_the_end_is_nothing(pipe):

@@ -21,10 +21,10 @@ def test_an_address_is_scheme_host_and_port(url, base):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("https://me:secret@bmc", "^leave user and password out"),
-        ("ftp://me:secret@bmc:port", "^leave user and password out"),
-        ("me:se/cret@bmc", "^leave user and password out"),
-        ("https://bmc/redfish/v1/Chassis/1", "give its address alone, such as https://bmc"),
+        ("https://me:secret@bmc", "^remove user and password"),
+        ("ftp://me:secret@bmc:port", "^remove user and password"),
+        ("me:se/cret@bmc", "^remove user and password"),
+        ("https://bmc/redfish/v1/Chassis/1", "use the address of the service alone, such as https://bmc"),
         ("ftp://bmc", "not an http or https URL"),
         ("https://", "not an http or https URL"),
         ("https://bmc:port", "not a URL"),

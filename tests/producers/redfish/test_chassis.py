@@ -66,13 +66,15 @@ def test_chassis_side_by_side_are_for_the_operator_to_choose():
     """Their sum may count most of a machine twice: links from one to the other are often missing."""
     everyone = [one("DGX"), one("HGX_Chassis_0"), one("CPU", "DGX")]
 
-    with pytest.raises(ChoiceError, match="shows the power of DGX, HGX_Chassis_0, none inside another: say with --cha"):
+    with pytest.raises(
+        ChoiceError, match="reports the power of DGX, HGX_Chassis_0, none inside another; choose with --cha"
+    ):
         outermost(everyone, powered("DGX", "HGX_Chassis_0", "CPU"))
 
 
 @pytest.mark.parametrize("everyone", [[], [one("1"), one("2")]])
 def test_a_service_without_power_says_what_it_has(everyone):
-    with pytest.raises(ChoiceError, match=r"has no chassis that shows power: it has (none at all|1, 2)$"):
+    with pytest.raises(ChoiceError, match=r"has no chassis that reports power; it has (none at all|1, 2)$"):
         outermost(everyone, {})
 
 
@@ -107,7 +109,7 @@ def test_what_stands_in_the_place_of_a_power_is_said(value, said):
     """A sensor that is broken is not one that is not there."""
     for shown in (power_of(control(value)), environment_of(watts(value))):
         with pytest.raises(
-            ChoiceError, match=re.escape(f"it has 1 (whose power is {said}, and must be a number above 0)")
+            ChoiceError, match=re.escape(f"it has 1 (whose power is {said}; it must be a number above 0)")
         ):
             outermost([one("1")], {PATH + "1": shown})
     assert instead_of(power_of(control(None))) == instead_of(power_of(control(300))) == ""
@@ -123,7 +125,9 @@ def test_one_reading_that_two_chassis_show_is_one():
     everyone = [one("A", power=f"{PATH}A/Power"), one("B", power=f"{PATH}A/Power/")]
 
     assert outermost(everyone, powered("A", "B")).name == "A"
-    with pytest.raises(ChoiceError, match="shows the power of A and B in one place: with both, --chassis would count"):
+    with pytest.raises(
+        ChoiceError, match="reports the power of A and B in one place; with both, --chassis would count"
+    ):
         named(everyone, ["A", "B"])
 
 
@@ -133,7 +137,7 @@ def test_chassis_that_show_the_same_supplies_are_one():
 
     assert outermost(everyone, summed(A="12", B="12")).name == "A"
     assert outermost(everyone, summed(A="1", B="2", shelf="12")).name == "shelf"
-    with pytest.raises(ChoiceError, match="shows the power of A, B, none inside another"):
+    with pytest.raises(ChoiceError, match="reports the power of A, B, none inside another"):
         outermost(everyone, summed(A="12", B="23"))
 
 

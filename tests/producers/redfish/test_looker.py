@@ -113,11 +113,11 @@ def test_what_was_found_instead_is_said(service, look):
     service.show(chassis("1"))
     assert look().shown.instead == "which links to no power"
     service.show(chassis("1", environment={}, power=control(None), supplies={}))
-    assert look().shown.instead == "which shows no watts in EnvironmentMetrics and Power and PowerSubsystem"
+    assert look().shown.instead == "which reports no watts in EnvironmentMetrics and Power and PowerSubsystem"
     service.show(chassis("1", environment=watts("off"), power=control(None)))
     service.broken = {f"{PATH}/Power": 503}
     assert look().shown.instead == (
-        'whose power is "off", and must be a number above 0; whose Power answered 503 Service Unavailable'
+        'whose power is "off"; it must be a number above 0; whose Power answered 503 Service Unavailable'
     )
     service.broken = {f"{PATH}/Power": 404, f"{PATH}/EnvironmentMetrics": 500}
     assert look().shown.instead == (

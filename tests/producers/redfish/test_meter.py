@@ -50,7 +50,7 @@ def test_one_bad_chassis_is_said_once_and_costs_no_other(service, meter, capsys,
     told = [at(system, second) for second in range(0, 50, 10)]
 
     assert told == [{"meter/System": 5300.0}] * 5
-    assert capsys.readouterr().out.count("a part of a power meter cannot be read: going on without it") == 1
+    assert capsys.readouterr().out.count("a part of a power meter cannot be read; continuing without it") == 1
     assert service.asked("GET").count(f"{CHASSIS}/{broken}") == 1
 
 
@@ -101,7 +101,7 @@ def test_one_of_several_named_chassis_that_is_missing_costs_no_other(service, me
     service.broken = {f"{CHASSIS}/B": 503}
     both = meter("A", "B")
     with pytest.raises(
-        SourceError, match="shows no power of chassis B: of those that are listed, B answered 503"
+        SourceError, match="reports no power of chassis B: of those that are listed, B answered 503"
     ) as raised:
         at(both)
     assert shown(raised.value.batches) == {"meter/A": 700.0}
@@ -119,7 +119,7 @@ def test_a_named_chassis_whose_power_fails_costs_no_other(service, meter, status
     both = meter("A", "B")
     assert at(both) == {"meter/A": 700.0, "meter/B": 300.0}
     service.broken = {f"{CHASSIS}/A/Power": status}
-    with pytest.raises(SourceError, match=r"shows no power of chassis A \(whose Power ") as raised:
+    with pytest.raises(SourceError, match=r"reports no power of chassis A \(whose Power ") as raised:
         at(both, 10)
 
     assert shown(raised.value.batches) == {"meter/B": 300.0}
@@ -130,9 +130,7 @@ def test_named_chassis_with_power_supplies_in_common_are_not_added(service, mete
     supplies = {"PowerSupplies": [{"SerialNumber": "CN1797", "PowerInputWatts": 1510}]}
     service.show(chassis("A", power=supplies), chassis("B", power=supplies))
     assert at(meter()) == {"meter/A": 1510.0}
-    with pytest.raises(
-        SourceError, match="shows no power of chassis B beside A: they have power supplies in"
-    ) as raised:
+    with pytest.raises(SourceError, match=r"reports no power of chassis B \(it shares power supplies with A") as raised:
         at(meter("A", "B"))
 
     assert shown(raised.value.batches) == {"meter/A": 1510.0}
@@ -145,6 +143,6 @@ def test_where_none_shows_power_what_each_shows_is_said(service, meter):
         at(meter())
 
     assert str(raised.value) == (
-        f"{service.url} has no chassis that shows power: it has 1 (which shows no watts in Power), 2 (which links "
-        "to no power); it does not show 3 (answered 503 Service Unavailable)"
+        f"{service.url} has no chassis that reports power; it has 1 (which reports no watts in Power), 2 (which links "
+        "to no power); it does not report 3 (answered 503 Service Unavailable)"
     )

@@ -68,11 +68,11 @@ def test_a_supply_without_a_reading_makes_the_sum_unknown_unless_its_state_tells
 def test_what_is_missing_is_named():
     supplies = [supply(700), *[supply(name=str(number)) for number in range(1, 6)]]
 
-    assert total_of(*supplies[:2]).instead == "of whose 2 power supplies 1 shows no input power"
+    assert total_of(*supplies[:2]).instead == "of whose 2 power supplies 1 reports no input power"
     assert total_of(*supplies).instead == (
-        "of whose 6 power supplies 1 shows no input power, 2 shows no input power, 3 shows no input power, 2 more"
+        "of whose 6 power supplies 1 reports no input power, 2 reports no input power, 3 reports no input power, 2 more"
     )
-    assert total_of(supply(0), supply(0, name="1")).instead == "whose power supplies take in 0 W"
+    assert total_of(supply(0), supply(0, name="1")).instead == "whose power supplies report 0 W of input power"
     assert total_of() == total_of(ABSENT) == Total()
 
 

@@ -114,5 +114,5 @@ def test_members_that_hang_are_left_alone_and_come_last_the_next_time(service):
     client.close()
 
     assert (names(first), first.slow, first.enough) == ([], hang[:3], True)
-    assert first.unread[f"{CHASSIS}/E"].what == "was not asked for, because others did not come in time"
+    assert first.unread[f"{CHASSIS}/E"].what == "was not requested, because other requests timed out"
     assert names(second) == ["E", "F"]

@@ -27,7 +27,7 @@ def test_an_unknown_idle_power_is_played_as_a_fifth_of_the_peak():
 
 def test_a_chip_without_a_peak_cannot_be_played():
     """The operator learns which figure is missing."""
-    with pytest.raises(GigawattError, match=r"new-chip cannot be played: state its peak_w"):
+    with pytest.raises(GigawattError, match=r"new-chip cannot be simulated; set its peak_w"):
         Range.of(Chip("new-chip", "tpu", chips_per_host=4))
 
 

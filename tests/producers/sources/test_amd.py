@@ -97,7 +97,7 @@ def test_readings_that_are_never_renewed_are_not_told_again(source, gpu):
     assert len(at(source, 0)) == 1
     assert [at(source, second) for second in range(1, 5)] == [[]] * 4
     assert failing_at(source, 5) == (
-        "0x000000000000ABC0 shows the same reading again and again: update ROCm, or start this again",
+        "0x000000000000ABC0 repeats the same reading: update ROCm, or restart this producer",
         [],
     )
     gpu.run(6 * 250)
@@ -154,7 +154,7 @@ def test_one_reading_that_fails_costs_that_reading(source, gpu):
     gpu.activity = AmdSmiLibraryError(30)
     reason, [sample] = failing_at(source, 0)
 
-    assert reason == "0x000000000000ABC0: utilization cannot be read: Error code: 30 | AMDSMI_STATUS_30"
+    assert reason == "0x000000000000ABC0: cannot read utilization: Error code: 30 | AMDSMI_STATUS_30"
     assert (sample["power_w"], sample["utilization"]) == (300.0, None)
 
 
@@ -186,7 +186,7 @@ class TestPartitions:
     """A GPU in partitions is one chip."""
 
     def test_it_is_counted_once_by_its_first(self):
-        """Which shows the power of all; activity and memory may be its own, and are not told."""
+        """Which reports the power of all; activity and memory may be its own, and are not told."""
         nothing = {"current_socket_power": 0, "average_socket_power": 0}
         first, second, other = Gpu(0), Gpu(0, partition=1, power=nothing), Gpu(5)
         source = source_of(Machine(second, first, other), Where(), timeout_s=60)
@@ -230,7 +230,7 @@ class TestLosses:
         gpu.power = AmdSmiLibraryError(31)
         reason, [other] = failing_at(source, 0)
 
-        assert reason.startswith("0x000000000000ABC0: power cannot be read: Error code: 31")
+        assert reason.startswith("0x000000000000ABC0: cannot read power: Error code: 31")
         assert other["chip"] == "0x000000000000ABC1"
 
     def test_a_gpu_that_cannot_be_opened_does_not_cost_the_others(self, source, gpu):
@@ -247,7 +247,7 @@ class TestLosses:
         at(source, 0)
         machine.alive = machine.start = AmdSmiLibraryError(code)
         reason, samples = failing_at(source, 1)
-        assert reason.startswith("the AMD driver cannot be asked: Error code")
+        assert reason.startswith("cannot query the AMD driver: Error code")
         assert samples == []
 
         machine.alive = machine.start = None
@@ -271,7 +271,7 @@ class TestLosses:
         """And leaves no session open."""
         machine.gpus.clear()
 
-        assert failing_at(source, 0)[0] == "the AMD driver shows no GPU: amd-smi list tells more"
+        assert failing_at(source, 0)[0] == "the AMD driver reports no GPU; run amd-smi list for details"
         assert machine.open_sessions == 0
 
 
@@ -309,7 +309,7 @@ class TestLoad:
 
     def test_no_package_says_where_to_get_it(self, tmp_path):
         """ROCm's own, or a command."""
-        with pytest.raises(GigawattError, match=r"no Python package amdsmi.*--smi"):
+        with pytest.raises(GigawattError, match=r"Python package amdsmi is neither.*--smi"):
             open_source(Where(), rocm=tmp_path, smi=None, timeout_s=1)
 
     def test_a_command_needs_no_package(self, tmp_path):

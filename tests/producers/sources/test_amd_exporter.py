@@ -138,7 +138,7 @@ def test_a_page_from_the_exporters_memory_is_nothing_to_report(exporter, source)
 
 
 def test_a_partitioned_gpu_is_one_gpu(exporter, source):
-    """The first partition shows the power of all, the others 0: it is counted once, and there is no zero watt."""
+    """The first partition reports the power of all, the others 0: it is counted once, and there is no zero watt."""
     exporter.body = partitioned(
         {
             "gpu_package_power": (480, 0),
@@ -304,7 +304,7 @@ def test_a_job_is_slurms_or_a_pod(exporter, source, labels, job):
 def test_another_page_is_a_failure(exporter, source):
     """Many a program serves port 5000."""
     exporter.body = b"gpu_nodes_total 8\n"
-    with pytest.raises(SourceError, match="shows no AMD GPU: is it AMD's device-metrics-exporter"):
+    with pytest.raises(SourceError, match="has no AMD GPU; check whether it is AMD's device-metrics-exporter"):
         at(source)
 
 

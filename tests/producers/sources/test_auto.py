@@ -127,7 +127,7 @@ def test_the_operator_picks_what_is_looked_for(machine):
     with capture_logs():
         assert read(opened(candidates, machine, only=["dcgm", "tpu"], without=["tpu"])) == ["nvidia/1"]
         assert read(opened(candidates, machine, without=["nvml"])) == ["nvidia/1", "tpu/0"]
-    with pytest.raises(GigawattError, match=r"^cannot look for nvlm: there are dcgm, nvml, tpu$"):
+    with pytest.raises(GigawattError, match=r"^unknown source nvlm; sources are dcgm, nvml, tpu$"):
         opened(candidates, machine, without=["nvlm"])
 
 
@@ -163,7 +163,7 @@ def test_the_report_fits_the_terminal_and_cuts_no_path():
 def test_nothing_to_look_for_is_a_mistake(machine):
     """Of one name that is wanted and not wanted nothing is left."""
     candidates = {"nvml": source_file("nvidia", 0)}
-    with pytest.raises(GigawattError, match=r"^--only and --without leave nothing to look for$"):
+    with pytest.raises(GigawattError, match=r"^--only and --without exclude every source$"):
         opened(candidates, machine, only=["nvml"], without=["nvml"])
 
 

@@ -209,7 +209,7 @@ def test_an_exporter_that_fails_does_not_cost_the_others(exporter):
     """What could be read is with the error."""
     exporter.body = page(power=1)
     source = open_source(Where(), urls=[exporter.url, "http://127.0.0.1:1/metrics"], timeout_s=60)
-    with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/metrics cannot be connected to") as raised:
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/metrics cannot be reached") as raised:
         source.read(Tick(START_MS, 1000))
     source.close()
 
@@ -226,7 +226,7 @@ def test_a_host_name_for_several_exporters_is_refused():
 def test_a_page_without_gpus_is_a_failure(exporter, source, body):
     """Something else answers at this address."""
     exporter.body = body
-    with pytest.raises(SourceError, match="is it a dcgm-exporter"):
+    with pytest.raises(SourceError, match="check whether it is a dcgm-exporter"):
         at(source, 0)
 
 

@@ -119,7 +119,7 @@ def test_chassis_side_by_side_must_be_named(opened):
     """Then they are samples side by side, of one host."""
     with serving(Service(chassis("A", power=control(700)), chassis("B", power=control(300)))) as service:
         with pytest.raises(
-            SourceError, match=r"^http\S+ shows the power of A, B, none inside another: say with --chass"
+            SourceError, match=r"^http\S+ reports the power of A, B, none inside another; choose with --chass"
         ):
             at(opened(service))
         samples = at(opened(service, names=("A", "B")))
@@ -145,7 +145,7 @@ def test_a_reading_that_is_missing_costs_that_chassis_only(opened):
         source = opened(service, names=("A", "B"))
         at(source)
         service.show(chassis("A", power=control(None)), chassis("B", power=control(310)))
-        with pytest.raises(SourceError, match="shows no power of chassis A") as raised:
+        with pytest.raises(SourceError, match="reports no power of chassis A") as raised:
             at(source, 10)
 
     assert [batch.samples["power_w"].to_pylist() for batch in raised.value.batches] == [[310.0]]
@@ -156,7 +156,7 @@ def test_a_chassis_that_is_gone_is_looked_for_anew(opened, service):
     source = opened(service)
     at(source)
     service.show(chassis("Chassis_0", power=control(5)))
-    with pytest.raises(SourceError, match="shows no power of chassis 1"):
+    with pytest.raises(SourceError, match="reports no power of chassis 1"):
         at(source, 10)
 
     assert [sample["chip"] for sample in at(source, 20)] == ["meter/Chassis_0"]
@@ -196,7 +196,7 @@ def test_an_average_waits_for_what_was_told_before_it(opened):
 
 def test_several_services_are_read_and_one_that_fails_costs_nothing_of_the_others(opened, service):
     source = opened(f"node-1={service.url}", "node-2=http://127.0.0.1:1", where=Where())
-    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1 cannot be connected to") as raised:
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1 cannot be reached") as raised:
         at(source)
 
     assert [batch.key for batch in raised.value.batches] == ["node-1"]
@@ -224,14 +224,14 @@ def test_a_reading_that_is_no_power_is_shown(opened):
     with serving(service):
         source = opened(service)
         with pytest.raises(
-            SourceError, match=r"has no chassis that shows power: it has 1 \(whose power is -5, and must"
+            SourceError, match=r"has no chassis that reports power; it has 1 \(whose power is -5; it must"
         ):
             at(source)
         service.show(chassis("1", power=control(300)))
         assert len(at(source, 10)) == 1
         service.show(chassis("1", power=control("off")))
         with pytest.raises(
-            SourceError, match=r'shows no power of chassis 1 \(whose power is "off", and must be a number'
+            SourceError, match=r'reports no power of chassis 1 \(whose power is "off"; it must be a number'
         ):
             at(source, 20)
 
@@ -268,22 +268,22 @@ def test_believing_anyone_is_said_aloud(opened, capsys):
     with serving(Service(chassis("1", environment=watts(1))), trustme.CA().issue_cert("127.0.0.1")) as service:
         assert len(at(opened(service, insecure=True))) == 1
 
-    assert "--insecure: whoever answers is believed" in capsys.readouterr().out
+    assert "--insecure: any server is trusted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"platform": None}, "say with --platform whose chips are metered, one of tpu, trainium, nvidia, amd"),
-        ({"urls": ()}, "say with --url where"),
-        ({"where": Where()}, "whose power does https://a meter"),
+        ({"platform": None}, "set --platform to the platform of the metered chips, one of tpu, trainium, nvidia, amd"),
+        ({"urls": ()}, "set the address of the meter's Redfish service"),
+        ({"where": Where()}, "https://a has no NAME"),
         ({"urls": ("x=https://a", "y=https://b")}, "--host names one machine"),
-        ({"urls": ("https://a", "a")}, "one --url stands twice"),
-        ({"where": Where(), "urls": ("https://me:secret@a",)}, "^leave user and password out of the URL"),
-        ({"user": "me", "environment": {}}, "no password for user 'me': set GIGAWATT_METER_PASSWORD, or give"),
+        ({"urls": ("https://a", "a")}, "a --url is given twice"),
+        ({"where": Where(), "urls": ("https://me:secret@a",)}, "^remove user and password from the URL"),
+        ({"user": "me", "environment": {}}, "no password for user 'me'; set GIGAWATT_METER_PASSWORD, or use"),
         ({"user": "me", "password_file": "/no/such/file"}, "cannot read the password from .*: No such file"),
-        ({"password_file": "/no/such/file"}, "--password-file needs the user whose password it is: --user"),
-        ({"user": "me:x", "environment": {}}, "a user's name has no colon"),
+        ({"password_file": "/no/such/file"}, "--password-file needs a user; set --user"),
+        ({"user": "me:x", "environment": {}}, "a user name cannot have a colon"),
     ],
 )
 def test_mistakes_in_flags_are_said_before_anything_is_read(tmp_path, options, message):
@@ -297,17 +297,17 @@ def test_mistakes_in_flags_are_said_before_anything_is_read(tmp_path, options, m
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({}, "no power meter is named: set GIGAWATT_METER_URL"),
+        ({}, "no power meter is configured; set GIGAWATT_METER_URL"),
         (
             {"GIGAWATT_METER_URL": "https://bmc"},
-            "GIGAWATT_METER_URL is set: set GIGAWATT_METER_PLATFORM, too, to one of tpu, trainium, nvidia, amd",
+            "GIGAWATT_METER_URL is set; also set GIGAWATT_METER_PLATFORM to one of tpu, trainium, nvidia, amd",
         ),
         (
             {"GIGAWATT_METER_URL": "https://bmc", "GIGAWATT_METER_PLATFORM": "nvidio"},
-            "GIGAWATT_METER_PLATFORM is 'nvidio': set it to one of tpu, trainium, nvidia, amd",
+            "GIGAWATT_METER_PLATFORM is 'nvidio'; set it to one of tpu, trainium, nvidia, amd",
         ),
         ({"GIGAWATT_METER_URL": "ftp://bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "GIGAWATT_METER_URL: not an http"),
-        ({"GIGAWATT_METER_URL": "bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "nothing answers at bmc port 443"),
+        ({"GIGAWATT_METER_URL": "bmc", "GIGAWATT_METER_PLATFORM": "amd"}, "no answer from bmc port 443"),
     ],
 )
 def test_a_look_says_what_is_missing(environment, says):

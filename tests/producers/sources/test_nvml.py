@@ -139,7 +139,7 @@ def test_one_reading_that_fails_costs_that_reading(source, gpu):
     gpu.busy = error("UNKNOWN")
     reason, [sample] = failing_at(source, 0)
 
-    assert reason == "GPU-0: utilization cannot be read: Unknown Error"
+    assert reason == "GPU-0: cannot read utilization: Unknown Error"
     assert (sample["power_w"], sample["utilization"]) == (300.0, None)
 
 
@@ -166,7 +166,7 @@ def test_activity_counters_that_fail_once_begin_anew(source, machine):
     """What was sampled before a failure is compared with nothing after it."""
     at(source, 0)
     take, machine.nvmlGpmSampleGet = machine.nvmlGpmSampleGet, lambda *_: (_ for _ in ()).throw(error("UNKNOWN"))
-    assert failing_at(source, 1)[0] == "GPU-0: activity cannot be read: Unknown Error"
+    assert failing_at(source, 1)[0] == "GPU-0: cannot read activity: Unknown Error"
     machine.nvmlGpmSampleGet = take
 
     assert [at(source, second)[0]["tensor_utilization"] for second in (2, 3)] == [None, pytest.approx(0.415)]
@@ -221,7 +221,7 @@ def test_a_gpu_without_a_module_says_so(machine):
     reason, [sample] = failing_at(source, 0)
     source.close()
 
-    assert reason == "GPU-0 shows no power of a module: leave out --power-scope"
+    assert reason == "GPU-0 reports no power of a module; remove --power-scope"
     assert sample["power_w"] is None
 
 
@@ -241,7 +241,7 @@ class TestLosses:
         at(source, 0)
         gpu.handle = error("GPU_IS_LOST")
         reason, [other] = failing_at(source, 1)
-        assert reason == "GPU-0: fields cannot be read: GPU is lost"
+        assert reason == "GPU-0: cannot read fields: GPU is lost"
         assert (other["chip"], other["power_w"], other["power_method"]) == ("GPU-1", 250.0, "counter")
 
         machine.gpus[1].energy_mj += 58 * 250_000
@@ -277,7 +277,7 @@ class TestLosses:
         at(source, 0)
         machine.gpus[1].memory = error("UNINITIALIZED")
         reason, [sample] = failing_at(source, 1)
-        assert reason == "GPU-1: memory cannot be read: Uninitialized"
+        assert reason == "GPU-1: cannot read memory: Uninitialized"
         assert sample["chip"] == "GPU-0"
 
         machine.gpus[1].memory = NOT_SUPPORTED
@@ -300,17 +300,17 @@ class TestLosses:
         source.close()
         hang.set()
 
-        assert reason == "GPU-0 did not answer within 1 s: its driver call hangs"
+        assert reason == "GPU-0 did not answer within 1 s; its driver call hangs"
         assert sample["chip"] == "GPU-1"
 
     @pytest.mark.parametrize(
         ("code", "says"),
         [
-            ("LIBRARY_NOT_FOUND", "libnvidia-ml.so.1 is not here: install the NVIDIA driver"),
+            ("LIBRARY_NOT_FOUND", "libnvidia-ml.so.1 is missing; install the NVIDIA driver"),
             ("DRIVER_NOT_LOADED", "the NVIDIA driver is not loaded"),
             ("NO_PERMISSION", "/dev/nvidiactl"),
-            ("LIB_RM_VERSION_MISMATCH", "differ in version"),
-            ("UNKNOWN", "NVML does not start: Unknown Error"),
+            ("LIB_RM_VERSION_MISMATCH", "have different versions"),
+            ("UNKNOWN", "NVML cannot be started: Unknown Error"),
         ],
     )
     def test_a_driver_that_does_not_start_says_why(self, source, machine, code, says):
@@ -326,7 +326,7 @@ class TestLosses:
         """And leaves no session open."""
         machine.gpus.clear()
 
-        assert failing_at(source, 0) == ("the NVIDIA driver shows no GPU: nvidia-smi tells more", [])
+        assert failing_at(source, 0) == ("the NVIDIA driver reports no GPU; run nvidia-smi for details", [])
         assert machine.open_sessions == 0
 
 
@@ -366,7 +366,7 @@ class TestLook:
         finding = look(LookedAt(root), loads=lambda _: False)
 
         assert not finding.found
-        assert "libnvidia-ml.so.1 is not here" in finding.says
+        assert "libnvidia-ml.so.1 is missing" in finding.says
 
     def test_a_driver_and_its_gpus(self, root):
         """They are counted and named, and the source needs no options."""
@@ -377,13 +377,13 @@ class TestLook:
             (gpu / "information").write_text("Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t GPU-1\n")
         finding = look(LookedAt(root), loads=lambda library: library == "libnvidia-ml.so.1")
 
-        assert (finding.options, finding.says) == ({}, "2 GPUs of the NVIDIA driver: NVIDIA H100 80GB HBM3")
+        assert (finding.options, finding.says) == ({}, "2 GPUs with the NVIDIA driver: NVIDIA H100 80GB HBM3")
 
     def test_a_driver_that_hides_its_gpus(self, root):
         """A container may not see the driver's folder."""
         (root / "dev/nvidiactl").touch()
 
-        assert look(LookedAt(root), loads=lambda _: True).says == "GPUs of the NVIDIA driver: no model is shown"
+        assert look(LookedAt(root), loads=lambda _: True).says == "GPUs with the NVIDIA driver: unknown model"
 
     def test_it_never_raises(self):
         """On this machine, whatever it has."""

@@ -202,7 +202,7 @@ class TestAbsent:
 
     def test_no_runtime_is_a_failure_with_one_line(self, opened):
         """It does not prove that the chips are idle: a workload may run without metrics."""
-        with pytest.raises(SourceError, match="no TPU runtime at localhost:1: a workload serves") as raised:
+        with pytest.raises(SourceError, match="no TPU runtime at localhost:1; metrics are served") as raised:
             at(opened("localhost:1"), 0)
 
         assert not raised.value.batches
@@ -210,7 +210,7 @@ class TestAbsent:
     def test_another_listener_is_told_from_nothing(self, web_port, opened, machine):
         """And is no proof that chips are idle."""
         for options in ({}, {"idle": True, "machine": machine(4)}):
-            said = f"^something listens at localhost:{web_port}, and is no TPU runtime's metric service$"
+            said = f"^the service at localhost:{web_port} is not the metric service of a TPU runtime$"
             with pytest.raises(SourceError, match=said) as raised:
                 at(opened(f"localhost:{web_port}", **options), 0)
             assert not raised.value.batches
@@ -284,7 +284,10 @@ class TestFailures:
     def test_an_error_names_its_status(self, server, opened, status):
         """And asks whether this is the right address; the server's own words may change each time."""
         server.status = status
-        with pytest.raises(SourceError, match=f"localhost:\\d+ answers {status.name}: is it a TPU runtime's") as raised:
+        with pytest.raises(
+            SourceError,
+            match=f"localhost:\\d+ answers {status.name}; check whether it is the metric service of a TPU runtime",
+        ) as raised:
             at(opened(server.address), 0)
 
         assert "as the test wishes" not in str(raised.value)
@@ -319,7 +322,7 @@ class TestFailures:
     def test_a_runtime_with_no_chips_or_too_many_is_a_failure(self, server, opened, chips_told):
         """Something else answers, or something is very wrong."""
         server.metrics = host(chips_told)
-        with pytest.raises(SourceError, match=f"tells of {chips_told} chips"):
+        with pytest.raises(SourceError, match=f"reports {chips_told} chips"):
             at(opened(server.address), 0)
 
     def test_an_answer_that_is_no_message_is_a_failure(self, opened):
@@ -453,7 +456,7 @@ class TestLibtpu:
         source = opened(server.address, libtpu=str(tmp_path / "python9"))
         with pytest.raises(SourceError, match=r"python9 cannot be started") as raised:
             at(source, 0)
-        with pytest.raises(SourceError, match=r"no TPU runtime at localhost:1: .*; .*python9 cannot be started"):
+        with pytest.raises(SourceError, match=r"no TPU runtime at localhost:1; .*; .*python9 cannot be started"):
             at(opened("localhost:1", libtpu=str(tmp_path / "python9")), 0)
 
         assert [batch.samples.num_rows for batch in raised.value.batches] == [4]
@@ -477,14 +480,14 @@ class TestModel:
 
     def test_an_unknown_model_is_asked_for(self, opened):
         """One line, with the flag."""
-        with pytest.raises(GigawattError, match="give --model"):
+        with pytest.raises(GigawattError, match="set --model"):
             opened("localhost:1", model=None)
 
     def test_a_mistyped_model_names_the_closest(self, opened):
         """As everywhere."""
         with pytest.raises(GigawattError, match="did you mean tpu-v5e"):
             opened("localhost:1", model="tpuv5e")
-        with pytest.raises(GigawattError, match="h100-sxm is no TPU"):
+        with pytest.raises(GigawattError, match="h100-sxm is not a TPU"):
             opened("localhost:1", model="h100-sxm")
 
     def test_a_calibrated_model_need_not_be_known(self, server, opened, tmp_path):
@@ -511,7 +514,7 @@ def test_addresses_are_those_of_the_environment():
     assert addresses_of({"TPU_RUNTIME_METRICS_PORTS": ""}) == ["localhost:8431"]
     assert addresses_of({"TPU_RUNTIME_METRICS_PORTS": "8431, 8432"}) == ["localhost:8431", "localhost:8432"]
     for wrong in ("x", "8431,99999"):
-        with pytest.raises(GigawattError, match="give --address"):
+        with pytest.raises(GigawattError, match="use --address"):
             addresses_of({"TPU_RUNTIME_METRICS_PORTS": wrong})
 
 
@@ -552,16 +555,16 @@ class TestLook:
     @pytest.mark.parametrize(
         ("count", "environment", "ports", "says"),
         [
-            (4, {}, set(), r"\+ 4 tpu-v5e; a runtime tells of them at localhost:8431 once a workload holds them"),
-            (4, {}, {2112}, "- 4 tpu-v5e, no runtime at localhost:8431, but .*: see tpu_gke"),
+            (4, {}, set(), r"\+ 4 tpu-v5e; a runtime reports them at localhost:8431 once a workload holds them"),
+            (4, {}, {2112}, "- 4 tpu-v5e, no runtime at localhost:8431, but .*; use tpu_gke"),
             (
                 0,
                 {"TPU_ACCELERATOR_TYPE": "v6e-8"},
                 set(),
-                r"\+ tpu-v6e; a runtime tells of them at localhost:8431 once .*",
+                r"\+ tpu-v6e; a runtime reports them at localhost:8431 once .*",
             ),
-            (0, {}, set(), "- no TPU that is known: neither sysfs nor TPU_ACCELERATOR_TYPE names one"),
-            (4, {"TPU_RUNTIME_METRICS_PORTS": "x"}, set(), "- TPU_RUNTIME_METRICS_PORTS is x.*"),
+            (0, {}, set(), "- no known TPU: neither sysfs nor TPU_ACCELERATOR_TYPE names one"),
+            (4, {"TPU_RUNTIME_METRICS_PORTS": "x"}, set(), "- TPU_RUNTIME_METRICS_PORTS=x.*"),
         ],
     )
     def test_what_is_found(self, machine, count, environment, ports, says):
@@ -586,7 +589,7 @@ class TestLook:
         finding = at_ports(4, 1, port, within_s=60.0)
 
         assert finding.found
-        assert finding.says == f"4 tpu-v5e, and a runtime that tells of them at {server.address}"
+        assert finding.says == f"4 tpu-v5e, and a runtime that reports them at {server.address}"
 
     def test_a_runtime_of_chips_that_are_not_known_is_a_hint(self, server, at_ports):
         finding = at_ports(0, server.address.rpartition(":")[2], within_s=60.0)
@@ -600,7 +603,7 @@ class TestLook:
         finding = at_ports(count, web_port, within_s=60.0)
 
         assert finding.found == (count > 0)
-        assert (f"something listens at localhost:{web_port}, and is no TPU runtime's" in finding.says) == finding.found
+        assert (f"the service at localhost:{web_port} is not the metric service" in finding.says) == finding.found
         assert "a runtime answers" not in finding.says
 
     def test_a_listener_that_says_nothing_is_none(self, at_ports):

@@ -190,7 +190,7 @@ def test_container_series_are_not_read(plugin, source):
     assert column(samples, "tensor_utilization") == pytest.approx([0.01, 0.02])
     assert column(samples, "job") == [None, "ml/p"]
     plugin.body = row("duty_cycle", 77, 404, **labels).encode()
-    with pytest.raises(SourceError, match="shows no TPU"):
+    with pytest.raises(SourceError, match="has no TPU"):
         at(source, 10)
 
 
@@ -218,7 +218,7 @@ def test_an_idle_page_that_does_not_change_is_news_at_every_read(plugin, source)
 def test_a_gpu_nodes_plugin_is_none(plugin, source):
     """Google's plugin for GPUs serves the same port and partly the same names."""
     plugin.body = row("duty_cycle_node", 5, 0, make="nvidia", accelerator_id="GPU-7a2e-0").encode()
-    with pytest.raises(SourceError, match="shows no TPU: is it GKE's TPU device plugin"):
+    with pytest.raises(SourceError, match="has no TPU; check whether it is GKE's TPU device plugin"):
         at(source)
 
 

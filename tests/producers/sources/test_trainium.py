@@ -211,7 +211,7 @@ def test_a_driver_without_a_power_file_says_so(world):
     file = f"{world.sysfs}/neuron0/stats/power/utilization"
 
     assert [entry["event"] for entry in logs] == [
-        f"there is no {file}, so watts are unknown: --power-file says where it is"
+        f"{file} is missing, so watts are unknown; set its path with --power-file"
     ]
 
 
@@ -235,7 +235,7 @@ def test_a_power_file_that_the_driver_moved_is_read_where_it_is(world):
         ("5e0", "trn1", 108), ("5e1", "trn1", 108),
     ]  # fmt: skip
     assert [entry["event"] for entry in logs] == [
-        "the driver has its power files at neuron{device}/telemetry/power_window: they are read there"
+        "the driver keeps its power files at neuron{device}/telemetry/power_window; reading them there"
     ]
 
 
@@ -253,7 +253,7 @@ def test_a_device_that_reports_and_shows_no_power_is_said_to_lack_watts_once(wor
 
     file = f"{world.sysfs}/neuron0/stats/power/utilization"
     assert [entry["event"] for entry in logs] == [
-        f"there is no {file}, so watts are unknown: --power-file says where it is"
+        f"{file} is missing, so watts are unknown; set its path with --power-file"
     ]
 
 
@@ -263,7 +263,7 @@ def test_several_files_like_a_power_file_are_named(world):
         (world.sysfs / f"neuron0/dies/{die}/power").write_text(power_line(MINUTE_S))
     source = world.open(neuron_monitor="")
 
-    assert "several look like it (dies/0/power, dies/1/power): --power-file says which it is" in amiss(source, 1)
+    assert "several files match (dies/0/power, dies/1/power); choose one with --power-file" in amiss(source, 1)
 
 
 def test_the_power_file_may_be_elsewhere(world):
@@ -295,7 +295,7 @@ def test_a_driver_that_stands_still_is_told(world):
     source = world.open()
 
     assert at(source, 150) == []
-    assert "the power of neuron0 stands still" in amiss(source, 151)
+    assert "the power of neuron0 does not change" in amiss(source, 151)
 
 
 def test_a_device_without_a_serial_number_is_host_and_number(world):
@@ -370,7 +370,7 @@ def test_a_line_that_is_no_report_is_told_and_passed_over(world):
     at(source, 0)
     world.say(30, b"panic: nil map\n")
 
-    assert amiss(source, 30) == "standard input printed a line that is no report: no JSON"
+    assert amiss(source, 30) == "standard input printed a line that is not a report: no JSON"
     assert at(source, 31) == []
 
 
@@ -443,7 +443,7 @@ def test_a_monitor_that_dies_is_told(world, tmp_path):
     until(source._host._monitor.trouble)
     world.power(60)
 
-    assert "ended with status 1 (no driver): utilization is unknown while it is started again" in amiss(source, 60)
+    assert "exited with status 1 (no driver); utilization is unknown until it is restarted" in amiss(source, 60)
 
 
 def test_a_command_is_found_among_aws_tools(world, tmp_path):
@@ -457,17 +457,17 @@ def test_a_command_is_found_among_aws_tools(world, tmp_path):
 
 @pytest.mark.parametrize("command", ["neuron-monitor", "/nowhere/neuron-monitor --verbose 1"])
 def test_a_command_that_is_not_there_says_how_to_get_it(world, tmp_path, command):
-    with pytest.raises(GigawattError, match=r"no \S*neuron-monitor to start: .* aws-neuronx-tools"):
+    with pytest.raises(GigawattError, match=r"neuron-monitor is not installed: .* aws-neuronx-tools"):
         world.open(neuron_monitor=command, tools=tmp_path)
 
 
 def test_a_machine_without_a_driver_is_told_to_begin_with_that(world, tmp_path):
     """Before the tools, which are of no use without."""
-    missing = rf"^there is no Neuron device under {world.sysfs} \(.*aws-neuronx-dkms\), and no neuron-monitor to start"
+    missing = rf"^no Neuron device under {world.sysfs} \(.*aws-neuronx-dkms\), and neuron-monitor is not installed"
     with pytest.raises(GigawattError, match=missing):
         world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
     world.power(0)
-    with pytest.raises(GigawattError, match=r"^there is no neuron-monitor to start"):
+    with pytest.raises(GigawattError, match=r"^neuron-monitor is not installed"):
         world.open(neuron_monitor="neuron-monitor", tools=tmp_path)
 
 
@@ -476,7 +476,9 @@ def test_a_command_that_may_not_be_executed_is_not_called_missing(world, tmp_pat
     command = tmp_path / "neuron-monitor"
     command.write_text("")
     for named in ("neuron-monitor", str(command)):
-        with pytest.raises(GigawattError, match=rf"^{command} may not be executed: chmod \+x {command}; name another"):
+        with pytest.raises(
+            GigawattError, match=rf"^{command} is not executable; run: chmod \+x {command}; set another"
+        ):
             world.open(neuron_monitor=named, tools=tmp_path)
 
 
@@ -488,8 +490,8 @@ def test_a_model_beyond_the_catalogue_needs_its_watts(world):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"model": "trn22"}, "unknown chip model 'trn22': did you mean trn2"),
-        ({"model": "h100-sxm", "max_w": 700.0}, "h100-sxm is no Neuron device: give the --model"),
+        ({"model": "trn22"}, "unknown chip model 'trn22'; did you mean trn2"),
+        ({"model": "h100-sxm", "max_w": 700.0}, "h100-sxm is not a Neuron device; set --model"),
         ({"power_file": "neuron0/power"}, "--power-file needs {device}"),
         ({"base_w": 300.0, "max_w": 300.0}, "--base-w and --max-w"),
         ({"model": "inf2", "base_w": 300.0}, "the base power of inf2, 300 W, is not below its maximum, 100 W"),
@@ -515,7 +517,7 @@ def test_a_model_that_nobody_knows_has_no_watts_and_says_so(world):
     at(source, 1)
     write_device(world.sysfs, 0, kind="Trainium9", power=power_line(MINUTE_S + 60))
 
-    with pytest.raises(SourceError, match="nobody has stated what trn9 draws at 100 percent") as raised:
+    with pytest.raises(SourceError, match="the power of trn9 at 100 percent") as raised:
         source.read(Tick((MINUTE_S + 60) * 1000, 1000))
     assert raised.value.batches[0].samples.column("power_w").to_pylist() == [None]
 
@@ -523,9 +525,7 @@ def test_a_model_that_nobody_knows_has_no_watts_and_says_so(world):
 def test_a_machine_without_devices_says_so(world):
     source = world.open(neuron_monitor="")
 
-    assert amiss(source, 1) == (
-        f"there is no Neuron device under {world.sysfs}: the driver is the package aws-neuronx-dkms"
-    )
+    assert amiss(source, 1) == (f"no Neuron device under {world.sysfs}: the driver is the package aws-neuronx-dkms")
 
 
 class TestOnce:
@@ -550,7 +550,7 @@ class TestOnce:
         world.power(0)
         source = world.open(self.where, neuron_monitor="")
 
-        assert "stands still" in amiss(source, 151)
+        assert "does not change" in amiss(source, 151)
         assert at(source, 152) == []
 
     def test_nothing_at_all(self, world):

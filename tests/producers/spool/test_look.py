@@ -121,5 +121,5 @@ def test_a_producer_that_may_only_write_is_told_to_be_allowed_to_read(tmp_path):
         admin.create_acls([ACL("User:ANONYMOUS", "*", ACLOperation.WRITE, ACLPermissionType.ALLOW, topic)])
         admin.close()
         placed = put(broker, "guarded", 1)
-        with pytest.raises(NoRightError, match="User:ANONYMOUS has no right to Read of topic guarded"):
+        with pytest.raises(NoRightError, match="denies Read on topic guarded to User:ANONYMOUS"):
             look(broker.bootstrap, "guarded", doubts(1, time_ms=placed[0].timestamp), Mark(IDENTITY, partitions=[3]))

@@ -151,7 +151,7 @@ def test_what_arrived_is_not_sent_again(broker, publisher):
     settle(sink)
     sink.publish(of("arrived", 3))
     settle(sink)
-    looked = [line for line in publisher.lines if line["event"] == "looked which of the last messages arrived"]
+    looked = [line for line in publisher.lines if line["event"] == "checked which of the last messages had arrived"]
 
     assert rows(received(broker, "arrived")) == [1, 2, 3]
     assert sum(line["arrived"] for line in looked) > 0
@@ -192,7 +192,7 @@ def test_a_topic_that_was_made_anew_is_not_given_what_the_old_one_may_have_had(b
 
     assert rows(received(broker, "anew")) == [2]
     assert sink.sent.dropped == {"unknown": 1}
-    assert "the topic was made anew" in str(publisher.lines)
+    assert "the topic was created again" in str(publisher.lines)
 
 
 def test_samples_wait_from_the_first_moment_though_no_broker_was_ever_there(broker, publisher):
@@ -231,6 +231,6 @@ def test_the_disk_and_the_broker_are_each_told_of_once(broker, publisher):
     settle(sink)
 
     assert [line["event"] for line in publisher.lines] == [
-        "the broker does not answer: samples are kept in the spool and sent when it is back",
-        "the broker is back",
+        "the broker does not answer; samples are kept in the spool and sent later",
+        "the broker answers again",
     ]

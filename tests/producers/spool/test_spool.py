@@ -116,7 +116,7 @@ def test_one_process_at_a_time_has_it(tmp_path):
 
 def test_a_directory_that_cannot_be_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(GigawattError, match="cannot be used: Not a directory; name another directory"):
+    with pytest.raises(GigawattError, match="cannot be used: Not a directory; choose another directory"):
         Spool(tmp_path / "file" / "spool", BOUNDS)
 
 

@@ -81,7 +81,7 @@ def test_a_python_without_libtpu_says_so(asked):
 
     assert helper.read(WITHIN_S) == {}
     assert helper.failure == (
-        f"libtpu's monitoring library cannot be asked through {sys.executable}: No module named 'libtpu'"
+        f"cannot query libtpu's monitoring library with {sys.executable}: No module named 'libtpu'"
     )
 
 
