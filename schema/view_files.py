@@ -4,8 +4,8 @@ They stand beside the numbered migrations, which only ever change tables. What a
 checksum, of its own text and of those of the views that it asks, so that nothing is done where nothing changed. The
 order is found in the texts: a view is made after those that it names.
 
-ClickHouse analyses a parameterised view twice, once for its columns: one that asks another one four times, and so on. So
-what a file asks of another parameterised view is put in its place when the view is made.
+ClickHouse analyses a parameterised view twice, once for its columns: one that asks another one four times, and so on.
+So what a file asks of another parameterised view is put in its place when the view is made.
 """
 
 import hashlib
