@@ -14,6 +14,15 @@ from schema.migrate import load, migrate
 OLDEST = Path(sys.prefix) / "oldest-engine"
 """Where `make test` keeps the engine of ClickHouse 25.8, which stands before the newest on the path."""
 
+_MADE = f"""
+SELECT name, toString(uuid), create_table_query, if(name = 'schema_migrations', total_rows, 0) FROM system.tables
+WHERE database = '{DATABASE}' ORDER BY name
+"""
+"""Every table and view with its number, of which one that is made anew has another."""
+_FILLED = f"""
+SELECT DISTINCT table FROM system.parts WHERE database = '{DATABASE}' AND active AND table != 'schema_migrations'
+"""
+
 
 @dataclass
 class Engine:
@@ -21,6 +30,8 @@ class Engine:
 
     url: str
     process: subprocess.Popen[str]
+    made: object = None
+    """What the migrations made of the database, as `_MADE` finds it."""
 
     def empty_client(self) -> Client:
         """Return a client of an engine that has no Gigawatt database (any more)."""
@@ -29,9 +40,19 @@ class Engine:
         return client
 
     def migrated_client(self) -> Client:
-        """Return a client of an empty, current database."""
-        client = self.empty_client()
-        migrate(client, load())
+        """Return a client of an empty, current database.
+
+        It is emptied where it still is what the migrations made, which takes a tenth of the time, and else made anew.
+        """
+        client = connect(self.url, database=None)
+        if self.made is None or client.query(_MADE).result_rows != self.made:
+            client.close()
+            client = self.empty_client()
+            migrate(client, load())
+            self.made = client.query(_MADE).result_rows
+        client.database = DATABASE
+        for (table,) in client.query(_FILLED).result_rows:
+            client.command(f"TRUNCATE TABLE {table}")
         return client
 
 
