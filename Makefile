@@ -6,13 +6,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 STAMP := .venv/.installed
 DEV := .venv/.installed-dev
 OLDEST := .venv/oldest-engine/.installed
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # Whole is a .venv whose installation ended, whose Python is still there, and which was made for this checkout. One that
 # is a link is somebody's own.
 IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import gigawatt, os, sys; \
 	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev up test fuzz lint format bench lock clean
+.PHONY: help setup dev up test unit integration fuzz lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +49,17 @@ $(OLDEST): requirements-oldest.lock | dev
 	$(PIP) --quiet --no-deps --require-hashes --target $(@D) -r requirements-oldest.lock
 	@touch $@
 
-test: dev lint $(OLDEST) ## format, lint, types, import rules, then every test
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: dev $(OLDEST) ## lint, unit tests, integration tests, and how long each of them took
+	@for part in lint unit integration; do \
+		began=$$(date +%s); $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+		took="$$took $$part $$(($$(date +%s) - began)) s"; \
+	done; echo "test:$$took"; test -z "$$failed" || { echo "test: failed:$$failed"; exit 1; }
+
+unit: dev ## tests that start no other process
+	$(PYTEST) -m "not integration"
+
+integration: dev $(OLDEST) ## tests with a real broker, engine, browser or command
+	$(PYTEST) -m integration
 
 fuzz: dev ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \
