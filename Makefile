@@ -6,14 +6,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 STAMP := .venv/.installed
 DEV := .venv/.installed-dev
 OLDEST := .venv/oldest-engine/.installed
-PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 5
 # Whole is a .venv whose installation ended, whose Python is still there, and which was made for this checkout. One that
 # is a link is somebody's own.
 IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import gigawatt, os, sys; \
 	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev up test unit integration fuzz lint format bench lock clean
+.PHONY: help setup dev up test unit integration lowest fuzz lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,15 @@ unit: dev ## tests that start no other process
 
 integration: dev $(OLDEST) ## tests with a real broker, engine, browser or command
 	$(PYTEST) -m integration
+
+lowest: dev ## unit tests with the lowest versions that pyproject.toml allows, in .venv/lowest
+	$(PIP) --quiet uv
+	$(BIN)/uv venv --quiet --clear .venv/lowest
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra local --extra build --extra dev \
+		pyproject.toml --output-file .venv/lowest/requirements.txt
+	$(BIN)/uv pip install --quiet --python .venv/lowest --requirement .venv/lowest/requirements.txt
+	$(BIN)/uv pip install --quiet --python .venv/lowest --no-deps --no-build-isolation --editable .
+	.venv/lowest/bin/pytest -m "not integration"
 
 fuzz: dev ## look for what breaks the front or the worker: ten minutes each of four fuzzers; SECONDS=60 is a minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \
