@@ -6,13 +6,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 STAMP := .venv/.installed
 DEV := .venv/.installed-dev
 OLDEST := .venv/oldest-engine/.installed
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 5
 # A .venv is whole if its installation ended, its Python exists, and it was made for this checkout. A link is the
 # operator's own .venv.
 IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import gigawatt, os, sys; \
 	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev up test fuzz lint format bench lock clean
+.PHONY: help setup dev up test unit integration lowest fuzz lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +49,26 @@ $(OLDEST): requirements-oldest.lock | dev
 	$(PIP) --quiet --no-deps --require-hashes --target $(@D) -r requirements-oldest.lock
 	@touch $@
 
-test: dev lint $(OLDEST) ## format, lint, types, import rules, then every test
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: dev $(OLDEST) ## lint, unit tests, integration tests, and how long each of them took
+	@for part in lint unit integration; do \
+		began=$$(date +%s); $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+		took="$$took $$part $$(($$(date +%s) - began)) s"; \
+	done; echo "test:$$took"; test -z "$$failed" || { echo "test: failed:$$failed"; exit 1; }
+
+unit: dev ## tests that start no other process
+	$(PYTEST) -m "not integration"
+
+integration: dev $(OLDEST) ## tests with a real broker, engine, browser or command
+	$(PYTEST) -m integration
+
+lowest: dev ## unit tests with the lowest versions that pyproject.toml allows, in .venv/lowest
+	$(PIP) --quiet uv
+	$(BIN)/uv venv --quiet --clear .venv/lowest
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra local --extra build --extra dev \
+		pyproject.toml --output-file .venv/lowest/requirements.txt
+	$(BIN)/uv pip install --quiet --python .venv/lowest --requirement .venv/lowest/requirements.txt
+	$(BIN)/uv pip install --quiet --python .venv/lowest --no-deps --no-build-isolation --editable .
+	.venv/lowest/bin/pytest -m "not integration"
 
 fuzz: dev ## run four fuzzers against the front and the worker for ten minutes each; SECONDS=60 for one minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \

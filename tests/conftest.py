@@ -18,31 +18,21 @@ from streams.process import Processor
 from streams.store import Store
 from tests import engine as engines
 from tests.local.broker.conftest import kafka
+from tests.order import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
 from tests.stack import Stack, emptied
 
 # Machines that run tests are shared: how long one example takes says nothing, nor how long it takes to make one.
 settings.register_profile("gigawatt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gigawatt")
 
-__all__ = ["client", "engine", "kafka"]
-
-LONGEST = (
-    *("test_hosts_exactly_once", "test_bad_input", "test_topic_changes", "dashboards/rules/test_outages"),
-    *("local/clickhouse/test_outside", "dashboards/rules/test_scenarios", "dashboards/rules/test_pauses"),
-    *("oldest/test_oldest", "dashboards/rules/test_starts", "dashboards/check/test_checked_in", "test_exactly_once"),
-    *("schema/test_reconciled", "dashboards/rules/test_pipeline", "local/test_up", "dashboards/page/test_day"),
-    *("dashboards/page/test_browser", "deploy/test_image", "bench/test_measure", "bench/test_attacks"),
-    *("bench/peers/test_measure", "bench/test_soak", "bench/test_backlog"),
-    *("test_four_platforms", "local/test_up_listen", "secured/test_whole", "schema/test_rights"),
-    *("producers/spool/test_kill", "secured/test_stack", "test_metrics"),
-)
-"""Files that take longer than half a minute, the longest first."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: else one process is at it long after the others have ended."""
-    place = {f"tests/{name}.py": number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+__all__ = [
+    "client",
+    "engine",
+    "kafka",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_xdist_make_scheduler",
+]
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
@@ -14,6 +15,23 @@ from schema.migrate import upgrade
 OLDEST = Path(sys.prefix) / "oldest-engine"
 """Where `make test` keeps the engine of ClickHouse 25.8, which stands before the newest on the path."""
 
+_TABLES = f"""
+SELECT name, toString(uuid), create_table_query, ifNull(total_rows, 0) FROM system.tables WHERE database = '{DATABASE}'
+"""
+
+
+class Table(NamedTuple):
+    """A table or view as the database has it; one that is made anew has another `uuid`."""
+
+    uuid: str
+    made_by: str
+    rows: int
+
+
+def tables(client: Client) -> dict[str, Table]:
+    """Return all tables and views of our database by name."""
+    return {name: Table(*rest) for name, *rest in client.query(_TABLES).result_rows}
+
 
 @dataclass
 class Engine:
@@ -21,6 +39,8 @@ class Engine:
 
     url: str
     process: subprocess.Popen[str]
+    made: dict[str, Table] | None = None
+    """What the migrations made."""
 
     def empty_client(self) -> Client:
         """Return a client of an engine that has no Gigawatt database (any more)."""
@@ -29,10 +49,28 @@ class Engine:
         return client
 
     def migrated_client(self) -> Client:
-        """Return a client of an empty, current database."""
-        client = self.empty_client()
-        upgrade(client)
+        """Return a client of an empty, current database.
+
+        It is emptied where it still is what the migrations made, which takes a tenth of the time, and else made anew.
+        """
+        client = connect(self.url, database=None)
+        if not self.made or not _still(self.made, tables(client)):
+            client.close()
+            client = self.empty_client()
+            upgrade(client)
+            self.made = tables(client)
+        client.database = DATABASE
+        for name, table in tables(client).items():
+            if table.rows and not self.made[name].rows:
+                client.command(f"TRUNCATE TABLE {name}")
         return client
+
+
+def _still(made: dict[str, Table], found: dict[str, Table]) -> bool:
+    """Say whether tables and views are those that were made, with the rows that the migrations gave them."""
+    return made.keys() == found.keys() and all(
+        found[name] == table if table.rows else found[name][:2] == table[:2] for name, table in made.items()
+    )
 
 
 def environment(*, oldest: bool) -> dict[str, str]:

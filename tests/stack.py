@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
 
 from schema.kafka import KafkaAdmin
 from schema.topics import SAMPLES
@@ -23,11 +24,23 @@ def wait_for(condition: Callable[[], bool], within_s: float) -> None:
 
 
 def emptied(bootstrap: str) -> None:
-    """Delete all topics of a broker."""
+    """Delete all topics of a broker, and have all members leave its groups."""
+    leave(bootstrap)
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     if topics := [name for name in admin.list_topics() if not name.startswith("__")]:
         admin.delete_topics(topics)
     admin.close()
+
+
+def leave(bootstrap: str) -> None:
+    """Have all members leave their groups: who was killed would be waited for until its session ends, ten seconds."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        groups = [group["group_id"] for group in admin.list_groups()]
+        for name, group in admin.describe_groups(groups).items():
+            admin.remove_group_members(name, [MemberToRemove(member["member_id"]) for member in group["members"]])
+    finally:
+        admin.close()
 
 
 @dataclass

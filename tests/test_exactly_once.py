@@ -19,7 +19,7 @@ from schema.kafka import KafkaAdmin
 from schema.topics import SAMPLES
 from streams.app import GROUP
 from tests.batches import batch
-from tests.stack import Stack, wait_for
+from tests.stack import Stack, leave, wait_for
 
 MESSAGES = 12_000
 CHIPS = 8
@@ -65,7 +65,7 @@ class Load(threading.Thread):
 
 
 def rewound(kafka: str) -> bool:
-    """Set the group back to the start; False while it still has a member, whose session has to end first."""
+    """Set the group back to the start; False while it still has a member."""
     client = KafkaAdminClient(bootstrap_servers=kafka)
     try:
         with KafkaAdmin(kafka) as admin:
@@ -116,6 +116,7 @@ def test_no_joule_is_lost_or_counted_twice(stack: Stack):
     assert audit.returncode == 0, audit.stdout + audit.stderr
 
     stack.kill("one", signal.SIGTERM)
+    leave(stack.kafka)
     wait_for(lambda: rewound(stack.kafka), 120)
     stack.start("one")
     wait_for(lambda: behind(stack.kafka) == 0, 120)  # they were delivered again, and nothing may come of it

@@ -19,7 +19,7 @@ from schema.kafka import KafkaAdmin
 from schema.topics import SAMPLES
 from streams.app import GROUP
 from tests.batches import batch
-from tests.stack import Stack, wait_for
+from tests.stack import Stack, leave, wait_for
 from tests.test_exactly_once import behind
 
 MESSAGES = 8_000
@@ -118,7 +118,8 @@ class Hosts(threading.Thread):
 
 
 def moved(kafka: str, places: dict[int, int]) -> bool:
-    """Move the group's offsets; False while it still has a member, whose session has to end first."""
+    """Move the offsets of the group, which everyone leaves; False while it still has a member."""
+    leave(kafka)
     client = KafkaAdminClient(bootstrap_servers=kafka)
     try:
         client.reset_group_offsets(GROUP, {TopicPartition(SAMPLES, number): place for number, place in places.items()})

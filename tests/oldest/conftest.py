@@ -5,9 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests import engine as engines
-from tests.dashboards.boards.conftest import client, migrated
-
-__all__ = ["client", "migrated"]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 """The front on each engine, for tests of what both must know."""
 
-from tests.local.clickhouse.conftest import either
+from tests.local.clickhouse.conftest import either, front, oldest
 
-__all__ = ["either"]
+__all__ = ["either", "front", "oldest"]

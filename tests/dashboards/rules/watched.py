@@ -1,6 +1,7 @@
 """Worlds whose producers all fall silent, or begin, together; and somebody who looks at all rules meanwhile."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
@@ -28,18 +29,28 @@ def sent_but(since: float, until: float) -> Callable[[Times], Times]:
     return lambda t: (t < since) | (t >= until)
 
 
-def fired(
+def watched(
     client: Client, until_s: int, pools: list[Pool], sent: Callable[[Times], Times], step_s: int = 10
-) -> dict[str, list[int]]:
-    """Play a world with somebody who looks at all rules from its first moment on; return when which of them fired."""
+) -> dict[State, dict[str, list[int]]]:
+    """Play a world with somebody who looks at all rules from its first moment on; return when which of them was what.
+
+    These are the seconds at which any instance of a rule was in a state, by the state and the rule's name.
+    """
     start_ms = (int(time.time()) // 60 * 60 - until_s) * 1000
     world = World(client, start_ms, pools, sent=sent)
     set_budgets(client, world.budgets())
-    preview, found = Preview(asks(client)), {}
+    preview, found = Preview(asks(client)), defaultdict(dict)
     preview.evaluate(start_ms)
     for now_ms in world.play(until_s, step_s):
         second = (now_ms - start_ms) // 1000
         if second % EVERY_S == 0:
-            for name in {alert.name for alert in preview.evaluate(now_ms) if alert.state == State.ALERTING}:
-                found.setdefault(name, []).append(second)
+            for state, name in {(alert.state, alert.name) for alert in preview.evaluate(now_ms)}:
+                found[State(state)].setdefault(name, []).append(second)
     return found
+
+
+def fired(
+    client: Client, until_s: int, pools: list[Pool], sent: Callable[[Times], Times], step_s: int = 10
+) -> dict[str, list[int]]:
+    """Return when which rules fired in a world that is watched."""
+    return watched(client, until_s, pools, sent, step_s)[State.ALERTING]
