@@ -1,5 +1,8 @@
 import threading
 
+import pytest
+from clickhouse_connect.driver.client import Client
+
 from dashboards.live.alerts import WATCHED_FOR_S, AlertReader, AlertWatch
 
 
@@ -88,3 +91,20 @@ def test_who_has_not_looked_for_a_minute_is_not_expected_to():
         read.clear()
         while "seldom" not in read:
             assert again.acquire(timeout=60)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'a' AS site, nan AS value",
+        "SELECT 'a' AS site, CAST(NULL, 'Nullable(Float64)') AS value, 1.5 AS shown",
+        "SELECT 'a' AS site, -1 / 0 AS value, 'nan' AS fleet",
+        "SELECT '5' AS site, count() AS value FROM numbers(1000)",
+        "SELECT 'a' AS site, 1.0 AS value WHERE false",
+    ],
+)
+def test_an_answer_is_what_the_client_reads_in_native(client: Client, sql: str):
+    native = client.query(sql)
+    read = AlertReader(lambda: client)._query(sql)
+    assert read.columns == list(native.column_names)
+    assert [list(map(repr, row)) for row in read.rows] == [list(map(repr, row)) for row in native.result_rows]

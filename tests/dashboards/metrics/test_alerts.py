@@ -79,7 +79,7 @@ def test_normal_ones_are_measured_too_and_an_alert_that_is_kept_has_its_last_val
 class Client:
     """Answers no query."""
 
-    def query(self, sql):
+    def raw_query(self, sql, **settings):
         raise RuntimeError("away")
 
 
