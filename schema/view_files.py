@@ -4,8 +4,8 @@ They stand beside the numbered migrations, which only ever change tables. What a
 checksum, of its own text and of those of the views that it asks, so that nothing is done where nothing changed. The
 order is found in the texts: a view is made after those that it names.
 
-ClickHouse analyses a parameterised view twice, once for its columns: one that asks another one four times, and so on. So
-what a file asks of another parameterised view is put in its place when the view is made.
+ClickHouse analyses a parameterised view twice, once for its columns: one that asks another one four times, and so on.
+So what a file asks of another parameterised view is put in its place when the view is made.
 """
 
 import hashlib
@@ -81,11 +81,13 @@ def _flat(sql: str, views: Mapping[str, View]) -> str:
         end = _closing(sql, call.end())
         given = dict(one.split(" = ", 1) for one in _listed(sql[call.end() : end]))
         body = _CREATE.sub("", views[call["name"]].sql, count=1)
-        body = _PARAMETER.sub(
-            lambda match, given=given: f"CAST({given[match['name']]}, {_quoted(match['type'])})", body
-        )
-        sql = f"{sql[: call.start()]}(\n{body}\n){sql[end + 1 :]}"
+        sql = f"{sql[: call.start()]}(\n{_given(body, given)}\n){sql[end + 1 :]}"
     return sql
+
+
+def _given(body: str, arguments: Mapping[str, str]) -> str:
+    """Return a view's query with its arguments in place of its parameters."""
+    return _PARAMETER.sub(lambda match: f"CAST({arguments[match['name']]}, {_quoted(match['type'])})", body)
 
 
 def _closing(sql: str, begin: int) -> int:

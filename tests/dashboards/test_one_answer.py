@@ -82,3 +82,13 @@ def test_the_last_point_of_the_chart_has_the_power_of_then(client, now_s):
     assert last["with_silent_w"] == pytest.approx(last["power_w"] + 4_000)
     assert last["budgeted_w"] == pytest.approx(last["power_w"] - 4_000)
     assert last["budget_w"] == pytest.approx(60_000 + 40_000 + 30_000 + 1e6 + 9e4)
+
+
+def test_the_newest_complete_second_is_the_same_alone(client, now_s):
+    """Whoever asks for nothing else gets it without the rest, and of the fleets that have one."""
+    columns = "site, fleet, platform, time, heard, cadence_s"
+    asked = f"SELECT {columns} FROM {{}}(at = toDateTime({now_s}, 'UTC')) WHERE time IS NOT NULL ORDER BY ALL"
+    alone = client.query(asked.format("newest_seconds_at")).result_rows
+
+    assert len(alone) == 6
+    assert alone == client.query(asked.format("fleets_at")).result_rows

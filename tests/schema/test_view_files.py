@@ -51,6 +51,19 @@ def test_what_a_view_asks_is_part_of_what_it_is():
     assert checksums([ONE, TWO])["one"] == checksums([ONE])["one"]
 
 
+def test_a_call_of_a_view_with_parameters_is_put_in_its_place(tmp_path):
+    """Arguments may be expressions of the caller's own parameters; a view that a migration made is asked as it is."""
+    folder = written(
+        tmp_path,
+        a="SELECT {at:DateTime('UTC')} AS x",
+        b="SELECT x FROM gigawatt.a(at = {until:DateTime('UTC')} - greatest(1, 2)) AS found, gigawatt.others(at = 1)",
+    )
+
+    (made,) = [view.sql for view in load_views(folder) if view.name == "b"]
+    assert "SELECT CAST({until:DateTime('UTC')} - greatest(1, 2), 'DateTime(''UTC'')') AS x" in made
+    assert made.endswith(") AS found, gigawatt.others(at = 1)")
+
+
 def test_only_what_changed_or_is_missing_is_made(engine: Engine):
     client = engine.migrated_client()
 
