@@ -6,8 +6,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 STAMP := .venv/.installed
 DEV := .venv/.installed-dev
 OLDEST := .venv/oldest-engine/.installed
-# A .venv is whole if its installation ended, its Python exists, and it was made for this checkout. A link is the
-# operator's own .venv.
+# Whole is a .venv whose installation ended, whose Python is still there, and which was made for this checkout. One that
+# is a link is somebody's own.
 IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import gigawatt, os, sys; \
 	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
