@@ -13,7 +13,7 @@ IS_WHOLE := test -L .venv || { test -e $(STAMP) && $(BIN)/python -I -c 'import g
 	sys.exit(not os.path.samefile(os.path.dirname(gigawatt.__file__), "gigawatt"))' 2> /dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev up test unit integration lowest fuzz lint format bench lock clean
+.PHONY: help setup dev up test unit integration lowest mutants fuzz lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ lowest: dev ## unit tests with the lowest versions that pyproject.toml allows, i
 	$(BIN)/uv pip install --quiet --python .venv/lowest --no-deps --no-build-isolation --editable .
 	.venv/lowest/bin/pytest -m "not integration"
 
+mutants: dev ## change the code in many small ways, and count the changes that no unit test notices; SECONDS=600 of it
+	$(PIP) --quiet mutmut==3.8.1
+	timeout --signal=INT $(SECONDS) $(BIN)/mutmut run --max-children 2 $(MUTANTS) || test $$? -eq 124
+	$(BIN)/mutmut export-cicd-stats
+	@cat mutants/mutmut-cicd-stats.json
+
 fuzz: dev ## run four fuzzers against the front and the worker for ten minutes each; SECONDS=60 for one minute
 	GIGAWATT_FUZZ_SECONDS=$(SECONDS) GIGAWATT_FUZZ_SEED=$${GIGAWATT_FUZZ_SEED:-$$(date +%s)000} \
 		$(BIN)/pytest -s --timeout=0 tests/fuzz
@@ -99,4 +105,4 @@ lock: dev ## lock the newest versions that pyproject.toml allows; pandas, which 
 		requirements-oldest.in --output-file requirements-oldest.lock
 
 clean: ## remove .venv and caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
