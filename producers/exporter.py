@@ -258,8 +258,8 @@ def open_exporters(
     )
 
 
-def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Finding:
-    """Say whether such an exporter serves its usual page (or `url`) on this machine; at most a second."""
+def look_for(dialect: Dialect, machine: Machine, url: str | None = None, *, within_s: float = _LOOK_S) -> Finding:
+    """Say whether such an exporter serves its usual page (or `url`) on this machine and answers within `within_s`."""
     page = urlsplit(url or dialect.url)
     flags = flags_of(EXPORTER, machine.environment)
     found: Mapping[str, Any] = {**({} if url is None else {"urls": (url,)}), **{k: v for k, v in flags.items() if v}}
@@ -267,7 +267,7 @@ def look_for(dialect: Dialect, machine: Machine, url: str | None = None) -> Find
         return Finding(f"nothing listens on port {page.port}, the port of {dialect.exporter}; {dialect.got}")
     try:
         access = access_of(flags, EXPORTER, machine.environment)
-        with contextlib.closing(Scraper(page.geturl(), access=access, timeout_s=_LOOK_S)) as scraper:
+        with contextlib.closing(Scraper(page.geturl(), access=access, timeout_s=within_s)) as scraper:
             chips = dialect.chips(dialect.parser(), scraper.read(), Naming("", scraper.url))
     except SlowPageError:  # some exporters ask their chips first, which can take seconds
         return Finding(f"port {page.port} answers slowly; assumed to be {dialect.exporter}", found)

@@ -225,7 +225,7 @@ MACHINE = Machine(environment={}, listens=lambda _host, _port: True)
 def test_a_look_finds_an_exporter(server):
     """The line counts chips; the options open it."""
     server.body = b'toaster_watts{id="t1"} 800\ntoaster_watts{id="t2"} 800\n'
-    finding = look_for(DIALECT, MACHINE, server.url)
+    finding = look_for(DIALECT, MACHINE, server.url, within_s=60)
     port = server.url.split(":")[2].split("/")[0]
 
     assert finding.says == f"a toaster's exporter on port {port}: 2 toasters"
@@ -246,8 +246,8 @@ def test_a_look_asks_as_the_environment_says(server, tmp_path):
 
     server.respond = respond
     environment = {"GIGAWATT_EXPORTER_TOKEN_FILE": str(file)}
-    found = look_for(DIALECT, Machine(environment=environment, listens=lambda *_: True), server.url)
-    nobody = look_for(DIALECT, Machine(environment={}, listens=lambda *_: True), server.url)
+    found = look_for(DIALECT, Machine(environment=environment, listens=lambda *_: True), server.url, within_s=60)
+    nobody = look_for(DIALECT, Machine(environment={}, listens=lambda *_: True), server.url, within_s=60)
     mistaken = Machine(environment={"GIGAWATT_EXPORTER_USER": "me"}, listens=lambda *_: True)
 
     assert found.options == {"urls": (server.url,), "token_file": file}
@@ -262,7 +262,7 @@ def test_a_look_asks_as_the_environment_says(server, tmp_path):
 def test_a_look_is_not_taken_in_by_another_page(server, body):
     """The port is open, and what is there is not what is looked for."""
     server.body = body
-    finding = look_for(DIALECT, MACHINE, server.url)
+    finding = look_for(DIALECT, MACHINE, server.url, within_s=60)
 
     assert not finding.found
     assert "is not a toaster's exporter" in finding.says

@@ -48,7 +48,9 @@ def test_what_is_no_clickhouse_is_not_said_to_be_silent():
 def test_where_nothing_listens_nothing_answers():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or name"):
+        with pytest.raises(
+            ClickHouseAwayError, match=r"does not answer \(.*refused\); start it, or change GIGAWATT_CLICKHOUSE"
+        ):
             connect(f"http://127.0.0.1:{held.getsockname()[1]}")
 
 
