@@ -41,7 +41,7 @@ FROM rejected_rows
 WHERE $__timeFilter(time)
 GROUP BY reason
 ORDER BY row_number() OVER (ORDER BY refused DESC, reason)
-    WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'no rows were rejected')
+    WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'no rows rejected')
 """
 REFUSED_NEWEST: Final = """
 SELECT
@@ -50,7 +50,7 @@ SELECT
 FROM rejected_rows AS refused
 WHERE $__timeFilter(time)
 ORDER BY row_number() OVER (ORDER BY time DESC, kafka_partition, kafka_offset DESC)
-    WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'no rows were rejected')
+    WITH FILL FROM 1 TO 2 INTERPOLATE (reason AS 'no rows rejected')
 LIMIT 50
 """
 LATE: Final = """

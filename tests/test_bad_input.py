@@ -190,7 +190,7 @@ def test_a_dead_letter_topic_that_takes_nothing_stops_no_storing_and_is_told(sta
     wait_for(lambda: stack.stored() == (1, 1.0), 120)
     status = stack.run("status")
     assert status.returncode == 1
-    assert "1 dead letters (1 rows) of the last hour are not in chip.samples.rejected" in letters_line(stack)
+    assert "1 dead letters (1 rows) of the last hour are not written to chip.samples.rejected" in letters_line(stack)
 
     assert stack.run("migrate").returncode == 0
     wait_for(lambda: [one.value for one in dead_letters(stack)] == [b"garbage"], 120)

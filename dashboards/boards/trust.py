@@ -113,7 +113,7 @@ def _refused() -> Row:
                 "By the broker's append time. An undecodable message counts as one row. All rejected rows are in the "
                 "dead letters.",
                 sql.REFUSED, unit="short", low=0, width=12, bars=True, stacked=True, fill=80, by_series="refused_rows",
-                links=[_TO_CHIPS], no_value="no rows were rejected",
+                links=[_TO_CHIPS], no_value="no rows rejected",
             ),
             timeseries(
                 6, "Late data", "Share of each fleet's samples that the broker appended more than 30 s after their "

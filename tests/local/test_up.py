@@ -175,7 +175,7 @@ def test_status_of_running_stack(up: Up):
     done = up.until(lambda: (said := gigawatt(*asked)).returncode == 0 and said)
 
     parts = [line.split()[:2] for line in done.stdout.splitlines()]
-    names = "kafka topics clickhouse disk schema workers behind lost refused letters sums"
+    names = "kafka topics clickhouse disk schema workers lag lost rejected dead doubtful"
     assert [["up", name] for name in names.split()] == parts, done.stdout
     assert done.returncode == 0
 
