@@ -25,7 +25,11 @@ RULE_MS: Final = 1_000.0
 """What a query may take: of a dashboard over sums, over raw samples, and of a rule, for which nobody waits."""
 RUNS: Final = 5
 
-_RAW: Final = ("series_samples", "chip_samples", "power_reconciled")
+_RAW: Final = (
+    *("series_samples", "chip_samples", "newest_samples_at", "minute_samples_between", "chip_history_between"),
+    *("hosts_at", "throttled_chips_at", "throttling_at", "jobs_at", "power_reconciled", "meters_at"),
+)
+"""Views of raw samples, and what is made of them."""
 _SETTLES_MS: Final = 2_000
 """The range ends so long after the newest sample, as it does where samples arrive."""
 

@@ -72,13 +72,20 @@ ORDER BY time
 
 
 def ranking(reading: str, order: str) -> str:
-    """Return the ten chips that come first; a chip may have a few samples, so a few more of these are taken."""
+    """Return the ten chips that come first; a chip may have a few samples, so a few more of these are taken.
+
+    They are taken first: of a million samples, ClickHouse then keeps fifty while it sorts.
+    """
     return f"""
 SELECT chip, power_w, temperature_c, utilization, fleet_path, site, fleet, platform, host, job
 FROM
 (
-    SELECT * FROM newest_samples_at(at = $__toTime)
-    WHERE {reading} IS NOT NULL AND @chips
+    SELECT *
+    FROM (
+        SELECT * FROM newest_samples_at(at = $__toTime)
+        WHERE {reading} IS NOT NULL AND @chips
+        ORDER BY {reading} {order}
+        LIMIT 50)
     ORDER BY {reading} {order}, site, fleet, platform, host, chip
     LIMIT 1 BY site, fleet, platform, host, chip
     LIMIT 10

@@ -16,7 +16,7 @@ _CORES = os.cpu_count() or 1
 # What a query of a read-only user may take at most; a request may ask for less, never for more. At a million chips, all
 # queries of boards and rules are answered within the reader's memory. Large groups and sorts go on the disk. The page's
 # queries wait behind nobody and run two at once, with a thread each.
-_READER_BYTES, _MODEST_BYTES, _PAGE_BYTES = 176 * _MB, 40 * _MB, 256 * _MB
+_READER_BYTES, _MODEST_BYTES, _PAGE_BYTES = 256 * _MB, 40 * _MB, 256 * _MB
 _SPILLS = (("max_bytes_before_external_group_by", 32 * _MB), ("max_bytes_before_external_sort", 32 * _MB))
 _READERS_AT_ONCE = max(2, min(_CORES, 8))
 # What it must leave: a query that sorts or groups on the disk, so much of it to the data and to the broker's log, which
