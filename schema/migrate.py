@@ -7,13 +7,13 @@ no two databases would be alike any more. Statements may be run again after a cr
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
@@ -23,12 +23,30 @@ from schema.fleet import Budget, RackHost
 from schema.view_files import load_views, make_views
 
 _NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.sql")
-# Files that were written anew without a change of what they make, with the checksum that older databases keep: COMMENT
-# stands before CODEC now, as ClickHouse 25.8 wants it.
-_WRITTEN_ANEW = {
-    "0001_power.sql": "613cc823a9dbd7491ce2395786b0c2959eb0b82955e01c8014dde1706fb483c6",
-    "0002_raw_samples.sql": "9419b3c09a25f8aad5be7a7f1eb3821e537d1343e4819a1383d6be715d33e63d",
-    "0006_dashboards.sql": "a97990bb2b5c1e86bc1d5423ae106dd832ffd3e7091bfc4476ac93351fad111f",
+# Files that were written anew without a change of what they make, with the checksums that older databases keep: COMMENT
+# stands before CODEC now, as ClickHouse 25.8 wants it, and views are files of `schema/views`.
+_WRITTEN_ANEW: Final[Mapping[str, tuple[str, ...]]] = {
+    "0001_power.sql": (
+        "613cc823a9dbd7491ce2395786b0c2959eb0b82955e01c8014dde1706fb483c6",
+        "319e902ee20aae64d5fef6600619ff36b40e10f9ac8dc7a3847bbc5b0dc34f55",
+    ),
+    "0002_raw_samples.sql": (
+        "9419b3c09a25f8aad5be7a7f1eb3821e537d1343e4819a1383d6be715d33e63d",
+        "a12e3aef83d9527c4b88ac0c015f3ec9fe1a0bb1bc6b84f70402511dfd627a61",
+    ),
+    "0004_fleet_power.sql": ("c62f2302a6237cd471f68a42cf9bf6278aaf32629d612df8d9b7235e829d0972",),
+    "0005_meters.sql": ("cfee499121bf1a4998546cb80104ec55f45404baee31bf8032d2575add5643ee",),
+    "0006_dashboards.sql": (
+        "a97990bb2b5c1e86bc1d5423ae106dd832ffd3e7091bfc4476ac93351fad111f",
+        "36eafd3250ad54d3f6c91e5669b4f269c15aa7ace8b31915a839855b1ed558b0",
+    ),
+    "0007_published.sql": ("9aa98dd6315a5b3d7be7b8c2bb46974dbf5e6a6b25335c2b1c952bc68646b0ae",),
+    "0008_speed.sql": ("da9d93e8f16b3d11603289de84e34210af6cfbd59afff263e0eaee2144e56dfc",),
+    "0009_messages.sql": ("5700165af7895365d509457ad0835a8e496c144fc7a92f70d847f80b9a74ffa5",),
+    "0010_doubtful.sql": ("2a663a3dd55ae07bef4d6fd0ce7b590412c125ea5107b9072b310bf1be789394",),
+    "0012_capacity.sql": ("9a2698abc73f714ec29edd0c1ea46cbe0f33e474ff1ee72a6a7a380f71f169bb",),
+    "0013_fleets.sql": ("7f9f43112674c95e06531c7a08a76f4912d2851868a6ec8ab3bb7751c32d6d9e",),
+    "0015_replayed.sql": ("c8cec2c076d86a596c237a603c00a5819b9ca8ac82c6f77aeb70f553ab4bc42c",),
 }
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORDS = """
@@ -98,7 +116,7 @@ def pending(migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]
             raise MigrationError(
                 f"the database has {name}, which this version of Gigawatt does not have; use a newer version"
             )
-        if checksum not in {known[version].checksum, _WRITTEN_ANEW.get(known[version].name)}:
+        if checksum not in (known[version].checksum, *_WRITTEN_ANEW.get(known[version].name, ())):
             raise MigrationError(
                 f"the database was made with another {known[version].name}; use the Gigawatt version that made it, or"
                 " an empty database (with `gigawatt up`, another --state). To change the schema, write a new migration"

@@ -77,7 +77,7 @@ def _flat(sql: str, views: Mapping[str, View]) -> str:
     """Return a statement with the views that it calls in place of the calls."""
     for call in reversed(list(_CALL.finditer(sql))):
         if call["name"] not in views:
-            continue  # a migration made it
+            raise ViewError(f"there is no view {call['name']} to ask: {call[0]}")
         end = _closing(sql, call.end())
         given = dict(one.split(" = ", 1) for one in _listed(sql[call.end() : end]))
         body = _CREATE.sub("", views[call["name"]].sql, count=1)

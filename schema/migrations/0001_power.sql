@@ -32,26 +32,3 @@ TTL time + INTERVAL 32 DAY DELETE WHERE resolution_s = 1,
     time + INTERVAL 2 YEAR DELETE WHERE resolution_s = 60
 SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
 
-CREATE VIEW power_by_second AS
-SELECT
-    time, site, fleet, platform, model, power_method, energy_j, chip_seconds, utilization_seconds,
-    utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, error_w_seconds, error_w2_seconds, error_chip_seconds,
-    power_w2_seconds, max_power_w, power_histogram, samples, late_samples
-FROM power_sums
-WHERE resolution_s = 1;
-
-CREATE VIEW power_by_minute AS
-SELECT
-    time, site, fleet, platform, model, power_method, energy_j, chip_seconds, utilization_seconds,
-    utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, error_w_seconds, error_w2_seconds, error_chip_seconds,
-    power_w2_seconds, max_power_w, power_histogram, samples, late_samples
-FROM power_sums
-WHERE resolution_s = 60;
-
-CREATE VIEW power_by_hour AS
-SELECT
-    time, site, fleet, platform, model, power_method, energy_j, chip_seconds, utilization_seconds,
-    utilization_chip_seconds, tensor_seconds, tensor_chip_seconds, error_w_seconds, error_w2_seconds, error_chip_seconds,
-    power_w2_seconds, max_power_w, power_histogram, samples, late_samples
-FROM power_sums
-WHERE resolution_s = 3600;

@@ -18,11 +18,6 @@ ORDER BY (log, kafka_partition, kafka_offset, reason)
 TTL toDateTime(noted_at) + INTERVAL 90 DAY
 SETTINGS non_replicated_deduplication_window = 50000, min_parts_to_merge_at_once = 12;
 
-CREATE VIEW dead_letters_lost AS
-SELECT noted_at, kafka_partition, kafka_offset, reason, rows, why, log
-FROM dead_letter_failures FINAL
-WHERE written = 0;
-
 -- Which site, fleet, platform and model may have sums, in the order in which they were admitted. A commit that brings new ones
 -- asks for a ruling, which is one insert: a row for each that it admits, or one without labels. What stands in the table up to
 -- a commit's first ruling, by block number, is admitted there, and nothing else, whoever does the commit again.

@@ -7,7 +7,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schema.clickhouse import connect
 from schema.fleet_limits import LIMITS
-from schema.migrate import upgrade
+from schema.migrate import load, upgrade
 from schema.view_files import View, ViewError, checksums, load_views, make_views
 from tests.engine import Engine
 
@@ -52,16 +52,25 @@ def test_what_a_view_asks_is_part_of_what_it_is():
 
 
 def test_a_call_of_a_view_with_parameters_is_put_in_its_place(tmp_path):
-    """Arguments may be expressions of the caller's own parameters; a view that a migration made is asked as it is."""
+    """Arguments may be expressions of the caller's own parameters."""
     folder = written(
         tmp_path,
         a="SELECT {at:DateTime('UTC')} AS x",
-        b="SELECT x FROM gigawatt.a(at = {until:DateTime('UTC')} - greatest(1, 2)) AS found, gigawatt.others(at = 1)",
+        b="SELECT x FROM gigawatt.a(at = {until:DateTime('UTC')} - greatest(1, 2)) AS found",
     )
 
     (made,) = [view.sql for view in load_views(folder) if view.name == "b"]
     assert "SELECT CAST({until:DateTime('UTC')} - greatest(1, 2), 'DateTime(''UTC'')') AS x" in made
-    assert made.endswith(") AS found, gigawatt.others(at = 1)")
+    assert made.endswith(") AS found")
+
+
+def test_a_call_of_a_view_that_is_no_file_is_an_error(tmp_path):
+    with pytest.raises(ViewError, match="no view others to ask"):
+        load_views(written(tmp_path, a="SELECT x FROM gigawatt.others(at = 1)"))
+
+
+def test_migrations_change_tables_and_leave_views_to_their_files():
+    assert not [one.name for one in load() for statement in one.statements() if " VIEW " in statement.split("\n")[0]]
 
 
 def test_only_what_changed_or_is_missing_is_made(engine: Engine):
