@@ -215,6 +215,7 @@ INTERNAL: Final = (
     *("power_sums", "sample_batches", "chip_series", "budget_loads", "expected_chips", "rack_loads", "rack_hosts"),
     *("metered_hosts", "metered_series", "block_cuts", "dead_letter_failures", "label_rulings"),
     *("schema_migrations", "schema_views", "chip_claims", "always_planned", "inventory_steps", "powerless_steps"),
+    "additive_sums",
 )
 """What is no one else's: how the published views are made may change."""
 
