@@ -130,7 +130,7 @@ class Preview:
         return self._shown.get(rule.name, {})
 
 
-def told(alerts: Sequence[Alert]) -> dict[str, Any]:
+def worst_as_json(alerts: Sequence[Alert]) -> dict[str, Any]:
     """Return the worst alerts as plain values, and how many are left out: a flood of fleets is one of alerts."""
     return {"alerts": [alert.as_json() for alert in alerts[:MOST]], "alerts_left_out": max(len(alerts) - MOST, 0)}
 

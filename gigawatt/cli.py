@@ -11,7 +11,7 @@ from gigawatt.command_folder import CommandFolder
 from schema.errors import GigawattError
 from schema.harmless import make_libraries_harmless
 from schema.plain_output import write_whatever_comes
-from schema.printable import printable_lines, told, without_secrets
+from schema.printable import printable_lines, safe_line, without_secrets
 
 
 @click.group(cls=CommandFolder, package=commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,5 +55,5 @@ def main() -> None:
 
 
 def _fail(line: str) -> None:
-    sys.stderr.write(f"gigawatt: {told(line)}\n")
+    sys.stderr.write(f"gigawatt: {safe_line(line)}\n")
     sys.exit(1)

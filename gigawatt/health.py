@@ -42,7 +42,7 @@ class Seen:
     ago_s: float
 
 
-class Refused(NamedTuple):
+class RejectedRows(NamedTuple):
     """How many rows were rejected for a reason, and what the newest of them said."""
 
     rows: int
@@ -85,7 +85,7 @@ def look(admin: Callable[[], KafkaAdmin], connect: Callable[[], Client]) -> Iter
         yield (workers := workers_finding(seen(client), behind))
         yield behind_finding(behind, standing(client, log, behind) if workers.up else [])
         yield lost_finding(lost(client), deleted(ends, stored(client, log)), logs(client))
-    yield refused_finding(refused(client))
+    yield rejected_finding(rejected(client))
     yield letters_finding(*lost_letters(client))
     yield sums_finding(doubtful(client))
 
@@ -140,14 +140,14 @@ def seen(client: Client) -> list[Seen]:
     return [Seen(*row) for row in rows]
 
 
-def refused(client: Client) -> dict[str, Refused]:
+def rejected(client: Client) -> dict[str, RejectedRows]:
     """Return the rows rejected in the last hour, by reason, most first."""
     rows = client.query(
         "SELECT reason, sum(rows), argMax(detail, time) FROM gigawatt.rejected_rows "
         "WHERE time >= now64(3) - INTERVAL 1 HOUR GROUP BY reason ORDER BY sum(rows) DESC LIMIT {most:UInt8}",
         parameters={"most": REASONS},
     ).result_rows
-    return {reason: Refused(int(count), detail) for reason, count, detail in rows}
+    return {reason: RejectedRows(int(count), detail) for reason, count, detail in rows}
 
 
 def lost_letters(client: Client) -> tuple[int, int, str]:
@@ -274,12 +274,12 @@ def lost_finding(noted: Mapping[int, int], gone: Mapping[int, int], logs: int) -
     return Finding("lost", up=not said, detail=f"in the last 24 h: {'; '.join(said)}" if said else "nothing")
 
 
-def refused_finding(refused: Mapping[str, Refused]) -> Finding:
+def rejected_finding(rejected: Mapping[str, RejectedRows]) -> Finding:
     """Say what was rejected, and of the most frequent reason an example."""
-    if not refused:
+    if not rejected:
         return Finding("rejected", up=True, detail="no rows in the last hour")
-    each = ", ".join(f"{one.rows:,} {reason}" for reason, one in refused.items())
-    newest = next(iter(refused.values())).detail
+    each = ", ".join(f"{one.rows:,} {reason}" for reason, one in rejected.items())
+    newest = next(iter(rejected.values())).detail
     example = f"; for example: {newest}" if newest else ""
     return Finding("rejected", up=True, detail=f"in the last hour: {each}{example}")
 

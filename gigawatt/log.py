@@ -19,7 +19,7 @@ import structlog
 
 from schema.errors import GigawattError
 from schema.harmless import write_traceback
-from schema.printable import told
+from schema.printable import safe_line
 from schema.settings import LOG_FORMATS
 
 LINES, JSON = LOG_FORMATS
@@ -84,7 +84,7 @@ def processors(time_format: str, **layout: Any) -> list[Callable[..., Any]]:
 
 
 def json_processors() -> list[Callable[..., Any]]:
-    """Return structlog's processors for a JSON object a line: `event`, `level`, `timestamp`, and all told with it."""
+    """Return the processors that make a line a JSON object: `event`, `level`, `timestamp`, and what was logged with it."""
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -107,10 +107,10 @@ def _traceback(exc_info: Any) -> str:
 
 
 def harmless(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make all that is told with an event harmless; a processor of structlog's."""
+    """Make all that is logged with an event harmless; a processor of structlog's."""
     for key, value in event.items():
         if value is not None and not isinstance(value, (bool, int, float)) and key != "exc_info":
-            event[key] = told(value)
+            event[key] = safe_line(value)
     return event
 
 

@@ -27,7 +27,7 @@ _LEAN_ENVIRONMENT: Final = {
 
 
 def keep_freed_memory() -> bool:
-    """Have malloc keep what is freed for the next array; say whether this system's malloc can be told so.
+    """Have malloc keep what is freed for the next array; say whether this system's malloc can do so.
 
     Arrow then takes its memory from there, too, unless it is loaded already. Its own pool keeps what is freed for each
     thread: messages of 100,000 fleets that six threads worked on in turn took 330 MB instead of 190.

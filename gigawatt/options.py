@@ -81,7 +81,7 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> Addres
         raise click.BadParameter(str(error)) from error
 
 
-_TOLD: Final[dict[str, dict[str, Any]]] = {
+_METRICS_AND_LOG: Final[dict[str, dict[str, Any]]] = {
     "--metrics": {
         "metavar": "[HOST:]PORT|off",
         "default": _DEFAULTS.metrics,
@@ -105,18 +105,18 @@ _TOLD: Final[dict[str, dict[str, Any]]] = {
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
-def told_options() -> list[click.Parameter]:
+def metrics_and_log_options() -> list[click.Parameter]:
     """Return what every command that runs for long has: where it serves its metrics, and how it logs."""
-    return [click.Option([name], **settings) for name, settings in _TOLD.items()]
+    return [click.Option([name], **settings) for name, settings in _METRICS_AND_LOG.items()]
 
 
-def told(*, metrics: str = OFF, help_of_metrics: str = "") -> Callable[[_Command], _Command]:
+def metrics_and_log(*, metrics: str = OFF, help_of_metrics: str = "") -> Callable[[_Command], _Command]:
     """Give a command those options; `metrics` is where it serves unless a flag or variable says otherwise."""
     own: dict[str, Any] = {"default": metrics} if _DEFAULTS.metrics == OFF else {}
     own |= {"help": help_of_metrics} if help_of_metrics else {}
 
     def decorated(command: _Command) -> _Command:
-        for name, settings in reversed(_TOLD.items()):
+        for name, settings in reversed(_METRICS_AND_LOG.items()):
             command = click.option(name, **settings | (own if name == "--metrics" else {}))(command)
         return command
 

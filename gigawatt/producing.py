@@ -63,9 +63,9 @@ def _served(metrics: Address | None, watched: Watched) -> AbstractContextManager
     if metrics is None:
         return nullcontext()
     from producers.metrics import ProducerMetrics  # noqa: PLC0415  a producer that is not asked saves 3 MB
-    from schema.served import Told, serving  # noqa: PLC0415  the same
+    from schema.served import SelfReport, serving  # noqa: PLC0415  the same
 
-    return serving(metrics, Told([ProducerMetrics(watched)], alive=watched.alive, ready=watched.ready))
+    return serving(metrics, SelfReport([ProducerMetrics(watched)], alive=watched.alive, ready=watched.ready))
 
 
 def _produce(

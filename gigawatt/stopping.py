@@ -1,11 +1,11 @@
-"""Stop when told to: SIGINT and SIGTERM set an event that the rest waits on."""
+"""Stop on request: SIGINT and SIGTERM set an event that the rest waits on."""
 
 import signal
 import threading
 
 
 def stop_on_signals() -> threading.Event:
-    """Return an event that is set once the process is told to stop; of the main thread alone."""
+    """Return an event that is set once the process is asked to stop; of the main thread alone."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _set(stop))

@@ -1,4 +1,4 @@
-"""Tells systemd that a service has started, and goes on telling it that it lives (sd_notify(3), `WatchdogSec`).
+"""Notifies systemd that a service has started, and that it lives (sd_notify(3), `WatchdogSec`).
 
 Where systemd is not what started the process, nothing is reported.
 """

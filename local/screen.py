@@ -13,7 +13,7 @@ from dashboards.live.console import Console
 from dashboards.live.summary import Summary
 from dashboards.live.terminal import one_line, show
 from dashboards.preview import Alert
-from schema.printable import told
+from schema.printable import safe_line
 
 LINE_EVERY_S = 30.0
 
@@ -38,7 +38,7 @@ class Screen:
         if self._log is not None:
             self._log(line)
             return
-        self.console.print(f"{time.strftime('%H:%M:%S')} {told(line)}", soft_wrap=True)
+        self.console.print(f"{time.strftime('%H:%M:%S')} {safe_line(line)}", soft_wrap=True)
 
     @property
     def draws(self) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from schema.printable import told
+from schema.printable import safe_line
 
 EXIT_START_AGAIN: Final = 75
 """Exit status of a process that ends itself to be started again, however often (EX_TEMPFAIL): a worker whose topic was
@@ -19,4 +19,4 @@ class GigawattError(Exception):
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(told(message))
+        super().__init__(safe_line(message))

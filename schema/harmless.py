@@ -10,7 +10,7 @@ import traceback
 from types import TracebackType
 from typing import Any, TextIO
 
-from schema.printable import printable_lines, told, without_secrets
+from schema.printable import printable_lines, safe_line, without_secrets
 
 
 def make_libraries_harmless() -> None:
@@ -19,7 +19,7 @@ def make_libraries_harmless() -> None:
 
     def record_of(*arguments: Any, **named: Any) -> logging.LogRecord:
         record = usual(*arguments, **named)
-        record.msg, record.args = told(_message_of(record)), ()
+        record.msg, record.args = safe_line(_message_of(record)), ()
         if record.exc_info and record.exc_info[0]:
             record.exc_text = _traceback(*record.exc_info)  # a formatter takes it for its own
         return record

@@ -92,7 +92,7 @@ def printable_lines(text: object) -> str:
     return "\n".join(printable(line, most=max(len(line), 1)) for line in whole.split("\n"))
 
 
-def told(text: object, most: int = LONGEST) -> str:
+def safe_line(text: object, most: int = LONGEST) -> str:
     """Return a text for a log or an error: printable, and without what a URL in it should keep to itself."""
     return printable(without_secrets(str(text)[: 4 * most]), most)
 

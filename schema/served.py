@@ -4,8 +4,8 @@
 started again. `/readyz` says whether it does its work. Both answer 200, or 503 with one line that says why not.
 
 A server of its own, in threads: a loop that hangs cannot answer for itself. What speaks HTTP already, the page and the
-ClickHouse front, answers on its own port instead, by `Told.reply`. It only reads, and is bounded against clients that
-do not end; who is never asked does not load the library of Prometheus.
+ClickHouse front, answers on its own port instead, by `SelfReport.reply`. It only reads, and is bounded against clients
+that do not end; who is never asked does not load the library of Prometheus.
 """
 
 import socket
@@ -20,7 +20,7 @@ import structlog
 
 from schema.address import Address
 from schema.loopback import foreign, is_loopback
-from schema.printable import told
+from schema.printable import safe_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,8 +54,8 @@ def _well() -> str:
     return ""
 
 
-class Told:
-    """What a process tells. `alive` and `ready` return "" where all is well, else one line that says what is not.
+class SelfReport:
+    """What a process reports of itself. `alive` and `ready` return "" where all is well, else in one line why not.
 
     Without `process` its own CPU time and memory are left to the collectors.
     """
@@ -95,7 +95,7 @@ class Told:
         try:
             return Reply(200, _EXPOSITION, generate_latest(self._made()))
         except Exception as error:  # noqa: BLE001  a figure that cannot be read must stop nothing but this answer
-            return Reply(500, _TEXT, f"{told(f'{type(error).__name__}: {error}')}\n".encode())
+            return Reply(500, _TEXT, f"{safe_line(f'{type(error).__name__}: {error}')}\n".encode())
 
     def _made(self) -> "CollectorRegistry":
         from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415  the same
@@ -113,9 +113,9 @@ class Told:
 
 def _reason(check: Callable[[], str]) -> str:
     try:
-        return told(check())
+        return safe_line(check())
     except Exception as error:  # noqa: BLE001  what cannot be asked is not well
-        return told(f"{type(error).__name__}: {error}")
+        return safe_line(f"{type(error).__name__}: {error}")
 
 
 def _answer(why: str) -> Reply:
@@ -123,12 +123,12 @@ def _answer(why: str) -> Reply:
 
 
 @contextmanager
-def serving(address: Address | None, tells: Told) -> "Iterator[Serving | None]":
+def serving(address: Address | None, report: SelfReport) -> "Iterator[Serving | None]":
     """Serve until the block ends; nothing without an address."""
     if address is None:
         yield None
         return
-    server = Serving(address, tells)
+    server = Serving(address, report)
     try:
         yield server
     finally:
@@ -138,9 +138,9 @@ def serving(address: Address | None, tells: Told) -> "Iterator[Serving | None]":
 class Serving:
     """A server in threads of its own. An address that is taken costs the process nothing: it is tried again."""
 
-    def __init__(self, address: Address, tells: Told, *, try_again_s: float = _TRY_AGAIN_S) -> None:
+    def __init__(self, address: Address, report: SelfReport, *, try_again_s: float = _TRY_AGAIN_S) -> None:
         self._address = address
-        self._tells = tells
+        self._self_report = report
         self._try_again_s = try_again_s
         self._ended = threading.Event()
         self._log = structlog.get_logger()
@@ -162,7 +162,7 @@ class Serving:
 
     def _bind(self, *, say: bool) -> None:
         try:
-            self._server = _Server(self._address, self._tells)
+            self._server = _Server(self._address, self._self_report)
         except OSError as error:
             if say:
                 self._log.warning(
@@ -189,9 +189,9 @@ class _Server(ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = _CONNECTIONS_MOST
 
-    def __init__(self, address: Address, tells: Told) -> None:
+    def __init__(self, address: Address, report: SelfReport) -> None:
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self.tells = tells
+        self.report = report
         self.on_loopback = is_loopback(address.host)
         self._held: dict[int, Any] = {}
         self._holding = threading.Lock()
@@ -230,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(Reply(403, _TEXT, f"Rejected: {why}.\n".encode()))
         path = self.path.partition("?")[0]
         there = Reply(404, _TEXT, f"Not found; paths are {', '.join(PATHS)}.\n".encode())
-        return self._send(self.server.tells.reply(path) or there)
+        return self._send(self.server.report.reply(path) or there)
 
     do_HEAD = do_GET  # noqa: N815  the library's name
 

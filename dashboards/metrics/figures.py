@@ -9,7 +9,7 @@ from dashboards.metrics.alerts import AlertMetrics
 from dashboards.metrics.fleets import FleetMetrics
 from dashboards.preview import Measured
 from schema.errors import GigawattError
-from schema.served import Collects, Told
+from schema.served import Collects, SelfReport
 
 
 def _no_methods(_: Summary) -> ByMethod:
@@ -28,9 +28,9 @@ class Figures:
     by_method: Callable[[Summary], ByMethod] = _no_methods
     measured: Callable[[], Sequence[Measured]] = _nothing_measured
 
-    def told(self, *more: Collects) -> Told:
-        """Return what a process that shows them tells of itself; it is ready while the store answers."""
-        return Told(
+    def self_report(self, *more: Collects) -> SelfReport:
+        """Return what a process that shows them reports of itself; it is ready while the store answers."""
+        return SelfReport(
             [FleetMetrics(self.summary, self.by_method), AlertMetrics(self.measured), *more], ready=self._unanswered
         )
 

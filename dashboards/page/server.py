@@ -21,7 +21,7 @@ from dashboards.metrics.figures import Figures
 from dashboards.metrics.page import PageMetrics
 from dashboards.page import assets, boards, queries
 from dashboards.page.store import BusyError, Store, framed
-from dashboards.preview import Alert, told
+from dashboards.preview import Alert, worst_as_json
 from schema.crowd import bounded
 from schema.errors import GigawattError
 from schema.loopback import foreign
@@ -85,7 +85,7 @@ class Page:
         self._store = store
         self._read = read
         self._requests = Requests()
-        self._tells = figures.told(PageMetrics(self._requests, lambda: store.busy))
+        self._self_report = figures.self_report(PageMetrics(self._requests, lambda: store.busy))
         self._telling = asyncio.Lock()
         self._boards = found
         self._alerts = alerts
@@ -184,7 +184,7 @@ class Page:
         if self._alerts is None:
             return _json({"alerts": None})
         alerts, age_s = self._alerts() or ((), None)
-        return _json(told(alerts) | {"age_s": None if age_s is None else round(age_s, 1)})
+        return _json(worst_as_json(alerts) | {"age_s": None if age_s is None else round(age_s, 1)})
 
     async def _summary(self, _: web.Request) -> web.Response:
         try:
@@ -196,7 +196,7 @@ class Page:
     async def _told(self, request: web.Request) -> web.Response:
         """Say how the page is. One answer at a time: while the store hangs, no more than one thread waits for it."""
         async with self._telling:
-            reply = await asyncio.to_thread(self._tells.reply, request.path)
+            reply = await asyncio.to_thread(self._self_report.reply, request.path)
         if reply is None:
             raise web.HTTPNotFound
         headers = {"Content-Type": reply.content_type, **_NEVER_KEEP}

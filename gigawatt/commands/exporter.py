@@ -23,7 +23,7 @@ _LOOKS_EVERY_S = 10.0
 @click.command()
 @options.clickhouse
 @click.option("--once", is_flag=True, help="Print the metrics and exit.")
-@options.told(metrics="127.0.0.1:9812")
+@options.metrics_and_log(metrics="127.0.0.1:9812")
 def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format: str, log_level: str) -> None:
     """Serve fleet power and the values of alert rules to Prometheus.
 
@@ -38,17 +38,17 @@ def command(*, clickhouse: str, once: bool, metrics: Address | None, log_format:
     summary = SummaryReader(lambda: connect(clickhouse, timeout_s=_WITHIN_S))
     by_method = MethodReader(lambda: connect(clickhouse, timeout_s=_WITHIN_S))
     alerts = AlertReader(lambda: connect(clickhouse, timeout_s=_WITHIN_S))
-    tells = Figures(summary.read, by_method.read, alerts.measured).told()
+    report = Figures(summary.read, by_method.read, alerts.measured).self_report()
     with log.logging_to_stderr(log_format, log_level):
         if once:
             summary.read()
             alerts.read()
-            reply = tells.reply("/metrics")
+            reply = report.reply("/metrics")
             say_lines(reply.body.decode() if reply else "")
             return
         stop = stop_on_signals()
-        with serving(metrics, tells), AlertWatch(alerts.read):
-            _log_until(stop, tells.why_not_ready)
+        with serving(metrics, report), AlertWatch(alerts.read):
+            _log_until(stop, report.why_not_ready)
 
 
 def _log_until(stop: threading.Event, why_not: Callable[[], str]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from gigawatt.memory import keep_freed_memory, load_lean
-from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers, told_options
+from gigawatt.options import CONFIG_HELP, STANDARD_OUTPUT, brokers, metrics_and_log_options
 from producers import sources
 from producers.flags import MOST_GATHERED_S, FiniteRange
 from producers.spool import flags as spool_flags
@@ -89,7 +89,7 @@ def common_options(label_help: Mapping[str, str] = MappingProxyType({})) -> list
         ),
         click.Option(["--kafka-config"], type=click.Path(path_type=Path, dir_okay=False), help=CONFIG_HELP),
         *spool_flags.options(),
-        *told_options(),
+        *metrics_and_log_options(),
     ]
 
 

@@ -14,7 +14,7 @@ from dashboards.live.alerts import AlertReader, AlertWatch
 from dashboards.live.console import Console
 from dashboards.live.reader import SummaryReader
 from dashboards.live.terminal import one_line, show
-from dashboards.preview import told
+from dashboards.preview import worst_as_json
 from gigawatt import options
 from gigawatt.looking import quiet_clients
 from gigawatt.stopping import stop_on_signals
@@ -46,7 +46,7 @@ def command(*, clickhouse: str, once: bool, as_json: bool, every_s: float) -> No
     alerts = AlertReader(lambda: connect(clickhouse, timeout_s=_RULES_WITHIN_S))
     console = Console()
     if as_json:
-        say_lines(json.dumps(reader.read().as_json() | told(alerts.read()), indent=2))
+        say_lines(json.dumps(reader.read().as_json() | worst_as_json(alerts.read()), indent=2))
     elif once:
         width = console.width if console.is_terminal else 160
         summary = show(reader.read(), height=10_000, width=width)

@@ -79,7 +79,7 @@ _PORT = click.IntRange(1, _HIGHEST_PORT)
     show_default=True,
     help="Apache Kafka, or Tansu, which keeps its topics in memory; auto is Kafka if it is available.",
 )
-@options.told(help_of_metrics=_METRICS)
+@options.metrics_and_log(help_of_metrics=_METRICS)
 def command(
     *,
     chips: int | None,

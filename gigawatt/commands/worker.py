@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="Stable member name (static membership), unique per worker; a restarted worker regains its partitions without"
     " a rebalance.",
 )
-@options.told()
+@options.metrics_and_log()
 @options.verbose
 def command(
     *,
@@ -51,16 +51,16 @@ def command(
     safe.
     """
     keep_freed_memory()  # before pyarrow is loaded
-    from schema.served import Told, serving  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
+    from schema.served import SelfReport, serving  # noqa: PLC0415  Faust takes half a second to import, `--help` need not wait
     from streams import app  # noqa: PLC0415  the same
     from streams.metrics import WorkerMetrics  # noqa: PLC0415  the same
     from streams.watched import Watched  # noqa: PLC0415  the same
 
     watched = Watched()
-    tells = Told([WorkerMetrics(watched)], alive=watched.alive, ready=watched.ready)
+    report = SelfReport([WorkerMetrics(watched)], alive=watched.alive, ready=watched.ready)
     with (
         log.logging_to_stderr(log_format, log_level, verbose=verbose),
-        serving(metrics, tells),
+        serving(metrics, report),
         telling_systemd(watched.alive),
     ):
         log_id = _wait_until_up(kafka, access, clickhouse, watched)

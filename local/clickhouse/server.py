@@ -29,7 +29,7 @@ from local.clickhouse.needs import Needs
 from local.clickhouse.protocol import Request
 from local.clickhouse.sessions import Sessions
 from schema.loopback import foreign
-from schema.served import PATHS, Told
+from schema.served import PATHS, SelfReport
 from schema.served_tls import Served
 from schema.tally import CLIENT_WENT_AWAY, Requests
 
@@ -79,7 +79,7 @@ class Front:
             if user.modest is not None
         }
         self._requests = Requests()
-        self._tells = Told(
+        self._self_report = SelfReport(
             [FrontMetrics(self._requests, self._every_lane, engine.resident, time.time())],
             ready=self._unanswered,
             process=False,
@@ -100,7 +100,7 @@ class Front:
         """Say how the front is. One answer at a time: whoever may ask without a password costs one thread."""
         async with self._telling:
             in_thread = asyncio.get_running_loop().run_in_executor
-            reply = await in_thread(self._reading, self._tells.reply, http.path)
+            reply = await in_thread(self._reading, self._self_report.reply, http.path)
         if reply is None:
             return web.Response(status=404)
         return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": reply.content_type})

@@ -4,7 +4,7 @@ import pytest
 
 from gigawatt.health import (
     Doubt,
-    Refused,
+    RejectedRows,
     Seen,
     behind_by,
     behind_finding,
@@ -12,7 +12,7 @@ from gigawatt.health import (
     letters_finding,
     lost_finding,
     lost_letters,
-    refused_finding,
+    rejected_finding,
     schema_finding,
     standing,
     sums_finding,
@@ -99,9 +99,12 @@ def test_what_just_woke_up_does_not_stand_still(client):
 
 def test_refused_rows_stand_by_reason():
     """What was rejected is told by reason, and the most frequent with field, value and limit."""
-    rejected = {"bad_power": Refused(3, "power_w -5 must be 0 to 10000; 1 of 1 rows"), "too_late": Refused(1, "")}
+    rejected = {
+        "bad_power": RejectedRows(3, "power_w -5 must be 0 to 10000; 1 of 1 rows"),
+        "too_late": RejectedRows(1, ""),
+    }
 
-    assert refused_finding(rejected).detail == (
+    assert rejected_finding(rejected).detail == (
         "in the last hour: 3 bad_power, 1 too_late; for example: power_w -5 must be 0 to 10000; 1 of 1 rows"
     )
 

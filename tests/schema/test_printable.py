@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.printable import HIDDEN_RE2, is_hidden, printable, printable_lines, told, without_secrets
+from schema.printable import HIDDEN_RE2, is_hidden, printable, printable_lines, safe_line, without_secrets
 from tests.texts import HIDDEN_CATEGORIES, hostile
 
 
@@ -62,7 +62,7 @@ def test_a_long_text_is_cut():
 def test_nothing_is_obeyed(text):
     """Whatever comes: one line, and of several lines none that was not one before."""
     assert not any(map(is_hidden, printable(text)))
-    assert "\n" not in told(text)
+    assert "\n" not in safe_line(text)
     lines = printable_lines(text).split("\n")
     assert len(lines) == len(text.split("\n"))
     assert not any(map(is_hidden, lines))
@@ -93,4 +93,4 @@ def test_a_url_in_a_text_keeps_its_secrets(text, told):
 def test_a_secret_is_never_told(secret, in_query):
     """Wherever in the URL it stands."""
     url = f"https://node/x?{secret}" if in_query else f"https://me:{secret}@node/x"
-    assert secret not in told(f"cannot read {url} now").replace("https://node/x", "").replace("cannot read", "")
+    assert secret not in safe_line(f"cannot read {url} now").replace("https://node/x", "").replace("cannot read", "")

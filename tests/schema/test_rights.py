@@ -61,7 +61,7 @@ def as_worker(connect_again):
 def as_reader(client):
     """Look as `gigawatt status`, `top`, the page and `audit` look."""
     health.disk(client), health.applied(client), health.stored(client, "log"), health.seen(client)
-    health.standing(client, "log", {0: 1}, lambda: None), health.refused(client), health.lost_letters(client)
+    health.standing(client, "log", {0: 1}, lambda: None), health.rejected(client), health.lost_letters(client)
     health.doubtful(client), health.lost(client), health.logs(client)
     SummaryReader(lambda: client).read()
     assert AlertReader(lambda: client).read()

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from schema.address import Address
-from schema.served import Serving, Told, serving
+from schema.served import SelfReport, Serving, serving
 
 ANY = Address("127.0.0.1", 0)
 
@@ -41,7 +41,7 @@ def ask(port, path, method="GET", **headers):
 def test_metrics_are_as_prometheus_reads_them():
     """Whatever stands in a label; and the process's own are with them."""
     chips = Chips()
-    with serving(ANY, Told([chips])) as server:
+    with serving(ANY, SelfReport([chips])) as server:
         chips.value = 9
         answer, body = ask(server.port, "/metrics")
     families = {family.name: family for family in text_string_to_metric_families(body)}
@@ -55,7 +55,7 @@ def test_metrics_are_as_prometheus_reads_them():
 def test_a_process_says_whether_it_lives_and_does_its_work():
     """With the reason where it does not; who does not live is not ready either."""
     state = {"alive": "", "ready": ""}
-    with serving(ANY, Told([], alive=lambda: state["alive"], ready=lambda: state["ready"])) as server:
+    with serving(ANY, SelfReport([], alive=lambda: state["alive"], ready=lambda: state["ready"])) as server:
 
         def told():
             return [
@@ -71,7 +71,7 @@ def test_a_process_says_whether_it_lives_and_does_its_work():
 
 def test_a_figure_that_cannot_be_read_costs_that_answer_alone():
     chips = Chips(error=ValueError("no chips"))
-    with serving(ANY, Told([chips], ready=lambda: 1 / 0)) as server:
+    with serving(ANY, SelfReport([chips], ready=lambda: 1 / 0)) as server:
         broken, state = ask(server.port, "/metrics"), ask(server.port, "/readyz")
         chips.error = None
         assert (broken[0].status, broken[1]) == (500, "ValueError: no chips\n")
@@ -80,7 +80,7 @@ def test_a_figure_that_cannot_be_read_costs_that_answer_alone():
 
 
 def test_there_is_nothing_else_and_nothing_is_written():
-    with serving(ANY, Told([])) as server:
+    with serving(ANY, SelfReport([])) as server:
         assert ask(server.port, "/")[0].status == 404
         assert ask(server.port, "/metrics", "POST")[0].status == 501
         assert ask(server.port, "/metrics?x=1")[0].status == 200
@@ -92,7 +92,7 @@ def test_there_is_nothing_else_and_nothing_is_written():
     "headers", [{"Host": "rebound.example"}, {"Origin": "http://elsewhere"}, {"Sec-Fetch-Site": "cross-site"}]
 )
 def test_what_is_of_this_machine_alone_is_not_for_other_pages(headers):
-    with serving(ANY, Told([])) as server:
+    with serving(ANY, SelfReport([])) as server:
         assert ask(server.port, "/metrics", **headers)[0].status == 403
 
 
@@ -102,7 +102,7 @@ def test_an_address_that_is_taken_costs_nothing_and_is_tried_again():
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         address = Address(*holder.getsockname())
-        server = Serving(address, Told([]), try_again_s=0.01)
+        server = Serving(address, SelfReport([]), try_again_s=0.01)
         assert server.port is None
         time.sleep(0.1)
         holder.close()
@@ -121,7 +121,7 @@ def test_an_address_that_is_taken_costs_nothing_and_is_tried_again():
 
 def test_clients_that_do_not_end_keep_nobody_out():
     """The oldest goes."""
-    with serving(ANY, Told([])) as server:
+    with serving(ANY, SelfReport([])) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
         assert ask(server.port, "/healthz")[0].status == 200
         silent[0].settimeout(30)
@@ -131,5 +131,5 @@ def test_clients_that_do_not_end_keep_nobody_out():
 
 
 def test_without_an_address_nothing_is_served():
-    with serving(None, Told([])) as server:
+    with serving(None, SelfReport([])) as server:
         assert server is None

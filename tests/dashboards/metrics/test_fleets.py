@@ -30,7 +30,7 @@ def figures(engine, client):  # noqa: ARG001  it empties the database
 
 def scraped(figures):
     """Return value by labels, by family."""
-    body = figures.told().reply("/metrics").body.decode()
+    body = figures.self_report().reply("/metrics").body.decode()
     return {
         family.name: {tuple(sorted(one.labels.items())): one.value for one in family.samples}
         for family in text_string_to_metric_families(body)
@@ -137,7 +137,7 @@ def test_a_store_that_does_not_answer_is_said_and_shows_nothing():
     def away():
         raise GigawattError("ClickHouse does not answer")
 
-    told = Figures(away).told()
+    told = Figures(away).self_report()
     body = told.reply("/metrics").body.decode()
 
     assert "\ngigawatt_store_up 0.0\n" in body
