@@ -84,7 +84,7 @@ def processors(time_format: str, **layout: Any) -> list[Callable[..., Any]]:
 
 
 def json_processors() -> list[Callable[..., Any]]:
-    """Return the processors that make a line a JSON object: `event`, `level`, `timestamp`, and what was logged with it."""
+    """Return structlog's processors for a line as a JSON object: `event`, `level`, `timestamp` and the other fields."""
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
